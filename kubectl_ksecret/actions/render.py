@@ -1,0 +1,60 @@
+"""Objects of an environment, for showing or for its committed folder."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from ..checks import Finding, Scene, check, sealed
+from ..errors import InputError
+from ..files.folder import Folder, locked
+from ..frozen import Record
+from ..manifests import committed
+from ..model.environment import Environment
+from ..model.kubernetes import Object
+from ..rendering import mend
+from ..rendering import render as objects_of
+
+
+class Rendered(Record):
+    """Objects, or the findings that stand against them."""
+
+    objects: Sequence[Object]
+    findings: Sequence[Finding]
+
+
+def render(environment: Environment) -> Rendered:
+    """What is shown of an environment; with findings it is nothing. Raises InputError for an unreadable manifest."""
+    manifests, mistakes = committed.read(environment)
+    if mistakes:
+        raise InputError(*mistakes)
+    findings = check(Scene(environment=environment, committed=manifests), sealed.RULES)
+    return Rendered(objects=[] if findings else objects_of(environment, manifests), findings=findings)
+
+
+@contextmanager
+def writing(environment: Environment) -> Iterator[Folder]:
+    """The overlay's folder, locked; its manifests must lie in the project."""
+    folder = environment.project.inside(environment.folder)
+    environment.project.inside(os.path.join(folder, committed.FOLDER))
+    with locked(folder) as held:
+        yield held
+
+
+def outdated(environment: Environment) -> list[str]:
+    """The files that `write` would change."""
+    return [environment.project.name(environment.path(name)) for name in _changes(environment).files]
+
+
+def write(environment: Environment) -> list[str]:
+    """Do all that needs no value; the files that changed."""
+    with writing(environment) as folder:
+        changes = _changes(environment)
+        changes.apply(folder)
+    return [environment.project.name(environment.path(name)) for name in changes.files]
+
+
+def _changes(environment: Environment) -> committed.Changes:
+    manifests, mistakes = committed.read(environment)
+    if mistakes:
+        raise InputError(*mistakes)
+    return committed.changes(environment, mend(environment, manifests), manifests)

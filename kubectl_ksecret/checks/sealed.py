@@ -1,0 +1,145 @@
+"""Are the committed Secrets those that are declared? What must hold before a sealed overlay is rendered."""
+
+from collections.abc import Iterator
+
+from ..errors import Mistake, nearest
+from ..manifests import record
+from ..manifests.committed import Manifest
+from ..model.environment import Made, Secret
+from ..model.kubernetes import Object
+from ..model.overlay import SealedSecret, Sops
+from ..rendering import sealedsecret, sops
+from . import Rules, Scene
+
+_SEALING = (SealedSecret, Sops)
+
+
+def _held(scene: Scene, document: Object) -> dict[str, str]:
+    return (
+        sealedsecret.sealed(document)
+        if isinstance(scene.environment.backend, SealedSecret)
+        else sops.encrypted(document)
+    )
+
+
+def _sealed(scene: Scene) -> Iterator[tuple[Secret, Manifest]]:
+    for name, secret in scene.environment.secrets.items():
+        if name in scene.committed and isinstance(scene.environment.backend, _SEALING):
+            yield secret, scene.committed[name]
+
+
+def _seal(scene: Scene, address: str = "") -> str:
+    return f"run: kubectl ksecret seal {scene.environment.name}" + (f" {address}" if address else "")
+
+
+def not_sealed(scene: Scene) -> Iterator[Mistake]:
+    """A declared key is not sealed: the pods that read it stay in CreateContainerConfigError."""
+    if not isinstance(scene.environment.backend, _SEALING):
+        return
+    for name, secret in scene.environment.secrets.items():
+        held = _held(scene, scene.committed[name].object) if name in scene.committed else {}
+        spec = secret.declaration.spec
+        for key in secret.keys:
+            if key not in held:
+                yield Mistake(
+                    f"{name}/{key} is not sealed in {scene.environment.name}",
+                    spec.origin.key("keys", key),
+                    _seal(scene),
+                )
+
+
+def not_declared(scene: Scene) -> Iterator[Mistake]:
+    """A sealed key is no longer declared: it lives on in one environment only."""
+    section = ("spec", "encryptedData") if isinstance(scene.environment.backend, SealedSecret) else ("data",)
+    for secret, manifest in _sealed(scene):
+        for key in _held(scene, manifest.object):
+            if key not in secret.keys:
+                hint = nearest(key, secret.keys) or f"run: kubectl ksecret render {scene.environment.name} --write"
+                if isinstance(scene.environment.backend, Sops):
+                    hint = nearest(key, secret.keys) or _seal(scene)
+                yield Mistake(f"{secret.name}/{key} is sealed but not declared", manifest.place(*section, key), hint)
+
+
+def sealed_for_another_place(scene: Scene) -> Iterator[Mistake]:
+    """A manifest is of another kind, name, namespace or scope: no controller opens it here."""
+    environment, backend = scene.environment, scene.environment.backend
+    for secret, manifest in _sealed(scene):
+        document, found = manifest.object, manifest.object["metadata"]
+        kind = sealedsecret.KIND if isinstance(backend, SealedSecret) else "Secret"
+        if document["kind"] != kind:
+            yield Mistake(f"expected a {kind}, found another kind", manifest.place("kind"), _seal(scene, secret.name))
+        elif found.get("name") != secret.name:
+            yield Mistake(
+                f"sealed for another Secret than {secret.name}",
+                manifest.place("metadata", "name"),
+                _seal(scene, secret.name),
+            )
+        elif isinstance(backend, SealedSecret) and not sealedsecret.is_bound_as_declared(
+            environment, backend, secret, document
+        ):
+            yield Mistake(
+                f"sealed for another namespace or scope than {environment.namespace}, {backend.scope}",
+                manifest.place("metadata", "namespace"),
+                _seal(scene, secret.name),
+            )
+
+
+def out_of_date(scene: Scene) -> Iterator[Mistake]:
+    """The type, labels, annotations or template of a manifest are no longer the declared ones."""
+    environment, backend = scene.environment, scene.environment.backend
+    for secret, manifest in _sealed(scene):
+        if isinstance(backend, SealedSecret):
+            wanted = sealedsecret.shell(environment, backend, secret)
+        elif isinstance(backend, Sops):
+            wanted = sops.shell(environment, backend, secret, {})
+        else:
+            return
+        for path in _FIELDS:
+            if _field(manifest.object, path) != _field(wanted, path):
+                yield Mistake(
+                    f"{'.'.join(path)} of {secret.name} is not the declared one",
+                    manifest.place(*path),
+                    f"run: kubectl ksecret render {environment.name} --write",
+                )
+
+
+_FIELDS = (
+    ("metadata", "namespace"),
+    ("metadata", "labels"),
+    ("metadata", "annotations"),
+    ("spec", "template"),
+    ("type",),
+)
+
+
+def _field(document: Object, path: tuple[str, ...]) -> object:
+    found: object = document
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    if path[-1] == "annotations" and isinstance(found, dict):
+        found = {name: value for name, value in found.items() if name != record.ANNOTATION}
+    return found or None
+
+
+def template_changed(scene: Scene) -> Iterator[Mistake]:
+    """A template or a parameter has changed since its key was sealed: the environments have drifted apart."""
+    parameters = scene.environment.overlay.spec.parameters
+    for secret, manifest in _sealed(scene):
+        entries = record.of(manifest.object)
+        for name, value in secret.keys.items():
+            sealed_as = entries[name].template if name in entries else None
+            if isinstance(value, Made) and sealed_as and sealed_as != record.template_digest(value.parts, parameters):
+                yield Mistake(
+                    f"the template of {secret.name}/{name} has changed since it was sealed",
+                    value.key.origin.at("template"),
+                    _seal(scene),
+                )
+
+
+RULES: Rules = {
+    "not-sealed": ("error", not_sealed),
+    "sealed-not-declared": ("error", not_declared),
+    "sealed-for-another-place": ("error", sealed_for_another_place),
+    "manifest-out-of-date": ("error", out_of_date),
+    "template-changed": ("error", template_changed),
+}

@@ -1,0 +1,37 @@
+"""Arguments that several commands take."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ..model.loading import Selection, select
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Overlays(tuple[str, ...]):
+    """The OVERLAY arguments as they were typed."""
+
+    def load(self) -> Selection:
+        """The overlays they mean. Raises InputError with every mistake in them."""
+        return select(self)
+
+
+def overlays() -> Decorator:
+    """Any number of OVERLAY arguments."""
+    return click.argument(
+        "overlays", nargs=-1, metavar="[OVERLAY]...", callback=lambda _context, _parameter, given: Overlays(given)
+    )
+
+
+def output(default: str, *formats: str) -> Decorator:
+    """-o, the output format."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice((default, *formats)),
+        default=default,
+        help="Format of the output.",
+        show_default=True,
+    )

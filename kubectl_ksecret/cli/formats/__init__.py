@@ -1,0 +1,1 @@
+"""What a command shows, as text: pure functions from results to text."""

@@ -1,0 +1,1 @@
+"""Files: read inside the project only, written whole or not at all."""

@@ -1,0 +1,130 @@
+"""The project's files: every path that one of them names must lie in it, symlinks followed."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from typing import Self
+
+from ..errors import InputError, Mistake, Place
+
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a named pipe in a repository must not hang a build
+_NOT_OURS = {"node_modules", "testdata"}
+
+
+class Project:
+    """The Git work tree around an overlay; without Git, the folder that the command is given."""
+
+    def __init__(self, root: str, shown_from: str | None = None) -> None:
+        self.root = os.path.realpath(root)
+        self._shown_from = os.path.realpath(shown_from or ".")
+        self._real_folders: dict[str, str] = {}
+
+    @classmethod
+    def around(cls, path: str, shown_from: str | None = None) -> Self:
+        """The work tree that holds `path`, or the folder itself; messages name files as seen from `shown_from`."""
+        start = folder = os.path.realpath(path)
+        while not os.path.exists(os.path.join(folder, ".git")):
+            folder, below = os.path.dirname(folder), folder
+            if folder == below:
+                return cls(start, shown_from)
+        return cls(folder, shown_from)
+
+    @property
+    def git(self) -> str | None:
+        """The project's `.git`, a folder or (in a linked work tree) a file."""
+        path = os.path.join(self.root, ".git")
+        return path if os.path.exists(path) else None
+
+    def name(self, path: str) -> str:
+        """The path as messages show it."""
+        return os.path.relpath(path, self._shown_from)
+
+    def inside(self, path: str, said: Place | None = None) -> str:
+        """The real path. Raises InputError at the place that named it if that is outside the project."""
+        real = os.path.realpath(path)
+        if real != self.root and not real.startswith(os.path.join(self.root, "")):
+            hint = (
+                "" if self.git else f"no Git work tree was found around {self.root}; the project is that folder alone"
+            )
+            raise InputError(Mistake(f"{self.name(path)} lies outside the project", said, hint))
+        return real
+
+    def read(self, path: str, said: Place | None = None) -> bytes:
+        """The bytes of a regular file. Raises InputError at the place that named it."""
+        try:
+            return _read(self._open(path, said))
+        except OSError as error:
+            what = error.strerror or "can't be read"
+            raise InputError(Mistake(f"{self.name(path)}: {what}", said)) from None
+
+    def read_text(self, path: str, said: Place | None = None) -> str:
+        """The text of a UTF-8 file. Raises InputError as `read` does, and with the first byte that is not UTF-8."""
+        return decode(self.read(path, said), self.name(path))
+
+    def read_if_there(self, path: str) -> bytes | None:
+        """The bytes of a file that need not exist."""
+        try:
+            return _read(self._open(path, None))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise InputError(Mistake(f"{self.name(path)}: {error.strerror}")) from None
+
+    def _open(self, path: str, said: Place | None) -> int:
+        folder, name = os.path.split(path)
+        real = self._real_folders.get(folder)
+        if real is None:
+            real = self._real_folders[folder] = self.inside(folder, said)
+        try:
+            return os.open(os.path.join(real, name), _READ | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+        return os.open(self.inside(path, said), _READ | os.O_NOFOLLOW)
+
+    def yaml_files(self, path: str, said: Place | None = None) -> Iterator[str]:
+        """The YAML files of a folder, read recursively, hidden ones left out, or the one file."""
+        if not os.path.isdir(self.inside(path, said)):
+            yield path
+            return
+        yield from self._walk(path, said, set())
+
+    def _walk(self, folder: str, said: Place | None, seen: set[str]) -> Iterator[str]:
+        real = self.inside(folder, said)
+        if real in seen:
+            return
+        seen.add(real)
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                yield from self._walk(entry.path, said, seen)
+            elif entry.name.endswith((".yaml", ".yml")):
+                yield entry.path
+
+    def find(self, name: str, folder: str | None = None) -> list[str]:
+        """All files of a name below a folder or in the project, without hidden folders, node_modules and testdata."""
+        found = []
+        for where, folders, names in os.walk(folder or self.root):
+            folders[:] = sorted(each for each in folders if not each.startswith(".") and each not in _NOT_OURS)
+            if name in names:
+                found.append(os.path.join(where, name))
+        return found
+
+
+def _read(descriptor: int) -> bytes:
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return file.read()
+
+
+def decode(content: bytes, name: str) -> str:
+    """The text of a UTF-8 file. Raises InputError with the line of the first byte that is not."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        start = content.rfind(b"\n", 0, error.start) + 1
+        place = Place(name, content.count(b"\n", 0, error.start) + 1, error.start - start + 1)
+        raise InputError(Mistake("not UTF-8", place, "save the file as UTF-8")) from None

@@ -1,0 +1,1 @@
+"""What is committed: the folder of an overlay's manifests, the record of what is sealed, the kustomizations."""

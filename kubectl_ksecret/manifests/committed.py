@@ -1,0 +1,149 @@
+"""The committed folder of an overlay: its objects, one a file, and what has to change in it."""
+
+import os
+from collections.abc import Iterable, Mapping
+
+from .. import yamlio
+from ..errors import Mistake, Place
+from ..files.folder import Folder
+from ..files.project import decode
+from ..frozen import Record
+from ..model.environment import Environment
+from ..model.kubernetes import Object
+from . import kustomization, references
+
+FOLDER = "manifests"
+MARKER = "# Rendered by kubectl ksecret from ../ksecret.yaml; changes are overwritten.\n"
+STORE_FILE = "_store.yaml"  # an underscore can't begin a Kubernetes name: no Secret collides with it
+
+
+class Manifest(Record):
+    """One committed object, with the text that it was read from."""
+
+    file: str
+    text: str
+    object: Object
+
+    def place(self, *path: str) -> Place:
+        """Where a field stands."""
+        return yamlio.place_of(self.text, self.file, *path)
+
+
+Committed = Mapping[str, Manifest]
+
+
+def read(environment: Environment) -> tuple[Committed, list[Mistake]]:
+    """The committed objects of the declared Secrets by name, and what can't be read as one object."""
+    found, mistakes = {}, []
+    project, folder = environment.project, environment.path(FOLDER)
+    for name in environment.secrets:
+        path = os.path.join(folder, f"{name}.yaml")
+        content = project.read_if_there(path)
+        if content is None:
+            continue
+        shown = project.name(path)
+        text = decode(content, shown)
+        documents = yamlio.load(text, shown)
+        if len(documents) == 1 and _is_object(documents[0]):
+            found[name] = Manifest(file=shown, text=text, object=documents[0])
+        else:
+            mistakes.append(
+                Mistake("expected one Kubernetes object", Place(shown), "restore it from Git, or remove it")
+            )
+    return found, mistakes
+
+
+def _is_object(document: object) -> bool:
+    return (
+        isinstance(document, dict)
+        and all(isinstance(document.get(key), str) for key in ("apiVersion", "kind"))
+        and isinstance(document.get("metadata"), dict)
+        and isinstance(document["metadata"].get("annotations") or {}, dict)
+    )
+
+
+class Changes(Record):
+    """What has to change in an overlay's folder, as names in it; in the order in which it is done."""
+
+    written: Mapping[str, bytes]
+    removed: tuple[str, ...]
+    listed: Mapping[str, bytes]
+
+    @property
+    def files(self) -> list[str]:
+        """All files that are not as they should be."""
+        return [*self.written, *self.removed, *self.listed]
+
+    def apply(self, folder: Folder) -> None:
+        """Write, remove, then list.
+
+        A kill in between leaves a list that names a removed file: a build fails loudly and the next run mends it. In
+        the other order a file would stay that nobody may remove any more.
+        """
+        for name, content in self.written.items():
+            folder.write(name, content)
+        for name in self.removed:
+            folder.remove(name)
+        for name, content in self.listed.items():
+            folder.write(name, content)
+
+
+def changes(environment: Environment, objects: Iterable[Object], committed: Committed) -> Changes:
+    """What has to change so that the overlay's folder holds these objects and builds them.
+
+    A committed object that stays as it is keeps its file byte for byte. Raises InputError if one of the folder's
+    kustomizations can't be edited.
+    """
+    contents = {file_name(document): _content(document, committed) for document in objects}
+    contents[references.FILE] = (MARKER + references.TEXT).encode()
+    inner = os.path.join(FOLDER, kustomization.FILE)
+    listing, outer = _text(environment, inner), _text(environment, kustomization.FILE)
+    shown_inner, shown_outer = (environment.project.name(environment.path(n)) for n in (inner, kustomization.FILE))
+    listed = kustomization.resources(listing, shown_inner)
+    removed = [name for name in listed if name not in contents and _is_ours(environment, name)]
+    wanted = {os.path.join(FOLDER, name): content for name, content in contents.items()}
+    ours = sorted(contents.keys() - {references.FILE})
+    lists = {
+        inner: kustomization.listing(listing, ours, removed, shown_inner),
+        kustomization.FILE: kustomization.including(outer, shown_outer),
+    }
+    return Changes(
+        written={name: content for name, content in wanted.items() if _differs(environment, name, content)},
+        removed=tuple(os.path.join(FOLDER, name) for name in removed if _exists(environment, name)),
+        listed={name: text.encode() for name, text in lists.items() if _differs(environment, name, text.encode())},
+    )
+
+
+def _content(document: Object, committed: Committed) -> bytes:
+    old = committed.get(document["metadata"]["name"])
+    if old is not None and old.object == document:
+        return old.text.encode()
+    return (MARKER + yamlio.dump([document])).encode()
+
+
+def file_name(document: Object) -> str:
+    """backend-secrets.yaml; the store has a file of a name that no Secret can have."""
+    return STORE_FILE if document["kind"].endswith("SecretStore") else f"{document['metadata']['name']}.yaml"
+
+
+def _text(environment: Environment, name: str) -> str | None:
+    path = environment.path(name)
+    content = environment.project.read_if_there(path)
+    return None if content is None else decode(content, environment.project.name(path))
+
+
+def _differs(environment: Environment, name: str, content: bytes) -> bool:
+    return environment.project.read_if_there(environment.path(name)) != content
+
+
+def _exists(environment: Environment, name: str) -> bool:
+    return environment.project.read_if_there(environment.path(os.path.join(FOLDER, name))) is not None
+
+
+def _is_ours(environment: Environment, name: str) -> bool:
+    """Whether a listed file is one that this tool wrote: in the folder itself, and marked."""
+    if os.path.basename(name) != name:
+        return False
+    content = environment.project.read_if_there(environment.path(os.path.join(FOLDER, name)))
+    # A listed file of ours that is gone is what a kill between removing and listing leaves.
+    return content is None or content.startswith(MARKER.encode())

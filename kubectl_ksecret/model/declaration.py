@@ -1,0 +1,118 @@
+"""SecretDeclaration: one Secret, its keys and the rules of their values, as written. Holds no value."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from .names import Address, KeyName, LabelName, LabelValue, Name, Property, Text
+from .reader import Stated
+
+KIND = "SecretDeclaration"
+Encoding = Literal["none", "base64"]
+
+
+class Metadata(Stated):
+    """Name, labels and annotations, as every Kubernetes object has them.
+
+    name: Name of the object.
+    labels: Labels of the object itself; nothing reads them.
+    annotations: Annotations of the object itself, such as the one that makes a file a kustomize generator.
+    """
+
+    name: Name
+    labels: Mapping[LabelName, LabelValue] = {}
+    annotations: Mapping[LabelName, str] = {}
+
+
+class Rules(Stated):
+    """What a value must satisfy before it is sealed.
+
+    minLength: Bytes at least.
+    maxLength: Bytes at most.
+    pattern: Regular expression (RE2) that must be found in the value; anchor it with ^ and $.
+    format: Well-known form of the value.
+    """
+
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: Text | None = None
+    format: (
+        Literal["url", "uuid", "base64", "json", "pem", "alphanumeric", "url-safe", "mongodb-url", "redis-url"] | None
+    ) = None
+
+
+class Generate(Stated):
+    """How a new value is made.
+
+    length: Characters of the value.
+    alphabet: Characters that it is made of.
+    """
+
+    length: int
+    alphabet: Literal["alphanumeric", "url-safe", "hex", "digits", "printable"] = "alphanumeric"
+
+
+class Key(Stated):
+    """One key of the Secret, or an input of its templates.
+
+    purpose: What the value is for.
+    remoteName: Name of the value in the source, before the overlay's pattern; default is the key's own name.
+    property: Member of the value, which is a JSON object; a path with dots.
+    encoding: base64 if the source holds base64 and the Secret the bytes.
+    rules: What a value must satisfy.
+    generate: How a new value is made.
+    from: Another declaration's key (SECRET/KEY) whose value this one shares.
+    template: Text with {{ key }}, {{ input | filter }} and {{ parameters.name }}.
+    """
+
+    purpose: str = ""
+    remote_name: Text | None = None
+    property: Property | None = None
+    encoding: Encoding = "none"
+    rules: Rules | None = None
+    generate: Generate | None = None
+    from_: Address | None = None
+    template: str | None = None
+
+
+class DeclarationSpec(Stated):
+    """The Secret, the same in every environment.
+
+    type: Type of the Secret; the keys that a known type requires must be declared.
+    purpose: What the Secret is for.
+    labels: Labels of the Secret.
+    annotations: Annotations of the Secret.
+    keys: Keys of the Secret by name.
+    inputs: Values that templates need and the Secret does not hold; same fields as a key.
+    """
+
+    type: Text = "Opaque"
+    purpose: str = ""
+    labels: Mapping[LabelName, LabelValue] = {}
+    annotations: Mapping[LabelName, str] = {}
+    keys: Mapping[KeyName, Key]
+    inputs: Mapping[KeyName, Key] = {}
+
+    @property
+    def entries(self) -> Mapping[str, Key]:
+        """Keys and inputs together: what templates and `from` can name."""
+        return {**self.keys, **self.inputs}
+
+
+class SecretDeclaration(Stated):
+    """One Kubernetes Secret, declared once for every environment.
+
+    apiVersion: ksecret.dev/v1alpha1.
+    kind: SecretDeclaration.
+    metadata: Its name is the Secret's name, the same in every environment.
+    spec: What the Secret holds.
+    """
+
+    api_version: Literal["ksecret.dev/v1alpha1"]
+    kind: Literal["SecretDeclaration"]
+    metadata: Metadata
+    spec: DeclarationSpec
+
+    @property
+    def name(self) -> str:
+        """The Secret's name."""
+        return self.metadata.name

@@ -1,0 +1,16 @@
+"""Kubernetes objects as plain mappings, as YAML and JSON have them."""
+
+from typing import Any
+
+Object = dict[str, Any]
+
+# What the API server demands of the Secret types that it knows; of a row's keys each, or any (basic-auth).
+REQUIRED_KEYS: dict[str, tuple[str, ...]] = {
+    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+    "kubernetes.io/dockercfg": (".dockercfg",),
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+    "bootstrap.kubernetes.io/token": ("token-id", "token-secret"),
+}
+BASIC_AUTH = "kubernetes.io/basic-auth"
+BASIC_AUTH_KEYS = ("username", "password")

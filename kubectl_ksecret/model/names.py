@@ -1,0 +1,33 @@
+"""Text with a form of its own: plain `str` to the type checker, checked when it is read."""
+
+import re
+from typing import Annotated
+
+from .reader import Form
+
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_QUALIFIED = r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
+KEY_PATTERN = r"(?!\.\.)(?!\.$)[-._a-zA-Z0-9]+"
+
+Name = Annotated[str, Form("a Kubernetes name (lower case letters, digits, - and .)", rf"{_LABEL}(\.{_LABEL})*", 253)]
+Namespace = Annotated[str, Form("a namespace (lower case letters, digits and -)", _LABEL, 63)]
+KeyName = Annotated[str, Form("a name of a Secret's key (letters, digits, -, _ and .)", KEY_PATTERN, 253)]
+LabelName = Annotated[str, Form("a label or annotation name such as app.kubernetes.io/name", _QUALIFIED, 317)]
+LabelValue = Annotated[
+    str, Form("a label value (letters, digits, -, _ and .)", r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?", 63)
+]
+Text = Annotated[str, Form("a text that says something", r"\s*\S[\s\S]*")]
+Property = Annotated[
+    str, Form("a property such as password, or database.password", r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+]
+Address = Annotated[str, Form("an address, SECRET/KEY", rf"{_LABEL}(\.{_LABEL})*/[-._a-zA-Z0-9]+")]
+Duration = Annotated[str, Form("a duration such as 1h or 30m", r"([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+|0")]
+HttpsUrl = Annotated[str, Form("an https:// URL of a host", r"https://[A-Za-z0-9.-]+(:[0-9]+)?/?")]
+AgeRecipient = Annotated[str, Form("an age recipient (age1…)", r"age1[02-9ac-hj-np-z]{58}")]
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(duration: str) -> float:
+    """A Duration in seconds."""
+    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(ns|us|µs|ms|s|m|h)", duration))

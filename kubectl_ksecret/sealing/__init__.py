@@ -1,0 +1,1 @@
+"""Formats, keys and bytes of what is sealed."""

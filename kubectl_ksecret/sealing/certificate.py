@@ -1,0 +1,98 @@
+"""The controller's certificate and private keys: what seals and what opens."""
+
+import base64
+import binascii
+import re
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
+from .. import yamlio
+from ..errors import InputError, Mistake, Place
+from ..frozen import Record
+
+_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----\s.*?-----END CERTIFICATE-----", re.DOTALL)
+
+
+class Certificate(Record):
+    """Public key, its fingerprint as OpenSSH prints it, and until when it holds."""
+
+    public_key: RSAPublicKey
+    fingerprint: str
+    not_after: datetime
+
+
+def load(pem: bytes, now: datetime) -> Certificate:
+    """The first certificate of a PEM file, as kubeseal chooses. Raises ValueError with what is wrong."""
+    if b"PRIVATE KEY-----" in pem:
+        raise ValueError("the file holds a private key, which seals nothing and must not lie here")
+    block = _BLOCK.search(pem)
+    if block is None:
+        raise ValueError("the file holds no PEM certificate")
+    try:
+        found = x509.load_pem_x509_certificate(block.group())
+        key = found.public_key()
+    except (ValueError, TypeError):
+        raise ValueError("the certificate can't be read") from None
+    if not isinstance(key, RSAPublicKey):
+        raise ValueError("the certificate's key is not RSA")
+    if found.not_valid_after_utc <= now:
+        raise ValueError(f"the certificate ended on {found.not_valid_after_utc:%Y-%m-%d}")
+    if found.not_valid_before_utc > now:
+        raise ValueError(f"the certificate begins on {found.not_valid_before_utc:%Y-%m-%d}")
+    return Certificate(public_key=key, fingerprint=fingerprint(key), not_after=found.not_valid_after_utc)
+
+
+def fingerprint(key: RSAPublicKey) -> str:
+    """SHA256: and the unpadded base64 of the digest of OpenSSH's form of the key, as `ssh-keygen -lf` prints it."""
+    line = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(base64.b64decode(line.split()[1]))
+    return "SHA256:" + base64.b64encode(digest.finalize()).decode().rstrip("=")
+
+
+def private_keys(content: bytes, file: str) -> list[RSAPrivateKey]:
+    """The controller's keys: PEM, or the TLS Secrets in which it keeps them, as kubeseal takes them.
+
+    Raises InputError if there is none.
+    """
+    pems = [content] if content.lstrip().startswith(b"-----BEGIN") else _in_secrets(content, file)
+    keys = []
+    for pem in pems:
+        try:
+            key = serialization.load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError):
+            raise InputError(Mistake("not an unencrypted PEM private key", Place(file))) from None
+        if not isinstance(key, RSAPrivateKey):
+            raise InputError(Mistake("the private key is not RSA", Place(file)))
+        keys.append(key)
+    if not keys:
+        raise InputError(
+            Mistake("holds no private key", Place(file), "give a PEM file, or the controller's TLS Secret")
+        )
+    return keys
+
+
+def _in_secrets(content: bytes, file: str) -> list[bytes]:
+    try:
+        documents = yamlio.load(content.decode(), file)
+    except UnicodeDecodeError:
+        return []
+    return [pem for document in documents for each in _items(document) if (pem := _tls_key(each))]
+
+
+def _items(document: Any) -> list[Any]:
+    items = document.get("items") if isinstance(document, dict) else None
+    return items if isinstance(items, list) else [document]
+
+
+def _tls_key(document: Any) -> bytes | None:
+    found = document.get("data") if isinstance(document, dict) else None
+    text = found.get("tls.key") if isinstance(found, dict) else None
+    try:
+        return base64.b64decode(text, validate=True) if isinstance(text, str) else None
+    except binascii.Error:
+        return None

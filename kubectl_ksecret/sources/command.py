@@ -1,0 +1,67 @@
+"""A command, such as a password manager's, that prints one value.
+
+It runs in `seal` alone, as an argument list without a shell, since the overlay that names it may come from a
+stranger's pull request; whoever seals has read it.
+"""
+
+import subprocess
+from collections.abc import Collection, Mapping
+
+from ..errors import Mistake, Refusal
+from ..model.names import seconds
+from ..model.overlay import Command
+from ..sensitive import Sensitive
+
+
+class CommandSource:
+    """One call a name; it knows neither versions nor, before it is called, which names exist."""
+
+    def __init__(self, command: Command) -> None:
+        self._command = command
+
+    def versions(self, names: Collection[str]) -> Mapping[str, str | None]:
+        """None for each name."""
+        return dict.fromkeys(names)
+
+    def read(self, names: Collection[str]) -> Mapping[str, Sensitive]:
+        """The values, standard output less one newline at its end. Raises Refusal with every call that failed."""
+        values: dict[str, Sensitive] = {}
+        mistakes: list[Mistake] = []
+        for name in names:
+            try:
+                values[name] = self._call(name)
+            except Refusal as error:
+                mistakes += error.mistakes
+        if mistakes:
+            raise Refusal(*mistakes)
+        return values
+
+    def _call(self, name: str) -> Sensitive:
+        program = self._command.arguments[0]
+        place = self._command.origin.at("arguments")
+        if name.startswith("-"):
+            raise Refusal(Mistake(f"{name} would be an option of {program}", place, "rename it in the source"))
+        arguments = [argument.replace("{name}", name) for argument in self._command.arguments]
+        try:
+            # Standard error is the user's own: it asks for a password, or says what went wrong.
+            done = subprocess.run(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                timeout=seconds(self._command.time_limit),
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            what = f"{program} gave no answer for {name} in {self._command.time_limit}"
+            raise Refusal(Mistake(what, place, "timeLimit sets how long it may take")) from None
+        except (OSError, ValueError) as error:
+            what = (isinstance(error, OSError) and error.strerror) or "can't be run"
+            raise Refusal(Mistake(f"{program}: {what}", place)) from None
+        if done.returncode != 0:
+            raise Refusal(Mistake(f"{program} failed for {name} with exit code {done.returncode}", place))
+        return Sensitive(done.stdout.removesuffix(b"\n"))
+
+
+def open_source(command: Command) -> CommandSource:
+    """The command that an overlay names."""
+    return CommandSource(command)

@@ -1,0 +1,61 @@
+"""Secret manifests as a source: what `kubectl get secret -o yaml` prints, or a file of them."""
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .. import yamlio
+from ..errors import InputError, Mistake, Place
+from ..files.project import decode
+from ..sensitive import Sensitive
+
+Given = Mapping[str, Mapping[str, Sensitive]]
+
+
+def parse(content: bytes, file: str) -> Given:
+    """The values of the Secrets, by name and key; stringData goes before data.
+
+    Raises InputError for another kind of object, and for data that is not base64.
+    """
+    found: dict[str, dict[str, Sensitive]] = {}
+    mistakes: list[Mistake] = []
+    for document in _documents(yamlio.load(decode(content, file), file)):
+        if not isinstance(document, dict) or document.get("kind") != "Secret":
+            mistakes.append(Mistake("expected Secrets, found another kind of object", Place(file)))
+            continue
+        name = str(dict(_mapping(document.get("metadata"))).get("name", ""))
+        found.setdefault(name, {}).update(_values(document, name, file, mistakes))
+    if not found and not mistakes:
+        mistakes.append(Mistake("expected Secrets, found nothing", Place(file)))
+    if mistakes:
+        raise InputError(*mistakes)
+    return found
+
+
+def _documents(documents: list[Any]) -> list[Any]:
+    found = []
+    for document in documents:
+        is_list = isinstance(document, dict) and str(document.get("kind", "")).endswith("List")
+        items = document.get("items") if is_list else [document]
+        found += items if isinstance(items, list) else []
+    return found
+
+
+def _values(document: dict[str, Any], name: str, file: str, mistakes: list[Mistake]) -> dict[str, Sensitive]:
+    values = {}
+    for key, text in _mapping(document.get("data")):
+        try:
+            values[str(key)] = Sensitive(base64.b64decode("".join(str(text).split()), validate=True))
+        except (binascii.Error, ValueError):
+            mistakes.append(Mistake(f"data of {name}/{key} is not base64", Place(file)))
+    for key, text in _mapping(document.get("stringData")):
+        if isinstance(text, str):
+            values[str(key)] = Sensitive(text.encode())
+        else:
+            mistakes.append(Mistake(f"stringData of {name}/{key} is not a string", Place(file)))
+    return values
+
+
+def _mapping(found: object) -> Iterable[tuple[Any, Any]]:
+    return found.items() if isinstance(found, dict) else ()

@@ -1,0 +1,151 @@
+"""YAML in with places, YAML out in one form. The only module that imports PyYAML and ruamel.yaml."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
+
+from .errors import InputError, Mistake, Place
+
+__all__ = ["Below", "MappingNode", "Node", "ScalarNode", "SequenceNode", "compose", "dump", "edit", "load", "place_of"]
+
+MAX_DEPTH = 100
+
+
+class _Loader(yaml.CSafeLoader):
+    """Composes in C, to a limited depth: libyaml itself overflows the stack on deep nesting."""
+
+    depth = 0
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=current_node.start_mark)
+
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
+
+
+def compose(text: str, file: str) -> list[Node]:
+    """The documents of a file as nodes, empty ones left out.
+
+    Raises InputError with the place of a syntax error; it never quotes the text.
+    """
+    try:
+        return [node for node in yaml.compose_all(text, Loader=_Loader) if node.tag != "tag:yaml.org,2002:null"]
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
+        what = "nested too deeply" if error.problem == "nested too deeply" else "not valid YAML"
+        raise InputError(Mistake(what, place)) from None
+    except yaml.YAMLError:
+        raise InputError(Mistake("not valid YAML: a character that YAML does not allow", Place(file))) from None
+
+
+def load(text: str, file: str) -> list[Any]:
+    """The documents of a file as plain Python values, empty ones left out.
+
+    Raises InputError as `compose` does, and for an alias: what a few lines may grow into is not known before.
+    """
+    try:
+        if "*" in text and "&" in text:
+            _refuse_aliases(text, file)
+        return [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]
+    except (yaml.YAMLError, ValueError, TypeError):
+        compose(text, file)
+        raise InputError(Mistake("not valid YAML", Place(file))) from None
+
+
+def _refuse_aliases(text: str, file: str) -> None:
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            mark = event.start_mark
+            place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
+            raise InputError(Mistake("a YAML alias is not supported here", place, "write the value out"))
+
+
+def place_of(text: str, file: str, *path: str) -> Place:
+    """The place of a field of the first document, or of the deepest mapping on the way to it."""
+    documents = compose(text, file)
+    if not documents:
+        return Place(file)
+    node = documents[0]
+    for name in path:
+        if isinstance(node, MappingNode):
+            node = next((value for key, value in node.value if key.value == name), node)
+    return Place(file, node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+class Below(str):
+    """Text of one line that stands below its key (`>-`), so that git merges the changes of neighbouring keys."""
+
+
+class _Dumper(yaml.CSafeDumper):
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _text(dumper: Any, text: str) -> Node:
+    style = "|" if "\n" in text else '"' if _reads_otherwise(text) else None
+    return ScalarNode("tag:yaml.org,2002:str", text, style=style)
+
+
+def _reads_otherwise(text: str) -> bool:
+    """Go's YAML readers take more texts for numbers and booleans than PyYAML does: 1e3, 0o17, y."""
+    return text in {"y", "Y", "n", "N"} or (text[:1] in "+-.0123456789" and not text.strip("+-.0123456789_eExXoO"))
+
+
+def _below(dumper: Any, text: str) -> Node:
+    return ScalarNode("tag:yaml.org,2002:str", str(text), style=">" if text else '"')
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(Below, _below)
+
+
+def dump(objects: Iterable[Any]) -> str:
+    """Block YAML, sorted keys, `---` between the documents; text of several lines as a block scalar."""
+    documents = (yaml.dump(each, Dumper=_Dumper, width=1 << 20, allow_unicode=True) for each in objects)
+    return "---\n".join(documents)
+
+
+def edit(text: str, file: str) -> "Editing":
+    """A mapping that is changed in place and keeps its comments, quotes and indentation.
+
+    Raises InputError if the text is not one YAML mapping.
+    """
+    documents = compose(text, file)
+    if len(documents) != 1 or not isinstance(documents[0], MappingNode):
+        raise InputError(Mistake("expected one YAML mapping", Place(file)))
+    return Editing(text, documents[0])
+
+
+class Editing:
+    """One file of a user while it is changed; had from `edit`."""
+
+    def __init__(self, text: str, root: MappingNode) -> None:
+        from ruamel.yaml import YAML
+
+        self._yaml = YAML()
+        self._yaml.preserve_quotes = True
+        self._yaml.width = 1 << 20
+        offset = _list_offset(root)
+        self._yaml.indent(mapping=2, sequence=offset + 2, offset=offset)
+        self.mapping: dict[str, Any] = self._yaml.load(text)
+
+    def text(self) -> str:
+        """The file as it is now."""
+        from io import StringIO
+
+        stream = StringIO()
+        self._yaml.dump(self.mapping, stream)
+        return stream.getvalue()
+
+
+def _list_offset(root: MappingNode) -> int:
+    """How far the dash of the first list stands from its key's column."""
+    for key, value in root.value:
+        if isinstance(value, SequenceNode) and not value.flow_style and value.value:
+            return int(value.start_mark.column - key.start_mark.column)
+    return 0

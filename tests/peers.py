@@ -1,0 +1,45 @@
+"""The real tools that the tests compare with: built by `make tools`, else from PATH."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+_BUILT = ROOT / ".tools" / "bin"
+CRDS = ROOT / ".tools" / "crds"
+
+
+def peer(name: str) -> str:
+    """The path of a real tool; without it the test skips, and fails in CI."""
+    built = _BUILT / name
+    found = str(built) if built.exists() else shutil.which(name)
+    if found is None:
+        missing(name)
+    return str(found)
+
+
+def crds(name: str) -> Path:
+    """The file of a real project's own CustomResourceDefinitions."""
+    path = CRDS / f"{name}.yaml"
+    if not path.exists():
+        missing(f"the CRDs of {name}")
+    return path
+
+
+def missing(what: str) -> None:
+    """Skip where a tool is not at hand; in CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing; make tools builds it")
+    pytest.skip(f"{what} is missing; make tools builds it where Go is at hand")
+
+
+def run(*command: str | Path, folder: Path | None = None, **options: object) -> str:
+    """The standard output of a command that must succeed."""
+    done = subprocess.run(
+        [str(part) for part in command], cwd=folder, capture_output=True, text=True, check=False, **options
+    )  # type: ignore[call-overload]
+    assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stderr}"
+    return str(done.stdout)
