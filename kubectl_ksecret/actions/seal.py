@@ -10,7 +10,7 @@ from ..manifests.committed import Committed, Manifest
 from ..model.environment import Environment, Secret
 from .provision import Known, Provision
 from .render import writing
-from .sealers import Sealer, open_sealer
+from .sealers import Sealer
 
 Progress = Callable[[int, int], None]  # keys sealed, of how many
 
@@ -35,14 +35,20 @@ class Sealed(Record):
     changed: Collection[str]
 
 
-def seal(environment: Environment, provision: Provision, request: Request, now: datetime, progress: Progress) -> Sealed:
+def seal(
+    environment: Environment,
+    provision: Provision,
+    sealer: Sealer,
+    request: Request,
+    now: datetime,
+    progress: Progress,
+) -> Sealed:
     """Seal an environment. Raises InputError or Refusal if anything is wrong; nothing has been written then."""
     chosen_by_user = _addressed(environment, request)
     with writing(environment) as folder:
         manifests, unreadable = committed.read(environment)
         if unreadable:
             raise InputError(*unreadable)
-        sealer = open_sealer(environment, now)
         _refuse_strangers(environment, sealer, manifests, request.accepted)
         choice = _choose(environment, provision, sealer, manifests, chosen_by_user)
         values = provision.read(choice.needed)
@@ -94,7 +100,9 @@ def _refuse_strangers(
 ) -> None:
     """A certificate or recipient that a pull request swapped must not catch the environment's values."""
     known = record.fingerprints(manifest.object for manifest in manifests.values())
-    mistakes = [sealer.refused(secret, known, accepted) for secret in environment.secrets.values()]
+    mistakes = [
+        sealer.refused(secret, manifests.get(name), known, accepted) for name, secret in environment.secrets.items()
+    ]
     if found := [mistake for mistake in mistakes if mistake]:
         raise InputError(*found)
 
@@ -119,10 +127,18 @@ def _choose(
         manifest = manifests.get(name)
         asked_for = set(addressed.get(name, ()))
         chosen, unknown = _stale(provision, sealer, secret, manifest, asked_for)
-        absent = {key for key in sealer.needed(secret, manifest, chosen) if not provision.provides(secret, key)}
+        absent = {key for key in chosen if not provision.provides(secret, key)}
         mistakes += [Mistake(f"{name}/{key} is not in what was given") for key in sorted(absent & asked_for)]
-        needed[name] = sorted(sealer.needed(secret, manifest, chosen - absent))
         missing += [f"{name}/{key}" for key in sorted(absent)]
+        needed[name] = sorted(sealer.needed(secret, manifest, chosen - absent))
+        mistakes += [
+            Mistake(
+                f"{name}/{key} is needed too: no age identity opens {manifest.file}, so it is encrypted anew",
+                hint="set SOPS_AGE_KEY_FILE, or give all values of the Secret",
+            )
+            for key in needed[name]
+            if manifest and not provision.provides(secret, key)
+        ]
         kept += [f"{name}/{key}" for key in unknown if key not in needed[name]]
     if mistakes:
         raise InputError(*mistakes)

@@ -1,19 +1,20 @@
 """The backends that seal: what a committed Secret holds, and the Secret with new values in it."""
 
-import base64
+import os
+from base64 import b64encode
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Protocol, assert_never
 
 from ..errors import InputError, Mistake
-from ..manifests import record
+from ..manifests import committed, record, sopsconfig
+from ..manifests import sops as outside
 from ..manifests.committed import Manifest
 from ..model.environment import Environment, Secret
 from ..model.kubernetes import Object
 from ..model.overlay import ExternalSecret, SealedSecret, Sops
-from ..rendering import sealedsecret
-from ..sealing import certificate
-from ..sealing import sealedsecret as format_
+from ..rendering import sealedsecret as sealedsecret_rendering
+from ..rendering import sops as sops_rendering
 from ..sensitive import Sensitive
 
 Entries = Mapping[str, record.Entry]
@@ -25,8 +26,10 @@ class Sealer(Protocol):
     def fingerprint(self, secret: Secret) -> str:
         """Of the certificate or recipients that a Secret is sealed for now."""
 
-    def refused(self, secret: Secret, known: Collection[str], accepted: Collection[str]) -> Mistake | None:
-        """Why this fingerprint can't be used unasked."""
+    def refused(
+        self, secret: Secret, manifest: Manifest | None, known: Collection[str], accepted: Collection[str]
+    ) -> Mistake | None:
+        """Why a Secret can't be sealed unasked for another than the known fingerprints."""
 
     def held(self, secret: Secret, manifest: Manifest | None) -> Collection[str]:
         """The keys that are sealed and can stay as they are."""
@@ -40,13 +43,16 @@ class Sealer(Protocol):
         """The Secret with these values in it; `entries` are what the record says of all that it will hold."""
 
 
-def open_sealer(environment: Environment, now: datetime) -> Sealer:
-    """The sealer of an environment. Raises InputError if its certificate or recipients can't be used."""
+def open_sealer(environment: Environment, now: datetime, variables: Mapping[str, str]) -> Sealer:
+    """The sealer of an environment; `variables` say where the user's age identities are.
+
+    Raises InputError if the certificate or the recipients can't be used.
+    """
     backend = environment.backend
     if isinstance(backend, SealedSecret):
         return SealedSecretSealer(environment, backend, now)
     if isinstance(backend, Sops):
-        raise NotImplementedError
+        return SopsSealer(environment, backend, now, variables)
     if isinstance(backend, ExternalSecret):
         raise InputError(
             Mistake(
@@ -63,6 +69,8 @@ class SealedSecretSealer:
 
     def __init__(self, environment: Environment, backend: SealedSecret, now: datetime) -> None:
         self._environment, self._backend = environment, backend
+        from ..sealing import certificate
+
         said = backend.origin.at("certificate")
         pem = environment.project.read(environment.path(backend.certificate), said)
         try:
@@ -74,7 +82,9 @@ class SealedSecretSealer:
         """Of the certificate, for every Secret the same."""
         return self._certificate.fingerprint
 
-    def refused(self, secret: Secret, known: Collection[str], accepted: Collection[str]) -> Mistake | None:
+    def refused(
+        self, secret: Secret, manifest: Manifest | None, known: Collection[str], accepted: Collection[str]
+    ) -> Mistake | None:
         """A certificate that sealed nothing here yet must be accepted."""
         found = self._certificate.fingerprint
         if not known or found in known or found in accepted:
@@ -87,11 +97,11 @@ class SealedSecretSealer:
 
     def held(self, secret: Secret, manifest: Manifest | None) -> Collection[str]:
         """The keys with a ciphertext that the controller can open under the declared scope, namespace and name."""
-        if manifest is None or manifest.object.get("kind") != sealedsecret.KIND:
+        if manifest is None or manifest.object.get("kind") != sealedsecret_rendering.KIND:
             return ()
-        if not sealedsecret.is_bound_as_declared(self._environment, self._backend, secret, manifest.object):
+        if not sealedsecret_rendering.is_bound_as_declared(self._environment, self._backend, secret, manifest.object):
             return ()
-        return sealedsecret.sealed(manifest.object).keys()
+        return sealedsecret_rendering.sealed(manifest.object).keys()
 
     def needed(self, secret: Secret, manifest: Manifest | None, chosen: Collection[str]) -> Collection[str]:
         """The chosen ones."""
@@ -101,13 +111,114 @@ class SealedSecretSealer:
         self, secret: Secret, manifest: Manifest | None, values: Mapping[str, Sensitive], entries: Entries
     ) -> Object | None:
         """The shell with the kept and the new ciphertext; nothing for a Secret of which nothing is sealed."""
+        from ..sealing import sealedsecret
+
         held = self.held(secret, manifest)
-        old = sealedsecret.sealed(manifest.object) if manifest else {}
+        old = sealedsecret_rendering.sealed(manifest.object) if manifest else {}
         ciphertext = {key: old[key] for key in secret.keys if key in held}
-        _, label = sealedsecret.bound_to(self._backend.scope, self._environment.namespace, secret.name)
+        _, label = sealedsecret_rendering.bound_to(self._backend.scope, self._environment.namespace, secret.name)
         for key, value in values.items():
-            ciphertext[key] = base64.b64encode(format_.seal(value, self._certificate, label)).decode()
+            ciphertext[key] = b64encode(sealedsecret.seal(value, self._certificate, label)).decode()
         if not ciphertext:
             return None
-        shell = sealedsecret.shell(self._environment, self._backend, secret)
-        return sealedsecret.with_sealed(shell, ciphertext, dict(entries))
+        shell = sealedsecret_rendering.shell(self._environment, self._backend, secret)
+        return sealedsecret_rendering.with_sealed(shell, ciphertext, dict(entries))
+
+
+class SopsSealer:
+    """Secrets encrypted with SOPS: one data key and one MAC for all keys of a file."""
+
+    def __init__(self, environment: Environment, backend: Sops, now: datetime, variables: Mapping[str, str]) -> None:
+        from ..sealing import age
+
+        self._environment, self._backend, self._now = environment, backend, now
+        self._identities = age.identities(variables)
+        self._recipients = {name: self._recipients_of(name) for name in environment.secrets}
+
+    def _recipients_of(self, name: str) -> tuple[str, ...]:
+        environment, declared = self._environment, self._backend.age
+        path = os.path.join(environment.path(committed.FOLDER), f"{name}.yaml")
+        ruled, rules = sopsconfig.recipients(environment.project, os.path.normpath(path))
+        if declared and ruled and set(declared) != set(ruled):
+            what = f"the recipients are not those of {rules}"
+            raise InputError(Mistake(what, self._backend.origin.at("age"), "leave them out here, or make them equal"))
+        if not declared and not ruled:
+            what = f"no age recipient is declared for {name}"
+            place = self._backend.origin.at()
+            raise InputError(Mistake(what, place, f"set backend.sops.age, or a creation rule in {sopsconfig.FILE}"))
+        return declared or ruled
+
+    def fingerprint(self, secret: Secret) -> str:
+        """Of the Secret's recipients."""
+        return outside.fingerprint(self._recipients[secret.name])
+
+    def refused(
+        self, secret: Secret, manifest: Manifest | None, known: Collection[str], accepted: Collection[str]
+    ) -> Mistake | None:
+        """Recipients other than those of the file must be accepted, each new one or the whole set."""
+        wanted, found = set(self._recipients[secret.name]), self.fingerprint(secret)
+        before = set(outside.recipients(manifest.object)) if manifest else set()
+        if before:
+            known = (outside.fingerprint(before),)
+        added = sorted(wanted - before)
+        if not known or found in known or found in accepted or (added and set(added) <= set(accepted)):
+            return None
+        named = added if before and added else [found]
+        return Mistake(
+            f"the recipients of {secret.name} are others than those of the sealed values",
+            self._backend.origin.at("age"),
+            "if they are meant, add " + " ".join(f"--accept {each}" for each in named),
+        )
+
+    def held(self, secret: Secret, manifest: Manifest | None) -> Collection[str]:
+        """The encrypted keys; none of a file that has to change as a whole and that no identity opens."""
+        if manifest is None or not self._is_ours(secret, manifest):
+            return ()
+        if self._must_change(secret, manifest) and not self._opens(manifest):
+            return ()
+        return sops_rendering.encrypted(manifest.object).keys()
+
+    def _is_ours(self, secret: Secret, manifest: Manifest) -> bool:
+        document = manifest.object
+        named = document["metadata"].get("name") == secret.name
+        return named and document["kind"] == "Secret" and not any(outside.mistakes(document))
+
+    def _must_change(self, secret: Secret, manifest: Manifest) -> bool:
+        """Whether the file can't stay as it is, whatever the values."""
+        document = manifest.object
+        return (
+            set(outside.recipients(document)) != set(self._recipients[secret.name])
+            or not outside.mac_survives_rewriting(document)
+            or not sops_rendering.encrypted(document).keys() <= secret.keys.keys()
+        )
+
+    def _opens(self, manifest: Manifest) -> bool:
+        from ..sealing import age
+
+        entries = outside.age_entries(manifest.object)
+        return any(age.unwrap(entry["enc"], self._identities) for entry in entries)
+
+    def needed(self, secret: Secret, manifest: Manifest | None, chosen: Collection[str]) -> Collection[str]:
+        """The chosen ones; all of them if any is, for a file that no identity opens."""
+        if not chosen or manifest is None or (self._is_ours(secret, manifest) and self._opens(manifest)):
+            return chosen
+        return secret.keys.keys()
+
+    def seal(
+        self, secret: Secret, manifest: Manifest | None, values: Mapping[str, Sensitive], entries: Entries
+    ) -> Object | None:
+        """The file with the least change; nothing for a Secret of which nothing is sealed."""
+        from ..sealing import sops
+
+        shell = sops_rendering.shell(self._environment, self._backend, secret, dict(entries))
+        recipients = self._recipients[secret.name]
+        held = set(self.held(secret, manifest)) & secret.keys.keys()
+        if manifest is not None and held and self._opens(manifest):
+            if not values and not self._must_change(secret, manifest):
+                return sops_rendering.mend(self._environment, self._backend, secret, manifest.object)
+            document = sops.open_document(manifest.text, manifest.file, self._identities)
+            kept = held - values.keys()
+            return sops.update(document, shell, values, kept=kept, recipients=recipients, now=self._now)
+        if values:
+            return sops.encrypt(shell, values, recipients, self._now)
+        return sops_rendering.mend(self._environment, self._backend, secret, manifest.object) if manifest else None

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ..errors import Mistake, nearest
 from ..manifests import record
+from ..manifests import sops as outside
 from ..manifests.committed import Manifest
 from ..model.environment import Made, Secret
 from ..model.kubernetes import Object
@@ -84,6 +85,15 @@ def sealed_for_another_place(scene: Scene) -> Iterator[Mistake]:
             )
 
 
+def not_encrypted(scene: Scene) -> Iterator[Mistake]:
+    """A Secret that SOPS should have encrypted holds plain text, or its sops block is broken: the value leaks."""
+    if not isinstance(scene.environment.backend, Sops):
+        return
+    for secret, manifest in _sealed(scene):
+        for mistake in outside.mistakes(manifest.object):
+            yield Mistake(f"{secret.name}: {mistake}", manifest.place("data"), _seal(scene, secret.name))
+
+
 def out_of_date(scene: Scene) -> Iterator[Mistake]:
     """The type, labels, annotations or template of a manifest are no longer the declared ones."""
     environment, backend = scene.environment, scene.environment.backend
@@ -140,6 +150,7 @@ RULES: Rules = {
     "not-sealed": ("error", not_sealed),
     "sealed-not-declared": ("error", not_declared),
     "sealed-for-another-place": ("error", sealed_for_another_place),
+    "not-encrypted": ("error", not_encrypted),
     "manifest-out-of-date": ("error", out_of_date),
     "template-changed": ("error", template_changed),
 }

@@ -8,7 +8,7 @@ import click
 
 from ..errors import InputError
 
-COMMANDS = {"render": "render", "seal": "seal"}
+COMMANDS = {name: name for name in ("init", "list", "render", "seal", "unseal")}
 
 
 class Commands(click.Group):

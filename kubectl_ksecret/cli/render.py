@@ -1,11 +1,15 @@
 """`kubectl ksecret render`."""
 
+import os
 import sys
+from collections.abc import Iterable, Sequence
 
 import click
 
 from ..actions import render as action
-from . import arguments
+from ..checks import Finding
+from ..model.environment import Environment
+from . import arguments, plaintext
 from .formats import objects as format_
 
 
@@ -14,7 +18,11 @@ from .formats import objects as format_
 @arguments.output("yaml", "json", "name")
 @click.option("--write", is_flag=True, help="Keep the committed manifests: do all that needs no value.")
 @click.option("--check", is_flag=True, help="Exit with 1 and list the files that --write would change.")
-def command(overlays: arguments.Overlays, output: str, write: bool, check: bool) -> None:
+@click.option("--decrypt", is_flag=True, help="Show the plain Secrets of a sops overlay, for a pipe.")
+@plaintext.allow_terminal()
+def command(
+    overlays: arguments.Overlays, output: str, write: bool, check: bool, decrypt: bool, allow_terminal: bool
+) -> None:
     """Show the objects of environments, or keep their committed manifests.
 
     \b
@@ -22,18 +30,35 @@ def command(overlays: arguments.Overlays, output: str, write: bool, check: bool)
       kubectl ksecret render test
       kubectl ksecret render --write
       kubectl ksecret render --check
+      kubectl ksecret render prod --decrypt | kubectl apply -f -
     """
+    if write + check + decrypt > 1:
+        raise click.UsageError("--write, --check and --decrypt exclude each other.")
+    if decrypt:
+        plaintext.begin(allow_terminal)
+        _decrypt(overlays.load().chosen, output)
+        return
     environments = overlays.load().chosen
-    if write or check:
-        files = [
-            file for environment in environments for file in (action.outdated if check else action.write)(environment)
-        ]
+    if check or write:
+        files = [name for each in environments for name in (action.outdated if check else action.write)(each)]
         click.echo("".join(f"{file}\n" for file in files), nl=False)
         sys.exit(1 if check and files else 0)
     rendered = [action.render(environment) for environment in environments]
-    findings = [finding for each in rendered for finding in each.findings]
-    for finding in findings:
-        click.echo(finding, err=True)
-    if findings:
-        sys.exit(1)
+    _stop_at(finding for each in rendered for finding in each.findings)
     click.echo(format_.text([document for each in rendered for document in each.objects], output), nl=False)
+
+
+def _decrypt(environments: Sequence[Environment], output: str) -> None:
+    from ..actions.decrypt import decrypt
+
+    opened = [decrypt(environment, os.environ) for environment in environments]
+    _stop_at(finding for each in opened for finding in each.findings)
+    plaintext.write([secret for each in opened for secret in each.secrets], output)
+
+
+def _stop_at(findings: Iterable[Finding]) -> None:
+    found = list(findings)
+    for finding in found:
+        click.echo(finding, err=True)
+    if found:
+        sys.exit(1)

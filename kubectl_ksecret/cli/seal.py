@@ -1,29 +1,122 @@
 """`kubectl ksecret seal`."""
 
+import os
 from datetime import UTC, datetime
 
 import click
 
 from ..actions import seal as action
-from ..actions.provision import FromSource
+from ..actions.provision import FromSecrets, FromSource, Provision, Values
+from ..actions.sealers import open_sealer
+from ..errors import InputError, Mistake
+from ..frozen import Record
+from ..model.environment import Environment, with_source
 from ..model.loading import select
+from ..model.overlay import Dotenv, ExternalSecret
+from ..model.overlay import Environment as EnvironmentVariables
 from ..sensitive import forbid_core_dumps
 from ..sources import open_source
+from . import given
+from .formats import seal as format_
+from .progress import progress_bar
+
+
+class OtherSource(Record):
+    """The source named on the command line: a dotenv file, which may lie anywhere, or this process's variables."""
+
+    dotenv: str | None
+
+    def provision(self, environment: Environment) -> Provision:
+        """The environment's values out of it."""
+        origin = environment.overlay.origin
+        if self.dotenv is None:
+            return FromSource(with_source(environment, EnvironmentVariables(origin=origin)), open_source)
+        from ..sources.dotenv import open_file
+
+        path = self.dotenv
+        return FromSource(with_source(environment, Dotenv(origin=origin, file=path)), lambda _: open_file(path))
+
+
+def _source(_context: click.Context, _parameter: click.Parameter, text: str | None) -> OtherSource | None:
+    if text is None:
+        return None
+    kind, _, path = text.partition("=")
+    if kind == "dotenv" and path:
+        return OtherSource(dotenv=path)
+    if text == "environment":
+        return OtherSource(dotenv=None)
+    raise click.BadParameter("expected dotenv=FILE or environment")
 
 
 @click.command("seal")
 @click.argument("overlay", required=False)
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
-@click.option("--reseal", is_flag=True, help="Seal everything anew, or all that is addressed.")
-def command(overlay: str | None, addresses: tuple[str, ...], reseal: bool) -> None:
-    """Seal what is missing or changed."""
+@click.option("--reseal", is_flag=True, help="Seal anew what is sealed already: all keys, or those addressed.")
+@click.option(
+    "--source",
+    metavar="KIND=PATH",
+    callback=_source,
+    help="Read from dotenv=FILE or environment instead of the overlay's source.",
+)
+@click.option("-f", "--filename", metavar="FILE|-", help="Take the values from Secret manifests.")
+@click.option("--from-stdin", is_flag=True, help="Take the value of the one addressed key from standard input.")
+@click.option("--accept", multiple=True, metavar="SHA256:…|age1…", help="Seal for this new certificate or recipient.")
+@click.option("--dry-run", is_flag=True, help="Do everything but write.")
+def command(
+    overlay: str | None,
+    addresses: tuple[str, ...],
+    reseal: bool,
+    source: OtherSource | None,
+    filename: str | None,
+    from_stdin: bool,
+    accept: tuple[str, ...],
+    dry_run: bool,
+) -> None:
+    """Seal what is missing, addressed, or changed in the source.
+
+    ADDRESS is SECRET or SECRET/KEY. A key whose version in the source is the recorded one is left as it is, byte for
+    byte; a source without versions seals what is missing and what is addressed.
+
+    \b
+    Examples:
+      kubectl ksecret seal prod
+      kubectl ksecret seal prod --source dotenv=.env.prod
+      kubectl ksecret seal prod backend-secrets/jwt-secret --from-stdin
+      kubectl get secret backend-secrets -o yaml | kubectl ksecret seal prod -f -
+    """
+    if sum((source is not None, filename is not None, from_stdin)) > 1:
+        raise click.UsageError("--source, --filename and --from-stdin exclude each other.")
     forbid_core_dumps()
-    environments = select([overlay] if overlay else []).chosen
+    environments = _sealing(overlay, addresses)
+    values: Values | None = None
+    if from_stdin:
+        values = given.value(addresses)
+    elif filename is not None:
+        values = given.secrets(filename)
+    request = action.Request(addresses=addresses, reseal=reseal, accepted=accept, dry_run=dry_run)
+    now = datetime.now(UTC)
     for environment in environments:
-        request = action.Request(addresses=addresses, reseal=reseal)
-        done = action.seal(
-            environment, FromSource(environment, open_source), request, datetime.now(UTC), lambda *_: None
+        sealer = open_sealer(environment, now, os.environ)
+        if values is not None:
+            provision: Provision = FromSecrets(environment, values)
+        else:
+            provision = source.provision(environment) if source else FromSource(environment, open_source)
+        with progress_bar("sealing") as progress:
+            done = action.seal(environment, provision, sealer, request, now, progress)
+        click.echo(format_.text(done, dry_run), nl=False)
+
+
+def _sealing(overlay: str | None, addresses: tuple[str, ...]) -> list[Environment]:
+    """The overlays to seal: of several, those that hold anything sealed."""
+    chosen = select([overlay] if overlay else []).chosen
+    sealing = [environment for environment in chosen if not isinstance(environment.backend, ExternalSecret)]
+    if addresses and len(sealing or chosen) > 1:
+        raise InputError(
+            Mistake(
+                "addresses go with one overlay",
+                hint="name one of: " + ", ".join(each.name for each in sealing or chosen),
+            )
         )
-        click.echo(
-            f"sealed {len(done.sealed)} keys, kept {len(done.kept)}; files changed: {len(done.changed)}", err=True
-        )
+    if not sealing and len(chosen) > 1:
+        raise InputError(Mistake("no overlay has anything to seal"))
+    return sealing or list(chosen)

@@ -19,6 +19,11 @@ _OUTER = f"""{_HEADER}resources:
 # configurations:
 # - manifests/{references.FILE}
 """
+GENERATOR_FORM = f"""{_HEADER}generators:
+- ksecret.yaml
+configurations:
+- manifests/{references.FILE}
+"""
 _GENERATOR = "ksecret.yaml"
 _MANIFESTS = ("manifests", "./manifests", "manifests/")
 
@@ -65,6 +70,18 @@ def add_resource(text: str, name: str, file: str) -> str:
     editing = yamlio.edit(text, file)
     _include(editing.mapping, "resources", name, file)
     return editing.text()
+
+
+def deployed(namespace: str) -> str:
+    """A new kustomization of an environment: its namespace, and its Secrets."""
+    return f"{_HEADER}namespace: {namespace}\nresources:\n- secrets\n"
+
+
+def namespace_of(text: str, file: str) -> str | None:
+    """The namespace that a kustomization sets."""
+    documents = yamlio.load(text, file)
+    found = documents[0].get("namespace") if documents and isinstance(documents[0], dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _list(text: str, field: str, file: str) -> list[Any]:

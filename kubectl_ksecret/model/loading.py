@@ -172,7 +172,7 @@ def _chosen(project: Project, arguments: Sequence[str], files: Sequence[str]) ->
     mistakes = []
     names: dict[str, list[str]] = {}
     for file in files:
-        names.setdefault(_name_of(project, file), []).append(file)
+        names.setdefault(name_of(project, file), []).append(file)
     for argument in arguments:
         if argument in names:
             chosen += names[argument]
@@ -187,7 +187,7 @@ def _chosen(project: Project, arguments: Sequence[str], files: Sequence[str]) ->
     return list(dict.fromkeys(chosen)), mistakes
 
 
-def _name_of(project: Project, file: str) -> str:
+def name_of(project: Project, file: str) -> str:
     """The name that a file gives its overlay, however wrong the rest of it is; empty if it gives none."""
     try:
         nodes = compose(project.read_text(file), project.name(file))

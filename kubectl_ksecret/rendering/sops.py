@@ -1,6 +1,6 @@
 """A Secret encrypted with SOPS: its metadata and type are made here, its encrypted values are committed."""
 
-from ..manifests import record
+from ..manifests import record, sops
 from ..model.environment import Environment, Secret
 from ..model.kubernetes import Object
 from ..model.overlay import Sops
@@ -30,9 +30,8 @@ def mend(environment: Environment, backend: Sops, secret: Secret, document: Obje
 
     A key that is no longer declared stays: without the data key the MAC can't be made anew.
     """
-    block = document.get("sops")
-    if document.get("kind") != "Secret" or not isinstance(block, dict) or block.get("mac_only_encrypted") is not True:
+    if document["kind"] != "Secret" or not sops.mac_survives_rewriting(document):
         return document
     values = encrypted(document)
     entries = {key: entry for key, entry in record.of(document).items() if key in values}
-    return shell(environment, backend, secret, entries) | {"data": document.get("data"), "sops": block}
+    return shell(environment, backend, secret, entries) | {"data": document["data"], "sops": document["sops"]}

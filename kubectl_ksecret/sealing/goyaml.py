@@ -1,6 +1,5 @@
 """YAML as sops reads it, with the scalars of go-yaml v3 (resolve.go): the MAC is made over their values."""
 
-import binascii
 import math
 import re
 from base64 import b64decode
@@ -53,7 +52,7 @@ class _Reading:
         found: Object = {}
         for key, value in node.value:
             name = self.value(key)
-            if not isinstance(name, str):
+            if not isinstance(name, str) or key.tag == _BINARY:
                 raise self.mistake(key, "a key that is not text; SOPS knows no other")
             if name in found:
                 raise self.mistake(key, f'"{name}" stands here twice')
@@ -63,8 +62,8 @@ class _Reading:
     def scalar(self, node: ScalarNode) -> Scalar | None:
         if node.tag == _BINARY:
             try:
-                return text_of(b64decode(node.value))
-            except binascii.Error:
+                return text_of(b64decode("".join(node.value.split()), validate=True))
+            except ValueError:
                 raise self.mistake(node, "not base64") from None
         return node.value if node.style else resolve(node.value)
 

@@ -1,0 +1,42 @@
+"""Opens the committed Secrets of a sops overlay with the user's age identities."""
+
+from collections.abc import Mapping
+
+from ..errors import InputError, Mistake, Refusal
+from ..manifests import committed
+from ..model.environment import Environment
+from ..model.overlay import Sops
+from ..sealing import age, sops
+from ..sensitive import Sensitive
+from . import render
+
+
+class Decrypted(render.Rendered):
+    """The Secrets, each as JSON, instead of the objects."""
+
+    secrets: list[Sensitive]
+
+
+def decrypt(environment: Environment, variables: Mapping[str, str]) -> Decrypted:
+    """The plain Secrets of an environment; with findings there are none.
+
+    `variables` say where the identities are. Raises InputError for another backend, Refusal if none opens a file.
+    """
+    if not isinstance(environment.backend, Sops):
+        place = environment.overlay.spec.origin.key("backend")
+        raise InputError(Mistake(f"overlay {environment.name} has nothing that SOPS encrypted", place))
+    rendered = render.render(environment)
+    if rendered.findings:
+        return Decrypted(objects=(), findings=rendered.findings, secrets=[])
+    manifests, _ = committed.read(environment)
+    identities = age.identities(variables)
+    secrets: list[Sensitive] = []
+    mistakes: list[Mistake] = []
+    for manifest in manifests.values():
+        try:
+            secrets.append(sops.open_document(manifest.text, manifest.file, identities).plaintext)
+        except Refusal as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise Refusal(*mistakes)
+    return Decrypted(objects=(), findings=(), secrets=secrets)

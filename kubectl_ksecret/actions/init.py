@@ -1,0 +1,190 @@
+"""Makes one overlay, and the first declaration where there is none; overwrites nothing."""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+
+from .. import yamlio
+from ..errors import InputError, Mistake
+from ..files.folder import locked
+from ..files.project import Project, decode
+from ..frozen import Record
+from ..manifests import kustomization, sopsconfig
+from ..model import overlay as overlay_type
+from ..model.loading import API_VERSION, Loader, name_of
+from ..model.overlay import SecretOverlay
+from ..model.reader import Reading, read
+from . import render
+
+CERTIFICATE = "sealing.pem"
+_DECLARATIONS = "generators"
+_FIRST = "app-secrets"
+_KUSTOMIZATIONS = (kustomization.FILE, "kustomization.yml", "Kustomization")
+_FIRST_DECLARATION = f"""apiVersion: {API_VERSION}
+kind: SecretDeclaration
+metadata:
+  name: {_FIRST}
+spec:
+  purpose: What the application needs to start
+  keys:
+    api-key:
+      purpose: Say here what it is for
+"""
+
+
+class Request(Record):
+    """What the new overlay shall be; `certificate` is a file's name and content."""
+
+    folder: str
+    backend: str
+    namespace: str
+    vault_url: str | None = None
+    certificate: tuple[str, bytes] | None = None
+    recipients: Sequence[str] = ()
+    generator: bool = False
+
+
+class Initialised(Record):
+    """The files that were made or changed, and what is left to do by hand."""
+
+    written: Sequence[str]
+    notes: Sequence[str]
+
+
+def init(request: Request, now: datetime) -> Initialised:
+    """Make the overlay. Raises InputError, with nothing written, if it is there already or can't be what is asked."""
+    folder = os.path.realpath(request.folder)
+    secrets = os.path.join(folder, "secrets")
+    file = os.path.join(secrets, overlay_type.FILE)
+    project = Project.around(_existing(folder))
+    _refuse_existing(project, file, os.path.basename(folder))
+    declarations, files = _declarations(project)
+    certificate, copied = _certificate(request, project, secrets, now)
+    files |= copied
+    text = _overlay(request, os.path.basename(folder), os.path.relpath(declarations, secrets), certificate)
+    _refuse_mistakes(text)
+    if request.backend == "sops" and not request.recipients:
+        _refuse_no_recipients(project, secrets)
+    outer, notes = _outer(project, folder, request.namespace)
+    files |= {file: text.encode()} | outer
+    if request.generator:
+        files[os.path.join(secrets, kustomization.FILE)] = kustomization.GENERATOR_FORM.encode()
+    for path, content in files.items():
+        with locked(os.path.dirname(path)) as held:
+            held.write(os.path.basename(path), content)
+    rendered = render.write(Loader(project).load(file))
+    return Initialised(written=[*map(project.name, files), *rendered], notes=notes)
+
+
+def _existing(folder: str) -> str:
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _refuse_existing(project: Project, file: str, name: str) -> None:
+    if os.path.lexists(file):
+        raise InputError(
+            Mistake(f"{project.name(file)} exists already", hint="kubectl ksecret render --write keeps it")
+        )
+    for other in project.find(overlay_type.FILE):
+        if name_of(project, other) == name:
+            hint = "overlays of a project have different names; the folder's name is the overlay's"
+            raise InputError(Mistake(f"{project.name(other)} is named {name} already", hint=hint))
+
+
+def _declarations(project: Project) -> tuple[str, dict[str, bytes]]:
+    """Where the project's declarations lie; the first one where there is none."""
+    for other in project.find(overlay_type.FILE):
+        try:
+            environment = Loader(project).load(other)
+        except InputError:
+            continue
+        return environment.path(environment.overlay.spec.declarations[0]), {}
+    folder = os.path.join(project.root, _DECLARATIONS)
+    if os.path.isdir(folder) and any(project.yaml_files(folder)):
+        return folder, {}
+    return folder, {os.path.join(folder, f"{_FIRST}.yaml"): _FIRST_DECLARATION.encode()}
+
+
+def _certificate(
+    request: Request, project: Project, secrets: str, now: datetime
+) -> tuple[str | None, dict[str, bytes]]:
+    """The certificate as the overlay names it; one from outside the project is copied beside the overlay."""
+    if request.certificate is None:
+        return None, {}
+    from ..sealing import certificate
+
+    name, content = request.certificate
+    try:
+        certificate.load(content, now)
+    except ValueError as error:
+        raise InputError(Mistake(f"{name}: {error}")) from None
+    real = os.path.realpath(name)
+    if real.startswith(os.path.join(project.root, "")):
+        return os.path.relpath(real, secrets), {}
+    return CERTIFICATE, {os.path.join(secrets, CERTIFICATE): content}
+
+
+def _overlay(request: Request, name: str, declarations: str, certificate: str | None) -> str:
+    source = ""
+    if request.vault_url:
+        source = f'  source:\n    names: "{{remoteName}}"\n    azureKeyVault: {{vaultUrl: "{request.vault_url}"}}\n'
+    backends = {
+        "externalSecret": "    externalSecret:\n      refreshInterval: 1h\n      store:\n"
+        "        name: azure-keyvault-store\n"
+        "        # With auth the store is rendered too; without it, it exists already.\n"
+        "        # auth: {workloadIdentity: {serviceAccountName: my-service-account}}\n",
+        "sealedSecret": f"    sealedSecret:\n      certificate: {certificate}\n      scope: strict\n",
+        "sops": "    sops:" + ("\n      age:\n" + "".join(f"      - {each}\n" for each in request.recipients)
+                              if request.recipients else " {}  # the recipients of .sops.yaml\n"),
+    }  # fmt: skip
+    return (
+        f"apiVersion: {API_VERSION}\n"
+        "kind: SecretOverlay\n"
+        "metadata:\n"
+        f"  name: {name}\n"
+        "  annotations:\n"
+        '    config.kubernetes.io/function: "exec: {path: ksecret-fn}"\n'
+        "spec:\n"
+        f"  declarations: [{declarations}]\n"
+        f"  namespace: {request.namespace}\n"
+        f"{source}"
+        "  backend:\n"
+        f"{backends[request.backend]}"
+    )
+
+
+def _refuse_mistakes(text: str) -> None:
+    """What the user typed is read as the file will be; there is no place in it to point at yet."""
+    reading = Reading(overlay_type.FILE)
+    read(SecretOverlay, yamlio.compose(text, overlay_type.FILE)[0], reading)
+    if reading.mistakes:
+        raise InputError(*(Mistake(mistake.message, None, mistake.hint) for mistake in reading.mistakes))
+
+
+def _refuse_no_recipients(project: Project, secrets: str) -> None:
+    path = os.path.join(secrets, "manifests", f"{_FIRST}.yaml")
+    if not sopsconfig.recipients(project, path)[0]:
+        raise InputError(Mistake("no age recipient", hint=f"give --age, or a creation rule in {sopsconfig.FILE}"))
+
+
+def _outer(project: Project, folder: str, namespace: str) -> tuple[dict[str, bytes], Sequence[str]]:
+    """The kustomization that is deployed, with the Secrets in it, and what its owner has to decide."""
+    name = next((each for each in _KUSTOMIZATIONS if os.path.exists(os.path.join(folder, each))), None)
+    path = os.path.join(folder, name or kustomization.FILE)
+    if name is None:
+        return {path: kustomization.deployed(namespace).encode()}, ()
+    shown = project.name(path)
+    before = decode(project.read(path), shown)
+    after = kustomization.add_resource(before, "secrets", shown)
+    found = kustomization.namespace_of(before, shown)
+    notes = []
+    if found is None:
+        notes.append(f"{shown} has no namespace; it would move its other objects too, so add it yourself:\n"
+                     f"namespace: {namespace}")  # fmt: skip
+    elif found != namespace:
+        notes.append(
+            f"{shown} has the namespace {found}; references reach a Secret in {namespace} only if they are one"
+        )
+    return ({path: after.encode()} if after != before else {}), notes

@@ -1,0 +1,71 @@
+"""The inventory as a table, as Markdown, or as an object."""
+
+import json
+from collections.abc import Sequence
+
+from ... import yamlio
+from ...actions.inventory import Cell, Inventory
+from ...model.loading import API_VERSION
+
+
+def text(inventory: Inventory, output: str) -> str:
+    """The inventory in an output format."""
+    if output == "json":
+        return json.dumps(_object(inventory), indent=2, ensure_ascii=False) + "\n"
+    if output == "yaml":
+        return yamlio.dump([_object(inventory)])
+    head = ["SECRET", "KEY", "PURPOSE", *(_title(inventory, index) for index in range(len(inventory.columns)))]
+    rows = [[row.secret, row.key, row.purpose, *map(_cell, row.cells)] for row in inventory.rows]
+    return _markdown(head, rows) if output == "markdown" else table([head, *rows])
+
+
+def _title(inventory: Inventory, index: int) -> str:
+    column = inventory.columns[index]
+    return f"{column.name} ({' ← '.join(filter(None, (column.backend, column.source)))})"
+
+
+def _cell(cell: Cell) -> str:
+    if not cell.declared:
+        return "not declared"
+    if cell.omitted is not None:
+        return f"omitted: {cell.omitted}"
+    if cell.template is not None:
+        return "template"
+    return f"{cell.name}#{cell.property}" if cell.property else cell.name
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as what stands in them."""
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    lines = ("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def _object(inventory: Inventory) -> dict[str, object]:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Inventory",
+        "environments": [
+            {"name": c.name, "namespace": c.namespace, "backend": c.backend, "source": c.source or None}
+            for c in inventory.columns
+        ],
+        "items": [
+            {
+                "secret": row.secret,
+                "key": row.key,
+                "purpose": row.purpose,
+                "environments": {cell.environment: _said(cell) for cell in row.cells},
+            }
+            for row in inventory.rows
+        ],
+    }
+
+
+def _said(cell: Cell) -> dict[str, str | None]:
+    fields = {"name": cell.name or None, "property": cell.property, "template": cell.template, "omitted": cell.omitted}
+    return {name: value for name, value in fields.items() if value is not None}

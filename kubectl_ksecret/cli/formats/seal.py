@@ -1,0 +1,32 @@
+"""What `seal` did, for a person."""
+
+from collections.abc import Collection
+
+from ...actions.seal import Sealed
+
+
+def text(done: Sealed, dry_run: bool) -> str:
+    """A line an address or file, below what is said of it."""
+    would = "would " if dry_run else ""
+    blocks = [
+        _block(f"{done.environment}: {would}seal" if dry_run else f"{done.environment}: sealed", done.sealed),
+        _block(f"{done.environment}: not sealed, nothing gives a value for", done.missing),
+        _block(f"{done.environment}: left out, not declared here", done.left_out),
+        _block(f"{done.environment}: {would}write" if dry_run else f"{done.environment}: wrote", done.changed),
+    ]
+    if done.kept:
+        blocks.append(
+            f"{done.environment}: kept {_keys(len(done.kept))} as sealed: the values have no versions, so nobody can "
+            "tell whether they changed; address them, or use --reseal\n"
+        )
+    if not any((done.sealed, done.changed, done.kept, done.missing)):
+        blocks.append(f"{done.environment}: everything is sealed\n")
+    return "".join(blocks)
+
+
+def _block(what: str, lines: Collection[str]) -> str:
+    return f"{what}\n" + "".join(f"  {line}\n" for line in lines) if lines else ""
+
+
+def _keys(count: int) -> str:
+    return "1 key" if count == 1 else f"{count} keys"

@@ -1,0 +1,39 @@
+"""What a user gives on the command line: files, Secret manifests, or one value on standard input or at a prompt."""
+
+import sys
+
+import click
+
+from ..actions.provision import Values
+from ..errors import InputError, Mistake
+from ..sensitive import Sensitive
+from ..sources import secretfile
+
+
+def secrets(filename: str) -> Values:
+    """The Secrets in a file, or on standard input where it is `-`."""
+    if filename == "-":
+        return secretfile.parse(sys.stdin.buffer.read(), "standard input")
+    return secretfile.parse(content(filename), filename)
+
+
+def content(filename: str) -> bytes:
+    """A file that the user names; it may lie anywhere."""
+    try:
+        with open(filename, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise InputError(Mistake(f"{filename}: {error.strerror}")) from None
+
+
+def value(addresses: tuple[str, ...]) -> Values:
+    """The value of the one addressed key, less one newline at its end; asked for without echo on a terminal."""
+    if len(addresses) != 1 or "/" not in addresses[0]:
+        raise click.UsageError("--from-stdin takes the value of one key: name it as SECRET/KEY.")
+    secret, _, key = addresses[0].partition("/")
+    if sys.stdin.isatty():
+        text: str = click.prompt(f"Value of {addresses[0]}", hide_input=True, err=True)
+        content = text.encode()
+    else:
+        content = sys.stdin.buffer.read().removesuffix(b"\n")
+    return {secret: {key: Sensitive(content)}}

@@ -1,0 +1,62 @@
+"""`kubectl ksecret init`."""
+
+from datetime import UTC, datetime
+
+import click
+
+from ..actions import init as action
+from . import given
+
+
+@click.command("init")
+@click.argument("folder", metavar="DIR")
+@click.option("--backend", type=click.Choice(("externalSecret", "sealedSecret", "sops")), required=True)
+@click.option("--namespace", required=True, help="Namespace of all that is rendered.")
+@click.option("--vault-url", metavar="URL", help="The Key Vault that holds the values.")
+@click.option("--certificate", metavar="FILE", help="The controller's certificate (kubeseal --fetch-cert).")
+@click.option(
+    "--age", "recipients", multiple=True, metavar="RECIPIENT", help="Encrypt for it; several times for several."
+)
+@click.option("--generator", is_flag=True, help="Render on every build, by kustomize's exec functions.")
+def command(
+    folder: str,
+    backend: str,
+    namespace: str,
+    vault_url: str | None,
+    certificate: str | None,
+    recipients: tuple[str, ...],
+    generator: bool,
+) -> None:
+    """Make an overlay in DIR, and the first declaration where there is none.
+
+    \b
+    Examples:
+      kubectl ksecret init overlays/test --backend externalSecret --namespace shop-test \\
+        --vault-url https://shop-test.vault.azure.net
+      kubectl ksecret init overlays/prod --backend sealedSecret --namespace shop --certificate sealing.pem
+      kubectl ksecret init overlays/prod --backend sops --namespace shop --age age1…
+    """
+    _demand(backend == "externalSecret", vault_url, "--vault-url")
+    _demand(backend == "sealedSecret", certificate, "--certificate")
+    if certificate and backend != "sealedSecret":
+        raise click.UsageError("--certificate goes with --backend sealedSecret.")
+    if recipients and backend != "sops":
+        raise click.UsageError("--age goes with --backend sops.")
+    request = action.Request(
+        folder=folder,
+        backend=backend,
+        namespace=namespace,
+        vault_url=vault_url,
+        certificate=(certificate, given.content(certificate)) if certificate else None,
+        recipients=recipients,
+        generator=generator,
+    )
+    done = action.init(request, datetime.now(UTC))
+    click.echo("".join(f"{file}\n" for file in done.written), nl=False)
+    for note in done.notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def _demand(needed: bool, given: str | None, option: str) -> None:
+    if needed and not given:
+        raise click.UsageError(f"this backend needs {option}.")
