@@ -11,11 +11,12 @@ from .errors import InputError, Mistake
 from .files.project import Project, decode
 from .manifests import committed
 from .model.environment import Environment
+from .model.kubernetes import Object
 from .model.loading import Loader
 from .model.overlay import FILE
 from .model.reader import Reading, pairs_of
 from .rendering import render
-from .yamlio import MappingNode, Node, SequenceNode
+from .yamlio import Node, ScalarNode, SequenceNode
 
 _RESOURCE_LIST = "config.kubernetes.io/v1"
 _PATHS = ("config.kubernetes.io/path", "internal.config.kubernetes.io/path")
@@ -39,22 +40,31 @@ def generate(content: bytes, folder: str) -> str:
 
     Paths in the overlay start at `folder`, which kustomize sets to that of the kustomization that lists it.
     """
-    project = Project.around(folder)
-    project = Project(project.root, shown_from=project.root)
-    environment = _environment(project, folder, content)
+    root = Project.around(folder).root
+    project = Project(root, shown_from=root)
+    node = _function_config(content)
+    file = os.path.join(folder, FILE)
+    said = project.read_if_there(file)
+    try:
+        objects = _objects(_environment(project, file, said, node))
+    except InputError as error:
+        if said is None and _names_what_is_not_there(folder, node):
+            raise InputError(*error.mistakes, _listed_elsewhere(project, folder)) from None
+        raise
+    return json.dumps({"apiVersion": _RESOURCE_LIST, "kind": "ResourceList", "items": objects})
+
+
+def _objects(environment: Environment) -> list[Object]:
     manifests, mistakes = committed.read(environment)
     if mistakes:
         raise InputError(*mistakes)
     if findings := check(Scene(environment=environment, committed=manifests), sealed.RULES):
         raise InputError(*(finding.mistake for finding in findings))
-    objects = render(environment, manifests)
-    return json.dumps({"apiVersion": _RESOURCE_LIST, "kind": "ResourceList", "items": objects})
+    return render(environment, manifests)
 
 
-def _environment(project: Project, folder: str, content: bytes) -> Environment:
-    node = _function_config(content)
-    file = os.path.join(folder, FILE)
-    said = project.read_if_there(file)
+def _environment(project: Project, file: str, said: bytes | None, node: Node) -> Environment:
+    """The environment of the overlay that was given; `said` is what stands in the file beside the kustomization."""
     if said is not None:
         stated = yamlio.compose(decode(said, project.name(file)), project.name(file))
         if len(stated) == 1 and _content(stated[0]) == _content(node):
@@ -63,11 +73,24 @@ def _environment(project: Project, folder: str, content: bytes) -> Environment:
     return Loader(project).load_node(file, node, Reading("functionConfig", placed=False))
 
 
+def _names_what_is_not_there(folder: str, overlay: Node) -> bool:
+    named = _field(_field(overlay, "spec"), "declarations")
+    paths = named.value if isinstance(named, SequenceNode) else []
+    return any(isinstance(p, ScalarNode) and not os.path.exists(os.path.join(folder, p.value)) for p in paths)
+
+
+def _listed_elsewhere(project: Project, folder: str) -> Mistake:
+    return Mistake(
+        f"the generator is listed in {project.name(folder)}, where its paths start and no {FILE} is",
+        hint=f"list it in the kustomization.yaml beside {FILE}",
+    )
+
+
 def _function_config(content: bytes) -> Node:
     """The overlay in a ResourceList that holds nothing else."""
     nodes = yamlio.compose(decode(content, "standard input"), "standard input")
-    fields = {key.value: value for key, value in pairs_of(nodes[0])} if len(nodes) == 1 else {}
-    config, items = fields.get("functionConfig"), fields.get("items")
+    given = nodes[0] if len(nodes) == 1 else None
+    config, items = _field(given, "functionConfig"), _field(given, "items")
     if config is None:
         raise InputError(
             Mistake(
@@ -75,8 +98,9 @@ def _function_config(content: bytes) -> Node:
                 hint="ksecret-fn is run by kustomize build --enable-alpha-plugins --enable-exec",
             )
         )
-    given = items.value if isinstance(items, SequenceNode) else []
-    if any(_content(item) != _content(config) or _is_of_a_package(item) for item in given):
+    overlay = _content(config)
+    resources = items.value if isinstance(items, SequenceNode) else []
+    if any(_content(each) != overlay or _is_of_a_package(each) for each in resources):
         raise InputError(_REFUSED)
     return config
 
@@ -100,13 +124,19 @@ def _field(node: Node | None, name: str) -> Node | None:
 def _content(node: Node) -> object:
     """What an overlay says, without the annotations that a tool adds on the way."""
     name = _field(_field(node, "metadata"), "name")
-    parts = (_field(node, "apiVersion"), _field(node, "kind"), name, _field(node, "spec"))
-    return [_plain(part) for part in parts]
+    seen: set[int] = set()
+    return [
+        _plain(part, seen) for part in (_field(node, "apiVersion"), _field(node, "kind"), name, _field(node, "spec"))
+    ]
 
 
-def _plain(node: Node | None) -> object:
-    if isinstance(node, MappingNode):
-        return [(_plain(key), _plain(value)) for key, value in node.value]
+def _plain(node: Node | None, seen: set[int]) -> object:
+    """A node without its style and the order of its fields: kustomize changes both."""
+    if isinstance(node, ScalarNode):
+        return node.tag, node.value
+    if node is None or id(node) in seen:  # an alias, which may be a bomb
+        return None
+    seen.add(id(node))
     if isinstance(node, SequenceNode):
-        return [_plain(each) for each in node.value]
-    return (node.tag, node.value) if node else None
+        return [_plain(each, seen) for each in node.value]
+    return {key.value: _plain(value, seen) for key, value in pairs_of(node) if isinstance(key, ScalarNode)}

@@ -159,7 +159,7 @@ def _stale(
             known = provision.known(secret, key)
             if _changed(entries.get(key), known):
                 chosen.add(key)
-            elif not known.versioned:
+            elif not known.versioned and provision.provides(secret, key):
                 unknown.append(key)
     return chosen, unknown
 

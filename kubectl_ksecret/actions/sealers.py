@@ -137,7 +137,7 @@ class SopsSealer:
 
     def _recipients_of(self, name: str) -> tuple[str, ...]:
         environment, declared = self._environment, self._backend.age
-        path = os.path.join(environment.path(committed.FOLDER), f"{name}.yaml")
+        path = os.path.join(environment.path(committed.FOLDER), committed.file_of(name))
         ruled, rules = sopsconfig.recipients(environment.project, os.path.normpath(path))
         if declared and ruled and set(declared) != set(ruled):
             what = f"the recipients are not those of {rules}"

@@ -1,7 +1,6 @@
 """Opens committed SealedSecrets with the controller's private key: for recovery, when the cluster is lost."""
 
 import base64
-import binascii
 import json
 from collections.abc import Iterator, Sequence
 
@@ -40,13 +39,29 @@ def _sealed_secrets(content: bytes, file: str) -> Iterator[Object]:
     for document in yamlio.load(decode(content, file), file):
         items = document.get("items") if isinstance(document, dict) else None
         for each in items if isinstance(items, list) else [document]:
-            metadata = each.get("metadata") if isinstance(each, dict) else None
-            if not isinstance(metadata, dict) or each.get("kind") != rendering.KIND or "name" not in metadata:
+            if not isinstance(each, dict) or each.get("kind") != rendering.KIND:
                 raise InputError(Mistake("expected SealedSecrets, found another document", Place(file)))
+            if not _is_whole(each):
+                raise InputError(Mistake("a SealedSecret here is not in the form of bitnami.com/v1alpha1", Place(file)))
             found = True
             yield each
     if not found:
         raise InputError(Mistake("expected SealedSecrets, found nothing", Place(file)))
+
+
+def _is_whole(document: Object) -> bool:
+    """Whether name, annotations, ciphertext and template stand where they belong."""
+    metadata, spec = document.get("metadata"), document.get("spec")
+    if not isinstance(metadata, dict) or not isinstance(spec, dict) or "name" not in metadata:
+        return False
+    template = spec.get("template") or {}
+    said = template.get("metadata") or {} if isinstance(template, dict) else None
+    return (
+        isinstance(metadata.get("annotations") or {}, dict)
+        and isinstance(said, dict)
+        # One that was dropped here would be missed in the recovered Secret.
+        and rendering.sealed(document) == (spec.get("encryptedData") or {})
+    )
 
 
 def _label(document: Object) -> str:
@@ -58,7 +73,7 @@ def _label(document: Object) -> str:
 def _ciphertext(text: str) -> bytes:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise ValueError("the ciphertext is not base64") from None
 
 
@@ -76,6 +91,6 @@ def _secret(document: Object, values: dict[str, Sensitive]) -> Sensitive:
         "kind": "Secret",
         "metadata": {name: value for name, value in metadata.items() if value},
         "type": template.get("type", "Opaque"),
-        "data": {key: base64.b64encode(value.reveal()).decode() for key, value in values.items()},
+        "data": {str(key): base64.b64encode(value.reveal()).decode() for key, value in values.items()},
     }
-    return Sensitive(json.dumps(secret).encode())
+    return Sensitive(json.dumps(secret, default=str).encode())

@@ -8,7 +8,8 @@ import click
 
 from ..errors import InputError
 
-COMMANDS = {name: name for name in ("init", "list", "render", "seal", "unseal")}
+# The module of each command; one called list would hide the builtin from this package.
+COMMANDS = {"init": "init", "list": "inventory", "render": "render", "seal": "seal", "unseal": "unseal"}
 
 
 class Commands(click.Group):

@@ -31,9 +31,13 @@ def value(addresses: tuple[str, ...]) -> Values:
     if len(addresses) != 1 or "/" not in addresses[0]:
         raise click.UsageError("--from-stdin takes the value of one key: name it as SECRET/KEY.")
     secret, _, key = addresses[0].partition("/")
-    if sys.stdin.isatty():
-        text: str = click.prompt(f"Value of {addresses[0]}", hide_input=True, err=True)
-        content = text.encode()
-    else:
-        content = sys.stdin.buffer.read().removesuffix(b"\n")
+    content = _typed(addresses[0]) if sys.stdin.isatty() else sys.stdin.buffer.read().removesuffix(b"\n")
     return {secret: {key: Sensitive(content)}}
+
+
+def _typed(address: str) -> bytes:
+    try:
+        text: str = click.prompt(f"Value of {address}", hide_input=True, err=True)
+        return text.encode()
+    except UnicodeError:
+        raise InputError(Mistake("what was typed is not UTF-8", hint="pipe the value in")) from None

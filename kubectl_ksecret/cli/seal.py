@@ -10,6 +10,7 @@ from ..actions.provision import FromSecrets, FromSource, Provision, Values
 from ..actions.sealers import open_sealer
 from ..errors import InputError, Mistake
 from ..frozen import Record
+from ..model import sharing
 from ..model.environment import Environment, with_source
 from ..model.loading import select
 from ..model.overlay import Dotenv, ExternalSecret
@@ -27,14 +28,17 @@ class OtherSource(Record):
     dotenv: str | None
 
     def provision(self, environment: Environment) -> Provision:
-        """The environment's values out of it."""
-        origin = environment.overlay.origin
-        if self.dotenv is None:
-            return FromSource(with_source(environment, EnvironmentVariables(origin=origin)), open_source)
+        """The environment's values out of it. Raises InputError for two keys that come to one name there."""
+        origin, path = environment.overlay.origin, self.dotenv
+        kind = EnvironmentVariables(origin=origin) if path is None else Dotenv(origin=origin, file=path)
+        changed = with_source(environment, kind)
+        if mistakes := list(sharing.mistakes([changed], [changed])):
+            raise InputError(*mistakes)
+        if path is None:
+            return FromSource(changed, open_source)
         from ..sources.dotenv import open_file
 
-        path = self.dotenv
-        return FromSource(with_source(environment, Dotenv(origin=origin, file=path)), lambda _: open_file(path))
+        return FromSource(changed, lambda _: open_file(path))
 
 
 def _source(_context: click.Context, _parameter: click.Parameter, text: str | None) -> OtherSource | None:

@@ -14,6 +14,7 @@ class Folder:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._changed: list[str] = []
 
     def write(self, name: str, content: bytes) -> None:
         """Replace a file whole; `name` may lie one folder below. Raises Refusal if the system refuses."""
@@ -21,7 +22,7 @@ class Folder:
         below, base = os.path.split(path)
         # One fixed name a file: under the lock nobody else has it, and a leftover is known by it.
         leftover = os.path.join(below, f".{base}{LEFTOVER}")
-        try:
+        with self._changing(path):
             os.makedirs(below, exist_ok=True)
             # Never through a link that a repository holds under this name.
             descriptor = os.open(leftover, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
@@ -30,12 +31,20 @@ class Folder:
                 file.flush()
                 os.fsync(descriptor)
             os.replace(leftover, path)
-        except OSError as error:
-            raise Refusal(Mistake(f"{os.path.relpath(path)}: {error.strerror}")) from None
 
     def remove(self, name: str) -> None:
-        """Remove a file."""
-        os.remove(os.path.join(self.path, name))
+        """Remove a file. Raises Refusal if the system refuses."""
+        path = os.path.join(self.path, name)
+        with self._changing(path):
+            os.remove(path)
+
+    @contextmanager
+    def _changing(self, path: str) -> Iterator[None]:
+        """Whoever is told that one file can't be changed is told which others have been."""
+        done = f"changed before that: {', '.join(self._changed)}" if self._changed else ""
+        with _refusing(path, done):
+            yield
+        self._changed.append(os.path.relpath(path))
 
 
 @contextmanager
@@ -46,11 +55,9 @@ def locked(path: str) -> Iterator[Folder]:
     """
     import fcntl
 
-    try:
+    with _refusing(path):
         os.makedirs(path, exist_ok=True)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise Refusal(Mistake(f"{os.path.relpath(path)}: {error.strerror}")) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         _clean(path)
@@ -59,8 +66,21 @@ def locked(path: str) -> Iterator[Folder]:
         os.close(descriptor)
 
 
+@contextmanager
+def _refusing(path: str, hint: str = "") -> Iterator[None]:
+    """Turns what the system says about a file into a Refusal."""
+    try:
+        yield
+    except OSError as error:
+        raise Refusal(Mistake(f"{os.path.relpath(path)}: {error.strerror}", hint=hint)) from None
+
+
 def _clean(path: str) -> None:
     for folder in (path, *(entry.path for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False))):
-        for name in os.listdir(folder):
+        with _refusing(folder):
+            names = os.listdir(folder)
+        for name in names:
             if name.startswith(".") and name.endswith(LEFTOVER):
-                os.remove(os.path.join(folder, name))
+                leftover = os.path.join(folder, name)
+                with _refusing(leftover):
+                    os.remove(leftover)

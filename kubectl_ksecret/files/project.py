@@ -37,8 +37,9 @@ class Project:
         return path if os.path.exists(path) else None
 
     def name(self, path: str) -> str:
-        """The path as messages show it."""
-        return os.path.relpath(path, self._shown_from)
+        """The path as messages show it; a stranger's file name can't move the cursor or break a line."""
+        shown = os.path.relpath(path, self._shown_from)
+        return shown if shown.isprintable() else "".join(c if c.isprintable() else "?" for c in shown)
 
     def inside(self, path: str, said: Place | None = None) -> str:
         """The real path. Raises InputError at the place that named it if that is outside the project."""
@@ -95,10 +96,14 @@ class Project:
         if real in seen:
             return
         seen.add(real)
-        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            raise InputError(Mistake(f"{self.name(folder)}: {error.strerror}", said)) from None
+        for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 yield from self._walk(entry.path, said, seen)
             elif entry.name.endswith((".yaml", ".yml")):
                 yield entry.path
@@ -111,6 +116,13 @@ class Project:
             if name in names:
                 found.append(os.path.join(where, name))
         return found
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a symlink that leads round: reading it says so
+        return False
 
 
 def _read(descriptor: int) -> bytes:

@@ -37,7 +37,7 @@ def read(environment: Environment) -> tuple[Committed, list[Mistake]]:
     found, mistakes = {}, []
     project, folder = environment.project, environment.path(FOLDER)
     for name in environment.secrets:
-        path = os.path.join(folder, f"{name}.yaml")
+        path = os.path.join(folder, file_of(name))
         content = project.read_if_there(path)
         if content is None:
             continue
@@ -95,7 +95,7 @@ def changes(environment: Environment, objects: Iterable[Object], committed: Comm
     kustomizations can't be edited.
     """
     contents = {file_name(document): _content(document, committed) for document in objects}
-    contents[references.FILE] = (MARKER + references.TEXT).encode()
+    contents[references.FILE] = (MARKER + references.text(environment.backend)).encode()
     inner = os.path.join(FOLDER, kustomization.FILE)
     listing, outer = _text(environment, inner), _text(environment, kustomization.FILE)
     shown_inner, shown_outer = (environment.project.name(environment.path(n)) for n in (inner, kustomization.FILE))
@@ -123,7 +123,13 @@ def _content(document: Object, committed: Committed) -> bytes:
 
 def file_name(document: Object) -> str:
     """backend-secrets.yaml; the store has a file of a name that no Secret can have."""
-    return STORE_FILE if document["kind"].endswith("SecretStore") else f"{document['metadata']['name']}.yaml"
+    return STORE_FILE if document["kind"].endswith("SecretStore") else file_of(document["metadata"]["name"])
+
+
+def file_of(secret: str) -> str:
+    """The file of a Secret in the folder, in which kustomization.yaml is something else."""
+    name = f"{secret}.yaml"
+    return f"_{name}" if name == kustomization.FILE else name
 
 
 def _text(environment: Environment, name: str) -> str | None:
@@ -142,8 +148,9 @@ def _exists(environment: Environment, name: str) -> bool:
 
 def _is_ours(environment: Environment, name: str) -> bool:
     """Whether a listed file is one that this tool wrote: in the folder itself, and marked."""
-    if os.path.basename(name) != name:
+    path = environment.path(os.path.join(FOLDER, name))
+    if os.path.basename(name) != name or os.path.isdir(path):
         return False
-    content = environment.project.read_if_there(environment.path(os.path.join(FOLDER, name)))
+    content = environment.project.read_if_there(path)
     # A listed file of ours that is gone is what a kill between removing and listing leaves.
     return content is None or content.startswith(MARKER.encode())

@@ -1,9 +1,14 @@
 """_references.yaml: kustomize's nameReference for what stands for a Secret.
 
-Kustomize follows a rename (namePrefix, nameSuffix) of kind Secret by itself. With this file it follows that of an
-ExternalSecret or SealedSecret into every place that names a Secret, that of a SecretStore into the ExternalSecrets,
-and that of a ServiceAccount into the SecretStore. A path without a kind holds for every kind.
+Kustomize follows a rename (namePrefix, nameSuffix) of kind Secret into the places that it knows. This file has it
+follow what an overlay renders into all of them and some more, a store into the ExternalSecrets, and a ServiceAccount
+into the store. A path without a kind holds for every kind, so for an operator's own workloads too.
 """
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from ..model.overlay import Backend, ExternalSecret, SealedSecret, Sops
 
 FILE = "_references.yaml"
 
@@ -20,7 +25,8 @@ _POD = (
     "volumes/csi/nodePublishSecretRef/name",
 )
 _POD_SPECS = ("spec", "template/spec", "spec/template/spec", "spec/jobTemplate/spec/template/spec")
-_OTHERS = (
+_PLACES = (
+    *(("", f"{spec}/{path}") for spec in _POD_SPECS for path in _POD),
     ("Ingress", "spec/tls/secretName"),
     ("Ingress", "metadata/annotations/ingress.kubernetes.io\\/auth-secret"),
     ("Ingress", "metadata/annotations/nginx.ingress.kubernetes.io\\/auth-secret"),
@@ -28,32 +34,53 @@ _OTHERS = (
     ("ServiceAccount", "imagePullSecrets/name"),
     ("ServiceAccount", "secrets/name"),
     ("Role", "rules/resourceNames"),
+    ("ClusterRole", "rules/resourceNames"),
+    ("PersistentVolume", "spec/azureFile/secretName"),
+    ("StorageClass", "parameters/secretName"),
+    ("StorageClass", "parameters/adminSecretName"),
+    ("StorageClass", "parameters/userSecretName"),
+    ("StorageClass", "parameters/secretRef"),
 )
-_STORE_SECRETS = tuple(
-    ("SecretStore", f"spec/provider/azurekv/authSecretRef/{credential}/name")
-    for credential in ("clientId", "clientSecret")
+_STORES = ("SecretStore", "ClusterSecretStore")
+_AZURE = "spec/provider/azurekv"
+_CREDENTIALS = tuple(
+    (store, f"{_AZURE}/authSecretRef/{name}/name") for store in _STORES for name in ("clientId", "clientSecret")
 )
-_STANDS_FOR_A_SECRET = (("ExternalSecret", "external-secrets.io"), ("SealedSecret", "bitnami.com"))
+_ACCOUNTS = tuple((store, f"{_AZURE}/serviceAccountRef/name") for store in _STORES)
+
+_ESO = "external-secrets.io"
+_SEALED = ("SealedSecret", "bitnami.com")
+_SECRET = ("Secret", "")
 
 
-def _reference(kind: str, group: str, paths: tuple[tuple[str, str], ...]) -> str:
-    lines = [f"- kind: {kind}"]
-    lines += [f"  group: {group}"] if group else []
-    lines.append("  fieldSpecs:")
-    for owner, path in paths:
-        lines.append(f"  - path: {path}")
-        lines += [f"    kind: {owner}"] if owner else []
-    return "\n".join(lines)
+def text(backend: Backend) -> str:
+    """The file; only what the backend renders stands in it, as each path costs time in every build."""
+    return "\n".join(["nameReference:", *_references(backend), ""])
 
 
-def _text() -> str:
-    secrets = tuple(("", f"{spec}/{path}") for spec in _POD_SPECS for path in _POD) + _OTHERS + _STORE_SECRETS
-    blocks = [_reference(kind, group, secrets) for kind, group in _STANDS_FOR_A_SECRET]
-    blocks.append(_reference("Secret", "", _STORE_SECRETS))
-    blocks.append(_reference("SecretStore", "external-secrets.io", (("ExternalSecret", "spec/secretStoreRef/name"),)))
-    store = (("SecretStore", "spec/provider/azurekv/serviceAccountRef/name"),)
-    blocks.append(_reference("ServiceAccount", "", store))
-    return "\n".join(["nameReference:", *blocks, ""])
+def _references(backend: Backend) -> Iterator[str]:
+    if isinstance(backend, ExternalSecret):
+        yield from _followed("ExternalSecret", _ESO, (*_PLACES, *_CREDENTIALS))
+        # The store's own credentials come in any form.
+        for kind, group in (_SEALED, _SECRET):
+            yield from _followed(kind, group, _CREDENTIALS)
+        for kind in _STORES:
+            yield from _followed(kind, _ESO, (("ExternalSecret", "spec/secretStoreRef/name"),))
+        yield from _followed("ServiceAccount", "", _ACCOUNTS)
+    elif isinstance(backend, SealedSecret):
+        yield from _followed(*_SEALED, _PLACES)
+    elif isinstance(backend, Sops):
+        yield from _followed(*_SECRET, _PLACES)
+    else:
+        assert_never(backend)
 
 
-TEXT = _text()
+def _followed(kind: str, group: str, places: tuple[tuple[str, str], ...]) -> Iterator[str]:
+    yield f"- kind: {kind}"
+    if group:
+        yield f"  group: {group}"
+    yield "  fieldSpecs:"
+    for owner, path in places:
+        yield f"  - path: {path}"
+        if owner:
+            yield f"    kind: {owner}"

@@ -65,9 +65,8 @@ def in_our_form(document: Object) -> bool:
         # Older releases of sops write empty lists of the key types that are not used.
         {name for name, value in stated.items() if value} == _OUR_BLOCK
         and stated["encrypted_regex"] == ENCRYPTED_REGEX
-        and not mac_covers_plain_fields(document)
         and isinstance(data, dict)
-        and all(isinstance(text, str) for text in data.values())
+        and all(isinstance(each, str) for entry in data.items() for each in entry)
         and not any(caught(rest))
     )
 

@@ -43,8 +43,10 @@ def _fits(pattern: object, path: str, place: Place) -> bool:
         return True
     import re2  # Go's own syntax; only sealing gets here
 
+    options = re2.Options()
+    options.log_errors = False
     try:
-        return re2.search(str(pattern), path) is not None
+        return re2.compile(str(pattern), options).search(path) is not None
     except re2.error:
         raise InputError(Mistake("path_regex is not a regular expression of Go", place)) from None
 

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from .names import Address, KeyName, LabelName, LabelValue, Name, Property, Text
+from .names import Address, AnnotationName, KeyName, LabelName, LabelValue, Line, Name, Pattern, Property
 from .reader import Stated
 
-KIND = "SecretDeclaration"
 Encoding = Literal["none", "base64"]
 
 
@@ -20,7 +19,7 @@ class Metadata(Stated):
 
     name: Name
     labels: Mapping[LabelName, LabelValue] = {}
-    annotations: Mapping[LabelName, str] = {}
+    annotations: Mapping[AnnotationName, str] = {}
 
 
 class Rules(Stated):
@@ -34,7 +33,7 @@ class Rules(Stated):
 
     min_length: int | None = None
     max_length: int | None = None
-    pattern: Text | None = None
+    pattern: Pattern | None = None
     format: (
         Literal["url", "uuid", "base64", "json", "pem", "alphanumeric", "url-safe", "mongodb-url", "redis-url"] | None
     ) = None
@@ -65,7 +64,7 @@ class Key(Stated):
     """
 
     purpose: str = ""
-    remote_name: Text | None = None
+    remote_name: Line | None = None
     property: Property | None = None
     encoding: Encoding = "none"
     rules: Rules | None = None
@@ -85,10 +84,10 @@ class DeclarationSpec(Stated):
     inputs: Values that templates need and the Secret does not hold; same fields as a key.
     """
 
-    type: Text = "Opaque"
+    type: Line = "Opaque"
     purpose: str = ""
     labels: Mapping[LabelName, LabelValue] = {}
-    annotations: Mapping[LabelName, str] = {}
+    annotations: Mapping[AnnotationName, str] = {}
     keys: Mapping[KeyName, Key]
     inputs: Mapping[KeyName, Key] = {}
 

@@ -1,33 +1,41 @@
-"""What must hold among the declarations of an overlay, whatever the environment."""
+"""What must hold in a declaration, and among the declarations of an overlay, whatever the environment."""
 
+import sys
 from collections.abc import Iterator, Mapping
 
 from ..errors import Mistake, nearest
 from .declaration import DeclarationSpec, Key, SecretDeclaration
-from .kubernetes import BASIC_AUTH, BASIC_AUTH_KEYS, REQUIRED_KEYS
+from .kubernetes import BASIC_AUTH, BASIC_AUTH_KEYS, REQUIRED_KEYS, SERVICE_ACCOUNT, SERVICE_ACCOUNT_NAME
+from .reader import Origin
 from .template import Parts, parse, references
 
 Declarations = Mapping[str, SecretDeclaration]
+_RESERVED = "ksecret.dev/"
 
 
-def mistakes(declarations: Declarations) -> Iterator[Mistake]:
-    """All that is wrong in the declarations themselves."""
-    for declaration in declarations.values():
-        spec = declaration.spec
-        yield from _keys(spec)
-        yield from _type(spec)
-        for name, key in spec.entries.items():
-            yield from _fields(key)
-            yield from _from(declarations, declaration, name, key)
-            yield from _template(spec, name, key)
+def mistakes_in(declaration: SecretDeclaration) -> Iterator[Mistake]:
+    """All that is wrong in one declaration, read whole or in part, without a look at the others."""
+    spec = declaration.spec
+    yield from _keys(spec)
+    yield from _type(spec)
+    yield from reserved(spec.origin, "labels", spec.labels)
+    yield from reserved(spec.origin, "annotations", spec.annotations)
+    for key in (*spec.keys.values(), *spec.inputs.values()):
+        yield from _fields(key)
+        yield from _rules(key)
+    wrong = [mistake for name, key in spec.entries.items() for mistake in _template(spec, name, key)]
+    yield from wrong
+    if not wrong:  # else an input may be what the template should have named
         yield from _inputs(spec)
 
 
 def _keys(spec: DeclarationSpec) -> Iterator[Mistake]:
-    if not spec.keys:
+    if not spec.keys and spec.origin.sure_of("keys"):
         yield Mistake("a declaration needs at least one key", spec.origin.key("keys"))
-    for name in spec.inputs.keys() & spec.keys.keys():
-        yield Mistake(f"{name} is a key and an input", spec.origin.key("inputs", name), "templates can name keys too")
+    for name in spec.inputs:
+        if name in spec.keys:
+            place = spec.origin.key("inputs", name)
+            yield Mistake(f"{name} is a key and an input", place, "leave the input out: templates can name keys too")
 
 
 def lacking(type_: str, keys: Mapping[str, object]) -> list[str]:
@@ -38,10 +46,19 @@ def lacking(type_: str, keys: Mapping[str, object]) -> list[str]:
 
 
 def _type(spec: DeclarationSpec) -> Iterator[Mistake]:
-    for key in lacking(spec.type, spec.keys):
-        yield Mistake(
-            f"a Secret of type {spec.type} needs the key {key}", spec.origin.at("type"), nearest(key, spec.keys)
-        )
+    place = spec.origin.at("type")
+    for key in lacking(spec.type, spec.keys) if spec.keys else ():
+        yield Mistake(f"a Secret of type {spec.type} needs the key {key}", place)
+    named = SERVICE_ACCOUNT_NAME in spec.annotations or not spec.origin.sure_of("annotations")
+    if spec.type == SERVICE_ACCOUNT and not named:
+        yield Mistake(f"a Secret of type {spec.type} needs the annotation {SERVICE_ACCOUNT_NAME}", place)
+
+
+def reserved(origin: Origin, section: str, names: Mapping[str, str]) -> Iterator[Mistake]:
+    """A label or annotation that this tool writes itself."""
+    for name in names:
+        if name.lower().startswith(_RESERVED):
+            yield Mistake(f"{name}: the prefix {_RESERVED} is this tool's own", origin.key(section, name))
 
 
 def _fields(key: Key) -> Iterator[Mistake]:
@@ -59,60 +76,28 @@ def _fields(key: Key) -> Iterator[Mistake]:
         for other, value in others[field].items():
             if said is not None and value is not None:
                 yield Mistake(f"{field} and {other} exclude each other", key.origin.key(other))
-    yield from _rules(key)
 
 
 def _rules(key: Key) -> Iterator[Mistake]:
     rules, generate = key.rules, key.generate
-    if generate and not 1 <= generate.length <= 4096:
-        yield Mistake("length must lie between 1 and 4096", generate.origin.at("length"))
+    sized = generate if generate and generate.origin.sure_of("length") else None
+    if sized and not 1 <= sized.length <= 4096:
+        yield Mistake("length must lie between 1 and 4096", sized.origin.at("length"))
     if not rules:
         return
     for field, length in (("minLength", rules.min_length), ("maxLength", rules.max_length)):
         if length is not None and length < 0:
             yield Mistake(f"{field} can't be negative", rules.origin.at(field))
-    shortest, longest = rules.min_length or 0, rules.max_length
-    if longest is not None and shortest > longest:
+    shortest = rules.min_length or 0
+    longest = sys.maxsize if rules.max_length is None else rules.max_length
+    if shortest > longest >= 0:
         yield Mistake("minLength is greater than maxLength", rules.origin.at("minLength"))
-    elif generate and (generate.length < shortest or (longest is not None and generate.length > longest)):
-        yield Mistake("the generated length breaks the key's own rules", generate.origin.at("length"))
+    elif sized and not shortest <= sized.length <= longest:
+        yield Mistake("the generated length breaks the key's own rules", sized.origin.at("length"))
 
 
-def root_of(declarations: Declarations, secret: str, name: str) -> tuple[str, str] | None:
-    """Where a chain of `from` ends, as Secret and key; None if it leads nowhere or round."""
-    seen = set()
-    while (secret, name) not in seen:
-        seen.add((secret, name))
-        declaration = declarations.get(secret)
-        key = declaration.spec.entries.get(name) if declaration else None
-        if key is None:
-            return None
-        if key.from_ is None:
-            return secret, name
-        secret, _, name = key.from_.partition("/")
-    return None
-
-
-def _from(declarations: Declarations, declaration: SecretDeclaration, name: str, key: Key) -> Iterator[Mistake]:
-    if key.from_ is None:
-        return
-    place = key.origin.at("from")
-    root = root_of(declarations, declaration.name, name)
-    if root is not None:
-        if declarations[root[0]].spec.entries[root[1]].template is not None:
-            yield Mistake(f"{key.from_} is made by a template", place, "write the template here too")
-        return
-    secret, _, wanted = key.from_.partition("/")
-    found = declarations.get(secret)
-    if found is None:
-        yield Mistake(f"no declaration is named {secret}", place, nearest(secret, declarations))
-    elif wanted not in found.spec.entries:
-        yield Mistake(f"{secret} has no key {wanted}", place, nearest(wanted, found.spec.entries))
-    else:
-        yield Mistake(f"from: {key.from_} leads nowhere or round", place)
-
-
-def _parsed(key: Key) -> Parts:
+def parsed(key: Key) -> Parts:
+    """The template of a key; nothing of one that is wrong."""
     try:
         return parse(key.template or "")
     except ValueError:
@@ -128,7 +113,7 @@ def _template(spec: DeclarationSpec, name: str, key: Key) -> Iterator[Mistake]:
     except ValueError as error:
         yield Mistake(str(error), place)
         return
-    for reference in references(parts):
+    for reference in references(parts) if spec.origin.sure_of("keys", "inputs") else ():
         if not reference.parameter and reference.name not in spec.entries:
             yield Mistake(
                 f"the template names {reference.name}, which is no key and no input",
@@ -145,7 +130,7 @@ def needed(spec: DeclarationSpec, name: str) -> list[str]:
     todo = [name]
     while todo:
         key = spec.entries.get(todo.pop())
-        for reference in references(_parsed(key)) if key else ():
+        for reference in references(parsed(key)) if key else ():
             if not reference.parameter and reference.name not in found:
                 found.append(reference.name)
                 todo.append(reference.name)
@@ -153,6 +138,59 @@ def needed(spec: DeclarationSpec, name: str) -> list[str]:
 
 
 def _inputs(spec: DeclarationSpec) -> Iterator[Mistake]:
+    if not all(key.origin.sure_of("template") for key in spec.entries.values()) or not spec.origin.sure_of("keys"):
+        return
     used = {name for key in spec.keys for name in needed(spec, key)}
-    for name in spec.inputs.keys() - used - spec.keys.keys():
-        yield Mistake(f"no template uses the input {name}", spec.origin.key("inputs", name))
+    for name in spec.inputs:
+        if name not in used and name not in spec.keys:
+            place = spec.origin.key("inputs", name)
+            yield Mistake(f"no template uses the input {name}", place, "what the Secret shall hold belongs into keys")
+
+
+def _chain(declarations: Declarations, secret: str, name: str) -> list[tuple[str, str]]:
+    """The keys that `from` leads through, the first one too, up to where it ends, leads nowhere or comes round."""
+    found: list[tuple[str, str]] = []
+    key: Key | None = None
+    while (secret, name) not in found:
+        declaration = declarations.get(secret)
+        key = declaration.spec.entries.get(name) if declaration else None
+        if key is None:
+            break
+        found.append((secret, name))
+        if key.from_ is None:
+            break
+        secret, _, name = key.from_.partition("/")
+    return found
+
+
+def root_of(declarations: Declarations, secret: str, name: str) -> tuple[str, str]:
+    """Where `from` leads, as Secret and key; the key itself if it has none, or one that leads nowhere or round."""
+    root_secret, root_name = _chain(declarations, secret, name)[-1]
+    ends = declarations[root_secret].spec.entries[root_name].from_ is None
+    return (root_secret, root_name) if ends else (secret, name)
+
+
+def mistakes_among(declarations: Declarations, complete: bool) -> Iterator[Mistake]:
+    """Every `from` that leads nowhere; if the declarations are not `complete`, to a Secret is not known to."""
+    for declaration in declarations.values():
+        for name, key in declaration.spec.entries.items():
+            if key.from_ is not None:
+                yield from _from(declarations, (declaration.name, name), key, key.from_, complete)
+
+
+def _from(
+    declarations: Declarations, itself: tuple[str, str], key: Key, address: str, complete: bool
+) -> Iterator[Mistake]:
+    place = key.origin.at("from")
+    secret, _, wanted = address.partition("/")
+    found = declarations.get(secret)
+    if found is None:
+        if complete:
+            yield Mistake(f"no declaration is named {secret}", place, nearest(secret, declarations))
+    elif wanted not in found.spec.entries:
+        if found.spec.origin.sure_of("keys", "inputs"):
+            yield Mistake(f"{secret} has no key {wanted}", place, nearest(wanted, found.spec.entries))
+    elif found.spec.entries[wanted].template is not None:
+        yield Mistake(f"{address} is made by a template", place, "write the template here too")
+    elif itself in _chain(declarations, secret, wanted):
+        yield Mistake("from leads back to this key", place, "one of the keys must have a value of its own")

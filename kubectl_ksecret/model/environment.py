@@ -7,15 +7,27 @@ from collections.abc import Iterator, Mapping
 from ..errors import InputError, Mistake, Place, nearest
 from ..files.project import Project
 from ..frozen import Record
-from .declaration import Encoding, Key, SecretDeclaration
-from .declared import Declarations, lacking, needed, root_of
-from .declared import mistakes as declared_mistakes
-from .overlay import AzureKeyVault, Backend, Command, Dotenv, ExternalSecret, SecretOverlay, Source, SourceSpec
+from .declaration import DeclarationSpec, Encoding, Key, SecretDeclaration
+from .declared import Declarations, lacking, mistakes_among, needed, parsed, reserved, root_of
+from .overlay import (
+    AzureKeyVault,
+    Backend,
+    Command,
+    Dotenv,
+    ExternalSecret,
+    KeyOverride,
+    SealedSecret,
+    SecretOverlay,
+    Source,
+    SourceSpec,
+)
 from .overlay import Environment as EnvironmentVariables
-from .reader import member_name
-from .template import Parts, parse, references
+from .reader import member_name, shown
+from .template import Parts, references
 
 _PLACEHOLDERS = ("remoteName", "secret", "key")
+_SHOWN_PLACEHOLDERS = ", ".join(f"{{{name}}}" for name in _PLACEHOLDERS)
+_SCOPES = ("sealedsecrets.bitnami.com/namespace-wide", "sealedsecrets.bitnami.com/cluster-wide")
 
 
 class Remote(Record):
@@ -97,29 +109,42 @@ class Environment(Record):
 
 
 def bring_together(project: Project, file: str, overlay: SecretOverlay, declarations: Declarations) -> Environment:
-    """The environment of an overlay. Raises InputError with all mistakes that show only here."""
-    mistakes = list(declared_mistakes(declarations))
-    if mistakes:
-        raise InputError(*mistakes)
-    mistakes = [*_spec_mistakes(overlay), *_override_mistakes(overlay, declarations)]
+    """The environment of an overlay; not to be used if it has `mistakes`."""
     secrets = {}
     for name, declaration in sorted(declarations.items()):
         override = overlay.spec.overrides.get(name)
-        if override and override.omit:
-            continue
-        secrets[name] = _secret(overlay, declarations, declaration)
-        mistakes += _secret_mistakes(overlay, secrets[name])
-    if mistakes:
-        raise InputError(*mistakes)
+        if not (override and override.omit):
+            secrets[name] = _secret(overlay, declarations, declaration)
     return Environment(project=project, file=file, overlay=overlay, declarations=declarations, secrets=secrets)
 
 
+def mistakes(environment: Environment, complete: bool = True) -> Iterator[Mistake]:
+    """All mistakes that show only when an overlay and its declarations are seen together.
+
+    If the declarations could not be read to be `complete`, nothing is said of one that is not there.
+    """
+    overlay, declarations = environment.overlay, environment.declarations
+    yield from mistakes_among(declarations, complete)
+    yield from _spec_mistakes(overlay)
+    for name in overlay.spec.overrides:
+        if name in declarations:
+            yield from _override_mistakes(overlay, declarations[name])
+        elif complete:
+            place = overlay.spec.origin.key("overrides", name)
+            yield Mistake(f"no declaration is named {name}", place, nearest(name, declarations))
+    for secret in environment.secrets.values():
+        yield from _secret_mistakes(overlay, secret)
+
+
 def with_source(environment: Environment, kind: Source) -> Environment:
-    """The same environment with another source, its names by the same pattern."""
+    """The same environment with another source, its names by the same pattern. Raises InputError if it can't be."""
     overlay, said = environment.overlay, environment.source
     source = said.but(kind=kind) if said else SourceSpec(origin=overlay.spec.origin, kind=kind)
-    spec = overlay.spec.but(source=source)
-    return bring_together(environment.project, environment.file, overlay.but(spec=spec), environment.declarations)
+    changed = overlay.but(spec=overlay.spec.but(source=source))
+    found = bring_together(environment.project, environment.file, changed, environment.declarations)
+    if wrong := tuple(mistakes(found)):
+        raise InputError(*wrong)
+    return found
 
 
 def _secret(overlay: SecretOverlay, declarations: Declarations, declaration: SecretDeclaration) -> Secret:
@@ -139,8 +164,8 @@ def _secret(overlay: SecretOverlay, declarations: Declarations, declaration: Sec
 def _value(overlay: SecretOverlay, declarations: Declarations, secret: str, name: str) -> Value:
     own = declarations[secret].spec.entries[name]
     if own.template is not None:
-        return Made(key=own, parts=parse(own.template))
-    root_secret, root_name = root_of(declarations, secret, name) or (secret, name)
+        return Made(key=own, parts=parsed(own))
+    root_secret, root_name = root_of(declarations, secret, name)
     key = declarations[root_secret].spec.entries[root_name]
     overrides = overlay.spec.overrides
     said = [o.keys[k] for s, k in ((secret, name), (root_secret, root_name)) if (o := overrides.get(s)) and k in o.keys]
@@ -172,81 +197,99 @@ def variable(name: str) -> str:
 
 
 def _spec_mistakes(overlay: SecretOverlay) -> Iterator[Mistake]:
-    spec = overlay.spec
-    if isinstance(spec.backend, ExternalSecret) and not (spec.source and isinstance(spec.source.kind, AzureKeyVault)):
-        found = f", not {member_name(type(spec.source.kind))}" if spec.source else ""
-        place = spec.origin.at("source") if spec.source else spec.origin.at()
+    spec, backend, source = overlay.spec, overlay.spec.backend, overlay.spec.source
+    known = spec.origin.sure_of("source") and (source is None or source.origin.sure_of("kind"))
+    if isinstance(backend, ExternalSecret) and known and not (source and isinstance(source.kind, AzureKeyVault)):
+        found = f", not {member_name(type(source.kind))}" if source else ""
+        place = spec.origin.key("source") if source else spec.origin.key("backend")
         yield Mistake(
             f"externalSecret needs a source that External Secrets Operator reads{found}",
             place,
             "set source.azureKeyVault",
         )
-    if spec.source is None:
-        return
-    for found in re.findall(r"\{([^{}]*)\}", spec.source.names):
+    if backend is not None and backend.metadata:
+        yield from reserved(backend.metadata.origin, "labels", backend.metadata.labels)
+        yield from reserved(backend.metadata.origin, "annotations", backend.metadata.annotations)
+    if isinstance(backend, SealedSecret) and backend.metadata:
+        for name in _SCOPES:
+            if name in backend.metadata.annotations:
+                place = backend.metadata.origin.key("annotations", name)
+                yield Mistake(f"{name} is this tool's own", place, "set sealedSecret.scope instead")
+    if source is not None:
+        yield from _source_mistakes(source)
+
+
+def _source_mistakes(source: SourceSpec) -> Iterator[Mistake]:
+    place = source.origin.at("names")
+    for found in re.findall(r"\{([^{}]*)\}", source.names):
         if found not in _PLACEHOLDERS:
-            place = spec.source.origin.at("names")
-            yield Mistake(f'unknown placeholder "{{{found}}}"', place, nearest(found, _PLACEHOLDERS))
-    if isinstance(command := spec.source.kind, Command):
+            yield Mistake(f'unknown placeholder "{{{shown(found)}}}"', place, nearest(found, _PLACEHOLDERS))
+    if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", source.names)):
+        yield Mistake("a { or } in names belongs to no placeholder", place, f"placeholders: {_SHOWN_PLACEHOLDERS}")
+    if isinstance(command := source.kind, Command) and command.origin.sure_of("arguments"):
         if not any("{name}" in argument for argument in command.arguments):
             yield Mistake("no argument holds {name}", command.origin.at("arguments"))
         elif command.arguments[0].startswith("{name}"):
-            yield Mistake("the program can't be {name}", command.origin.at("arguments"))
+            yield Mistake("the program can't be {name}", command.origin.element("arguments", 0))
 
 
-def _override_mistakes(overlay: SecretOverlay, declarations: Declarations) -> Iterator[Mistake]:
-    for secret, override in overlay.spec.overrides.items():
-        place = overlay.spec.origin.key("overrides", secret)
-        declaration = declarations.get(secret)
-        if declaration is None:
-            yield Mistake(f"no declaration is named {secret}", place, nearest(secret, declarations))
-            continue
-        if override.omit and override.keys:
-            yield Mistake(f"{secret} is omitted, so its keys can't be overridden", override.origin.key("keys"))
-        for name, said in override.keys.items():
-            key_place = override.origin.key("keys", name)
-            key = declaration.spec.entries.get(name)
-            if key is None:
-                yield Mistake(f"{secret} has no key {name}", key_place, nearest(name, declaration.spec.entries))
-            elif said.omit and (said.remote_name or said.property):
-                yield Mistake(f"{name} is omitted, so nothing else can be said of it", said.origin.key("omit"))
-            elif said.omit and name in declaration.spec.inputs:
-                yield Mistake(f"{name} is an input", key_place, "omit the key whose template uses it")
-            elif key.template is not None and not said.omit:
-                yield Mistake(f"{name} is made by a template", key_place, "override what its template names")
+def _override_mistakes(overlay: SecretOverlay, declaration: SecretDeclaration) -> Iterator[Mistake]:
+    override, spec = overlay.spec.overrides[declaration.name], declaration.spec
+    if override.omit and override.keys:
+        place = override.origin.key("keys")
+        yield Mistake(f"{declaration.name} is omitted, so its keys can't be overridden", place)
+    for name, said in override.keys.items():
+        place = override.origin.key("keys", name)
+        if name in spec.entries:
+            yield from _key_override_mistakes(place, spec, name, said)
+        elif spec.origin.sure_of("keys", "inputs"):
+            yield Mistake(f"{declaration.name} has no key {name}", place, nearest(name, spec.entries))
+
+
+def _key_override_mistakes(place: Place, spec: DeclarationSpec, name: str, said: KeyOverride) -> Iterator[Mistake]:
+    if said.omit and (said.remote_name or said.property):
+        yield Mistake(f"{name} is omitted, so nothing else can be said of it", said.origin.key("omit"))
+    elif said.omit and name in spec.inputs:
+        yield Mistake(f"{name} is an input", place, "omit the key whose template uses it")
+    elif spec.entries[name].template is not None and not said.omit and said.origin.sure_of("omit"):
+        yield Mistake(f"{name} is made by a template", place, "override what its template names")
 
 
 def _secret_mistakes(overlay: SecretOverlay, secret: Secret) -> Iterator[Mistake]:
     spec = secret.declaration.spec
-    override = overlay.spec.overrides.get(secret.name)
+    if not spec.keys:
+        return
+    place = overlay.spec.origin.key("overrides", secret.name)
     if not secret.keys:
-        yield Mistake(f"every key of {secret.name} is omitted", _place(overlay, secret), "omit the Secret itself")
+        yield Mistake(f"every key of {secret.name} is omitted", place, "omit the Secret itself")
+        return
     for key in lacking(spec.type, secret.keys):
-        yield Mistake(f"a Secret of type {spec.type} needs the key {key}", _place(overlay, secret))
+        if key not in lacking(spec.type, spec.keys):
+            yield Mistake(f"a Secret of type {spec.type} needs the key {key}", place, "omit the Secret itself")
     for name, value in secret.values.items():
-        if not isinstance(value, Made):
-            continue
-        for reference in references(value.parts):
-            place = value.key.origin.at("template")
-            known = overlay.spec.parameters
-            if reference.parameter and reference.name not in known:
-                yield Mistake(
-                    f"overlay {overlay.metadata.name} has no parameter {reference.name}",
-                    place,
-                    nearest(reference.name, known),
-                )
-            elif not reference.parameter and reference.name not in secret.values and override:
-                at = override.origin.key("keys", reference.name)
-                yield Mistake(f"the template of {name} needs {reference.name}", at, f"omit {name} too")
+        if isinstance(value, Made):
+            yield from _made_mistakes(overlay, secret, name, value)
     if isinstance(overlay.spec.backend, ExternalSecret) and not any(
         isinstance(value, Remote) for value in secret.values.values()
     ):
         yield Mistake(
             f"{secret.name} takes nothing from the source",
-            secret.declaration.spec.origin.key("keys"),
+            spec.origin.key("keys"),
             "External Secrets Operator refuses an ExternalSecret without data",
         )
 
 
-def _place(overlay: SecretOverlay, secret: Secret) -> Place:
-    return overlay.spec.origin.key("overrides", secret.name)
+def _made_mistakes(overlay: SecretOverlay, secret: Secret, name: str, value: Made) -> Iterator[Mistake]:
+    """What a template names and this environment does not have."""
+    known, override = overlay.spec.parameters, overlay.spec.overrides.get(secret.name)
+    for reference in references(value.parts):
+        if reference.parameter:
+            if reference.name not in known and overlay.spec.origin.sure_of("parameters"):
+                yield Mistake(
+                    f"{overlay.origin.file} sets no parameter {reference.name}",
+                    value.key.origin.at("template"),
+                    nearest(reference.name, known) or "add it to spec.parameters there",
+                )
+        elif override and reference.name in override.keys and override.keys[reference.name].omit:
+            place = override.origin.key("keys", reference.name)
+            yield Mistake(f"the template of {name} needs {reference.name}", place, "omit the key with the template too")

@@ -14,3 +14,5 @@ REQUIRED_KEYS: dict[str, tuple[str, ...]] = {
 }
 BASIC_AUTH = "kubernetes.io/basic-auth"
 BASIC_AUTH_KEYS = ("username", "password")
+SERVICE_ACCOUNT = "kubernetes.io/service-account-token"
+SERVICE_ACCOUNT_NAME = "kubernetes.io/service-account.name"

@@ -1,24 +1,48 @@
 """Finds and reads overlays and their declarations, all mistakes at once."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from ..errors import InputError, Mistake, Place, nearest
 from ..files.project import Project
 from ..frozen import Record
 from ..yamlio import Node, ScalarNode, compose
-from . import declaration as declaration_type
 from . import overlay as overlay_type
 from . import sharing
 from .declaration import SecretDeclaration
-from .declared import Declarations
-from .environment import Environment, bring_together
-from .overlay import SecretOverlay
-from .reader import Reading, Stated, pairs_of, read
+from .declared import mistakes_in
+from .environment import Environment, bring_together, mistakes
+from .overlay import Dotenv, OverlaySpec, SealedSecret, SecretOverlay
+from .reader import Reading, Stated, pairs_of, read, shown
 
 API_VERSION = "ksecret.dev/v1alpha1"
+_KIND_HINTS = {"SecretDeclaration": "the folders that spec.declarations names hold nothing else"}
 Object = TypeVar("Object", bound=Stated)
+
+
+class Base:
+    """The declarations of an overlay, as far as they can be read."""
+
+    def __init__(self) -> None:
+        self.declarations: dict[str, SecretDeclaration] = {}
+        self.mistakes: list[Mistake] = []
+        self.complete = True  # False if a declaration may be missing because of a mistake
+
+    def lacks(self, *mistakes: Mistake) -> None:
+        """Note why something could not be read."""
+        self.mistakes += mistakes
+        self.complete = False
+
+    def add(self, file: "_File") -> None:
+        """The declarations of one more file."""
+        self.mistakes += file.mistakes
+        self.complete &= file.complete
+        for declaration in file.declarations:
+            first = self.declarations.setdefault(declaration.name, declaration)
+            if first is not declaration:  # nor one file that is named twice
+                place, before = (each.metadata.origin.at("name") for each in (declaration, first))
+                self.mistakes.append(Mistake(f"{declaration.name} is declared twice", place, f"first at {before}"))
 
 
 class Loader:
@@ -26,101 +50,122 @@ class Loader:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._files: dict[str, list[SecretDeclaration] | InputError] = {}
+        self._files: dict[str, _File] = {}
 
     def load(self, file: str) -> Environment:
         """The environment of an overlay's file. Raises InputError with every mistake found."""
         name = self.project.name(file)
-        reading = Reading(name)
         nodes = compose(self.project.read_text(file), name)
         if len(nodes) != 1:
-            raise InputError(Mistake(f"expected one SecretOverlay in the file, found {len(nodes)}", Place(name)))
-        return self.load_node(file, nodes[0], reading)
+            place = Reading(name).origin(nodes[1]).at() if nodes else Place(name)
+            raise InputError(Mistake(f"expected one SecretOverlay in the file, found {len(nodes)} documents", place))
+        return self.load_node(file, nodes[0], Reading(name))
 
     def load_node(self, file: str, node: Node, reading: Reading) -> Environment:
         """The same for an overlay already parsed; its paths start at the folder of `file`."""
-        overlay = _object(SecretOverlay, overlay_type.KIND, node, reading)
-        if overlay is None or reading.mistakes:
+        overlay = _object(SecretOverlay, node, reading)
+        if overlay is None:
             raise InputError(*reading.mistakes)
-        declarations = self._declarations(os.path.dirname(file), overlay)
-        return bring_together(self.project, file, overlay, declarations)
+        folder = os.path.dirname(file)
+        base = self._base(folder, overlay.spec)
+        environment = bring_together(self.project, file, overlay, base.declarations)
+        found = [
+            *reading.mistakes,
+            *self._paths(folder, overlay.spec),
+            *base.mistakes,
+            *mistakes(environment, base.complete),
+        ]
+        if found:
+            raise InputError(*in_order(found))
+        return environment
 
-    def _declarations(self, folder: str, overlay: SecretOverlay) -> Declarations:
-        found: dict[str, SecretDeclaration] = {}
-        mistakes: list[Mistake] = []
-        if not overlay.spec.declarations:
-            mistakes.append(Mistake("an overlay needs declarations", overlay.spec.origin.at("declarations")))
-        for index, named in enumerate(overlay.spec.declarations):
-            place = overlay.spec.origin.element("declarations", index)
-            path = os.path.normpath(os.path.join(folder, named))
-            if not os.path.exists(self.project.inside(path, place)):
-                mistakes.append(
-                    Mistake(
-                        f"{self.project.name(path)} does not exist", place, "paths start at the folder of ksecret.yaml"
-                    )
-                )
-                continue
-            count = len(mistakes)
-            declared = 0
-            for file in self.project.yaml_files(path, place):
-                try:
-                    declarations = self._file(file)
-                except InputError as error:
-                    mistakes += error.mistakes
-                    continue
-                declared += len(declarations)
-                mistakes += _add(declarations, found)
-            if not declared and count == len(mistakes):
-                mistakes.append(Mistake(f"{self.project.name(path)} holds no SecretDeclaration", place))
-        if mistakes:
-            raise InputError(*mistakes)
-        return found
+    def _paths(self, folder: str, spec: OverlaySpec) -> Iterator[Mistake]:
+        """The paths that are read later, if at all: none may lead out of the project."""
+        named = []
+        if isinstance(spec.backend, SealedSecret) and spec.backend.certificate:
+            named.append((spec.backend.certificate, spec.backend.origin.at("certificate")))
+        if spec.source and isinstance(spec.source.kind, Dotenv) and spec.source.kind.file:
+            named.append((spec.source.kind.file, spec.source.kind.origin.at("file")))
+        for path, place in named:
+            try:
+                self.project.inside(os.path.join(folder, path), place)
+            except InputError as error:
+                yield from error.mistakes
 
-    def _file(self, file: str) -> list[SecretDeclaration]:
+    def _base(self, folder: str, spec: OverlaySpec) -> Base:
+        base = Base()
+        if not spec.origin.sure_of("declarations"):
+            base.complete = False
+        elif not spec.declarations:
+            base.lacks(Mistake("an overlay needs declarations", spec.origin.at("declarations")))
+        for index, named in enumerate(spec.declarations):
+            place = spec.origin.element("declarations", index)
+            try:
+                self._add(base, os.path.normpath(os.path.join(folder, named)), place)
+            except InputError as error:
+                base.lacks(*error.mistakes)
+        return base
+
+    def _add(self, base: Base, path: str, place: Place) -> None:
+        if not os.path.exists(self.project.inside(path, place)):
+            hint = "paths start at the folder of ksecret.yaml"
+            raise InputError(Mistake(f"{self.project.name(path)} does not exist", place, hint))
+        files = []
+        for file in self.project.yaml_files(path, place):
+            try:
+                files.append(self._file(file, place))
+            except InputError as error:
+                base.lacks(*error.mistakes)
+        for each in files:
+            base.add(each)
+        if base.complete and not any(each.declarations for each in files):
+            base.lacks(Mistake(f"{self.project.name(path)} holds no SecretDeclaration", place))
+
+    def _file(self, file: str, said: Place) -> "_File":
         known = self._files.get(file)
         if known is None:
-            try:
-                known = _declarations_of(self.project.read_text(file), self.project.name(file))
-            except InputError as error:
-                known = error
-            self._files[file] = known
-        if isinstance(known, InputError):
-            raise known
+            text = self.project.read_text(file, said)
+            known = self._files[file] = _declarations_of(text, self.project.name(file))
         return known
 
 
-def _add(declarations: Iterable[SecretDeclaration], found: dict[str, SecretDeclaration]) -> list[Mistake]:
-    mistakes = []
-    for declaration in declarations:
-        first = found.setdefault(declaration.name, declaration)
-        if first is not declaration:
-            place = declaration.metadata.origin.at("name")
-            hint = f"first at {first.metadata.origin.at('name')}"
-            if place != first.metadata.origin.at("name"):  # not one file that is named twice
-                mistakes.append(Mistake(f"{declaration.name} is declared twice", place, hint))
-    return mistakes
+class _File(Record):
+    """What one file declares, as far as it can be read."""
+
+    declarations: Sequence[SecretDeclaration]
+    mistakes: Sequence[Mistake]
+    complete: bool
 
 
-def _declarations_of(text: str, file: str) -> list[SecretDeclaration]:
+def _declarations_of(text: str, file: str) -> _File:
     reading = Reading(file)
-    found = [_object(SecretDeclaration, declaration_type.KIND, node, reading) for node in compose(text, file)]
-    if reading.mistakes:
-        raise InputError(*reading.mistakes)
-    return [declaration for declaration in found if declaration is not None]
+    try:
+        read_as = [_object(SecretDeclaration, node, reading) for node in compose(text, file)]
+    except InputError as error:
+        return _File(declarations=[], mistakes=error.mistakes, complete=False)
+    found = [declaration for declaration in read_as if declaration is not None]
+    named = [declaration for declaration in found if declaration.metadata.origin.sure_of("name")]
+    wrong = [*reading.mistakes, *(mistake for declaration in found for mistake in mistakes_in(declaration))]
+    return _File(declarations=named, mistakes=wrong, complete=len(named) == len(read_as))
 
 
-def _object(type_: type[Object], kind: str, node: Node, reading: Reading) -> Object | None:
+def in_order(found: Iterable[Mistake]) -> list[Mistake]:
+    """Mistakes by file and place, as one works through them."""
+    return sorted(found, key=lambda mistake: mistake.place or Place(""))
+
+
+def _object(type_: type[Object], node: Node, reading: Reading) -> Object | None:
+    """The node as an object of this kind, read whole or in part; None if it is of another kind or version."""
     said = {key.value: value for key, value in pairs_of(node) if isinstance(value, ScalarNode)}
-    found = said.get("kind")
+    kind, found, version = type_.__name__, said.get("kind"), said.get("apiVersion")
     if found is None or found.value != kind:
         what = found.value if found is not None and found.value.isalnum() else "another document"
-        reading.mistake(found or node, f"expected a {kind}, found {what}", nearest(what, [kind]))
-        return None
-    version = said.get("apiVersion")
-    if version is None or version.value != API_VERSION:
+        reading.mistake(found or node, f"expected a {kind}, found {shown(what)}", _KIND_HINTS.get(kind, ""))
+    elif version is None or version.value != API_VERSION:
         reading.mistake(version or node, f"expected apiVersion {API_VERSION}")
-        return None
-    return read(type_, node, reading)
+    else:
+        return read(type_, node, reading)
+    return None
 
 
 class Selection(Record):
@@ -139,19 +184,19 @@ def select(arguments: Sequence[str]) -> Selection:
     project = Project.around(_start(arguments))
     loader = Loader(project)
     files = project.find(overlay_type.FILE)
-    chosen, mistakes = _chosen(project, arguments, files)
+    chosen, wrong = _chosen(project, arguments, files)
     loaded: dict[str, Environment] = {}
     for file in dict.fromkeys((*chosen, *files)):
         try:
             loaded[file] = loader.load(file)
         except InputError as error:
             if file in chosen:
-                mistakes += error.mistakes
+                wrong += error.mistakes
     environments = [loaded[file] for file in chosen if file in loaded]
-    if not mistakes:
-        mistakes = [*_one_name(list(loaded.values()), environments), *sharing.mistakes(loaded.values(), environments)]
-    if mistakes:
-        raise InputError(*mistakes)
+    if not wrong:
+        wrong = [*_one_name(list(loaded.values()), environments), *sharing.mistakes(loaded.values(), environments)]
+    if wrong:
+        raise InputError(*in_order(wrong))
     return Selection(project=project, chosen=environments, all=list(loaded.values()))
 
 
@@ -195,7 +240,7 @@ def name_of(project: Project, file: str) -> str:
         return ""
     for key, value in pairs_of(nodes[0]) if nodes else ():
         if key.value == "metadata":
-            return next((str(v.value) for k, v in pairs_of(value) if k.value == "name"), "")
+            return next((v.value for k, v in pairs_of(value) if k.value == "name" and isinstance(v, ScalarNode)), "")
     return ""
 
 
@@ -203,8 +248,8 @@ def _one_name(all_: Sequence[Environment], chosen: Sequence[Environment]) -> lis
     mistakes = []
     for environment in chosen:
         for other in all_:
-            if other.name == environment.name and other is not environment:
-                place = environment.overlay.metadata.origin.at("name")
-                first = other.overlay.metadata.origin.at("name")
-                mistakes.append(Mistake(f"two overlays are named {environment.name}", place, f"the other at {first}"))
+            told = other in chosen and other.file < environment.file
+            if other.name == environment.name and other is not environment and not told:
+                place, second = (each.overlay.metadata.origin.at("name") for each in (environment, other))
+                mistakes.append(Mistake(f"two overlays are named {environment.name}", place, f"the other at {second}"))
     return mistakes

@@ -6,21 +6,36 @@ from typing import Annotated
 from .reader import Form
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_QUALIFIED = r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
+_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_PART = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 KEY_PATTERN = r"(?!\.\.)(?!\.$)[-._a-zA-Z0-9]+"
 
-Name = Annotated[str, Form("a Kubernetes name (lower case letters, digits, - and .)", rf"{_LABEL}(\.{_LABEL})*", 253)]
+Name = Annotated[str, Form("a Kubernetes name (lower case letters, digits, - and .)", _SUBDOMAIN, 253)]
 Namespace = Annotated[str, Form("a namespace (lower case letters, digits and -)", _LABEL, 63)]
 KeyName = Annotated[str, Form("a name of a Secret's key (letters, digits, -, _ and .)", KEY_PATTERN, 253)]
-LabelName = Annotated[str, Form("a label or annotation name such as app.kubernetes.io/name", _QUALIFIED, 317)]
-LabelValue = Annotated[
-    str, Form("a label value (letters, digits, -, _ and .)", r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?", 63)
+LabelName = Annotated[
+    str, Form("a label name such as app.kubernetes.io/name", rf"((?=[^/]{{1,253}}/){_SUBDOMAIN}/)?{_PART}")
 ]
-Text = Annotated[str, Form("a text that says something", r"\s*\S[\s\S]*")]
+AnnotationName = Annotated[
+    # The API server takes an annotation's prefix in upper case too, not a label's.
+    str,
+    Form(
+        "an annotation name such as argocd.argoproj.io/sync-wave",
+        rf"((?=[^/]{{1,253}}/){_SUBDOMAIN.replace('a-z', 'A-Za-z')}/)?{_PART}",
+    ),
+]
+LabelValue = Annotated[str, Form("a label value (letters, digits, -, _ and .)", rf"({_PART})?", 63)]
+Line = Annotated[str, Form("a line of text", r" *[^\x00-\x20\x7f][^\x00-\x1f\x7f]*")]
+Path = Annotated[str, Form("a path", r"[^\x00-\x1f\x7f]+")]
+Argument = Annotated[str, Form("an argument", r"[^\x00]+")]
+Pattern = Annotated[str, Form("a regular expression", r"[\s\S]+")]
+Reason = Annotated[
+    str, Form("the reason, in words", r"\s*\S[\s\S]*", hint="say why it is absent, as omit: Not deployed in production")
+]
 Property = Annotated[
     str, Form("a property such as password, or database.password", r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 ]
-Address = Annotated[str, Form("an address, SECRET/KEY", rf"{_LABEL}(\.{_LABEL})*/[-._a-zA-Z0-9]+")]
+Address = Annotated[str, Form("an address, SECRET/KEY", rf"{_SUBDOMAIN}/[-._a-zA-Z0-9]+")]
 Duration = Annotated[str, Form("a duration such as 1h or 30m", r"([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+|0")]
 HttpsUrl = Annotated[str, Form("an https:// URL of a host", r"https://[A-Za-z0-9.-]+(:[0-9]+)?/?")]
 AgeRecipient = Annotated[str, Form("an age recipient (age1…)", r"age1[02-9ac-hj-np-z]{58}")]

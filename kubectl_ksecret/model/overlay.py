@@ -6,19 +6,22 @@ from typing import Literal
 from .declaration import Metadata
 from .names import (
     AgeRecipient,
+    AnnotationName,
+    Argument,
     Duration,
     HttpsUrl,
     KeyName,
     LabelName,
     LabelValue,
+    Line,
     Name,
     Namespace,
+    Path,
     Property,
-    Text,
+    Reason,
 )
 from .reader import Stated
 
-KIND = "SecretOverlay"
 FILE = "ksecret.yaml"
 
 
@@ -37,7 +40,7 @@ class Dotenv(Stated):
     file: Path of the file, from the overlay's folder.
     """
 
-    file: Text
+    file: Path
 
 
 class Environment(Stated):
@@ -51,7 +54,7 @@ class Command(Stated):
     timeLimit: How long one call may take.
     """
 
-    arguments: tuple[Text, ...]
+    arguments: tuple[Argument, ...]
     time_limit: Duration = "30s"
 
 
@@ -66,7 +69,7 @@ class SourceSpec(Stated):
 
     _inline = ("kind",)
 
-    names: Text = "{remoteName}"
+    names: Line = "{remoteName}"
     kind: Source
 
 
@@ -78,7 +81,7 @@ class ManifestMetadata(Stated):
     """
 
     labels: Mapping[LabelName, LabelValue] = {}
-    annotations: Mapping[LabelName, str] = {}
+    annotations: Mapping[AnnotationName, str] = {}
 
 
 class WorkloadIdentity(Stated):
@@ -99,7 +102,7 @@ class ServicePrincipal(Stated):
     clientSecretKey: Key of the client secret in it.
     """
 
-    tenant_id: Text
+    tenant_id: Line
     secret_name: Name
     client_id_key: KeyName
     client_secret_key: KeyName
@@ -111,7 +114,7 @@ class ManagedIdentity(Stated):
     identityId: Client id of a user-assigned identity; left out, the system-assigned one.
     """
 
-    identity_id: Text | None = None
+    identity_id: Line | None = None
 
 
 Auth = WorkloadIdentity | ServicePrincipal | ManagedIdentity
@@ -158,7 +161,7 @@ class SealedSecret(Stated):
     metadata: Metadata of the manifests.
     """
 
-    certificate: Text
+    certificate: Path
     scope: Scope = "strict"
     metadata: ManifestMetadata | None = None
 
@@ -185,9 +188,9 @@ class KeyOverride(Stated):
     omit: Why the key is absent here, on purpose.
     """
 
-    remote_name: Text | None = None
+    remote_name: Line | None = None
     property: Property | None = None
-    omit: Text | None = None
+    omit: Reason | None = None
 
 
 class SecretOverride(Stated):
@@ -198,7 +201,7 @@ class SecretOverride(Stated):
     """
 
     keys: Mapping[KeyName, KeyOverride] = {}
-    omit: Text | None = None
+    omit: Reason | None = None
 
 
 class OverlaySpec(Stated):
@@ -213,9 +216,9 @@ class OverlaySpec(Stated):
     overrides: All that differs in this environment, by Secret and key.
     """
 
-    declarations: tuple[Text, ...]
+    declarations: tuple[Path, ...]
     namespace: Namespace
-    kustomization: Text = ".."
+    kustomization: Path = ".."
     parameters: Mapping[KeyName, str] = {}
     source: SourceSpec | None = None
     backend: Backend

@@ -1,37 +1,67 @@
 """Reads YAML nodes into the frozen types of this package, by their annotations.
 
-Every mistake is noted with its place and reading goes on, so that a user sees all of a file's mistakes at once.
+Every mistake is noted with its place and reading goes on: what can't be read is stood in for by what is empty, so
+that the checks of what a file says see the rest of it, and a user sees all of its mistakes at once. A record knows
+which of its fields were read as they were meant (`Origin.sure_of`), so that no mistake is told twice.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, NamedTuple, TypeVar, Union, cast
+from typing import Any, Final, Literal, NamedTuple, TypeVar, Union, cast
 
 from ..errors import Mistake, Place, nearest
 from ..frozen import Record
 from ..yamlio import MappingNode, Node, ScalarNode, SequenceNode
 
 NULL = "tag:yaml.org,2002:null"
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,9})")
+STRING = "tag:yaml.org,2002:str"
+MERGE = "tag:yaml.org,2002:merge"
+INTEGER_PATTERN = r"-?(0|[1-9][0-9]{0,9})"
+_WRITE_OUT = "write it out"
+_SHOWN = 60
+_TYPES = {
+    "null": "nothing",
+    "int": "an integer",
+    "str": "a string",
+    "bool": "a boolean",
+    "float": "a number",
+    "timestamp": "a date",
+}
 
 
 class Form(NamedTuple):
     """What a text is called and what it looks like; stands in `Annotated[str, Form(…)]`."""
 
     what: str
-    pattern: str
+    pattern: str = ""
     max_length: int = 0
+    hint: str = ""
+
+    def fits(self, text: str) -> bool:
+        """Whether a text has this form."""
+        return not self.is_too_long(text) and (not self.pattern or re.fullmatch(self.pattern, text) is not None)
+
+    def is_too_long(self, text: str) -> bool:
+        """Whether only its length is wrong, or that too."""
+        return 0 < self.max_length < len(text)
 
 
 class Origin:
     """The node that a record was read from; places are worked out only when asked for."""
 
-    __slots__ = ("file", "node", "placed")
+    __slots__ = ("file", "node", "placed", "unsure")
 
-    def __init__(self, file: str, node: Node, placed: bool = True) -> None:
-        self.file, self.node, self.placed = file, node, placed
+    def __init__(self, file: str, node: Node, placed: bool = True, unsure: Collection[str] = ()) -> None:
+        self.file, self.node, self.placed, self.unsure = file, node, placed, unsure
+
+    def sure_of(self, *fields: str) -> bool:
+        """Whether these fields are as the user meant them: read without a mistake, or left out.
+
+        Where an unknown field stands, a field that is left out may be the one that was meant.
+        """
+        return not any(field in self.unsure for field in fields)
 
     def at(self, *path: str) -> Place:
         """The place of a field below, or of the deepest node on the way to it."""
@@ -84,39 +114,55 @@ class Reading:
         self.mistakes: list[Mistake] = []
         self.seen: set[int] = set()
 
-    def origin(self, node: Node) -> Origin:
+    def origin(self, node: Node, unsure: Collection[str] = ()) -> Origin:
         """Where a node of this file stands."""
-        return Origin(self.file, node, self.placed)
+        return Origin(self.file, node, self.placed, unsure)
 
     def mistake(self, node: Node, message: str, hint: str = "") -> None:
-        """Note a mistake; what was to be read becomes None and never leaves the loader."""
+        """Note a mistake; what was to be read never leaves the loader."""
         self.mistakes.append(Mistake(message, self.origin(node).of(node), hint))
 
     def once(self, node: Node) -> bool:
         """Whether the node is met for the first time: an alias of a mapping or list may be a bomb."""
         if id(node) in self.seen:
-            self.mistake(node, "a YAML alias of a mapping or list is not supported", "write it out")
+            self.mistake(node, "a YAML alias of a mapping or list is not supported", _WRITE_OUT)
             return False
         self.seen.add(id(node))
         return True
 
-    def pairs(self, node: Node) -> Iterator[tuple[ScalarNode, Node]]:
-        """The entries of a mapping, each key once; an empty value is an empty mapping."""
+    def pairs(self, node: Node) -> list[tuple[ScalarNode, Node]] | None:
+        """The entries of a mapping, each key once; an empty value is an empty mapping. None if it is something else."""
         if node.tag == NULL:
-            return
+            return []
         if not isinstance(node, MappingNode):
-            return self.mistake(node, f"expected a mapping, found {_found(node)}")
+            self.mistake(node, f"expected a mapping, found {_found(node)}")
+            return None
         if not self.once(node):
-            return
-        names = set()
+            return None
+        found: dict[str, tuple[ScalarNode, Node]] = {}
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
-                self.mistake(key, "expected a name")
-            elif key.value in names:
-                self.mistake(key, f'"{key.value}" stands here twice')
+                self.mistake(key, f"expected a name, found {_found(key)}")
+            elif key.value in found:
+                self.mistake(key, f'"{shown(key.value)}" stands here twice')
             else:
-                names.add(key.value)
-                yield key, value
+                found[key.value] = key, value
+        return list(found.values())
+
+    def unknown(self, key: ScalarNode, known: Iterable[str]) -> str:
+        """Note an unknown field; the hint that was given with it."""
+        if key.tag == MERGE:
+            self.mistake(key, "a YAML merge (<<) is not supported", _WRITE_OUT)
+            return _WRITE_OUT
+        hint = nearest(key.value, known) if len(key.value) <= _SHOWN else ""
+        self.mistake(key, f'unknown field "{shown(key.value)}"', hint)
+        return hint
+
+
+def shown(name: str) -> str:
+    """A name that a stranger may have written, as a message shows it: one short line, no control characters."""
+    text = name if name.isprintable() else name.encode("unicode_escape").decode()
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _found(node: Node) -> str:
@@ -124,16 +170,16 @@ def _found(node: Node) -> str:
         return "a mapping"
     if isinstance(node, SequenceNode):
         return "a list"
-    names = {"null": "nothing", "int": "an integer", "str": "a string", "bool": "a boolean", "float": "a number"}
-    return names.get(node.tag.rpartition(":")[2], "a value with a tag of its own")
+    return _TYPES.get(node.tag.rpartition(":")[2], "a value with a tag of its own")
 
 
+UNREAD: Final = object()  # what a reader gives for a node that it can't read
 Read = Callable[[Node, Reading], Any]
 T = TypeVar("T")
 
 
 def read(kind: type[T], node: Node, reading: Reading) -> T:
-    """The node as a record; not to be used if `reading` has mistakes."""
+    """The node as a record; if `reading` has mistakes, with what is empty where they are."""
     return cast(T, reader(cast(Any, kind))(node, reading))
 
 
@@ -149,12 +195,12 @@ def reader(kind: Any) -> Read:
     if origin is Literal:
         return _choice(kind.__args__)
     if origin is Mapping:
-        return _mapping(*map(reader, kind.__args__))
+        return _mapping(*kind.__args__)
     if origin is tuple:
         return _list(reader(kind.__args__[0]))
-    if isinstance(kind, type) and issubclass(kind, Stated):
+    if is_record(kind):
         return _record(kind)
-    return _integer if kind is int else _text(Form("a string", ""))
+    return _integer if kind is int else _text(Form("a string"))
 
 
 def members_of(kind: Any) -> tuple[Any, ...]:
@@ -167,32 +213,45 @@ def is_union(kind: Any) -> bool:
     return isinstance(kind, UnionType) and len(members_of(kind)) > 1
 
 
+def is_record(kind: Any) -> bool:
+    """Whether a mapping of declared fields stands here."""
+    return isinstance(kind, type) and issubclass(kind, Stated)
+
+
 def _integer(node: Node, reading: Reading) -> Any:
-    if isinstance(node, ScalarNode) and node.tag == "tag:yaml.org,2002:int" and _INTEGER.fullmatch(node.value):
+    plain = isinstance(node, ScalarNode) and re.fullmatch(INTEGER_PATTERN, node.value)
+    if plain and node.tag == "tag:yaml.org,2002:int":
         return int(node.value)
-    return reading.mistake(node, f"expected an integer, found {_found(node)}")
+    hint = "leave the quotes out" if plain and node.tag == STRING else ""
+    found = "another notation" if node.tag == "tag:yaml.org,2002:int" else _found(node)
+    reading.mistake(node, f"expected an integer such as 32, found {found}", hint)
+    return UNREAD
 
 
 def _choice(choices: tuple[str, ...]) -> Read:
     def read_choice(node: Node, reading: Reading) -> Any:
         if isinstance(node, ScalarNode) and node.value in choices:
             return node.value
-        found = node.value if isinstance(node, ScalarNode) else ""
-        return reading.mistake(node, f"expected one of {', '.join(choices)}", nearest(found, choices))
+        said = node.value if isinstance(node, ScalarNode) and len(node.value) <= _SHOWN else ""
+        reading.mistake(node, f"expected one of {', '.join(choices)}", nearest(said, choices))
+        return UNREAD
 
     return read_choice
 
 
 def _text(form: Form) -> Read:
     def read_text(node: Node, reading: Reading) -> Any:
-        if not isinstance(node, ScalarNode) or node.tag != "tag:yaml.org,2002:str":
-            quotable = isinstance(node, ScalarNode) and node.tag != NULL
-            return reading.mistake(
-                node, f"expected {form.what}, found {_found(node)}", "put it in quotes" if quotable else ""
-            )
-        if (form.pattern and not re.fullmatch(form.pattern, node.value)) or 0 < form.max_length < len(node.value):
-            return reading.mistake(node, f"expected {form.what}")
-        return node.value
+        if not isinstance(node, ScalarNode) or node.tag != STRING:
+            quotable = isinstance(node, ScalarNode) and node.tag != NULL and form.fits(node.value)
+            hint = form.hint or ("put it in quotes" if quotable else "")
+            reading.mistake(node, f"expected {form.what}, found {_found(node)}", hint)
+        elif form.is_too_long(node.value):
+            reading.mistake(node, f"expected {form.what}, at most {form.max_length} characters", form.hint)
+        elif not form.fits(node.value):
+            reading.mistake(node, f"expected {form.what}", form.hint)
+        else:
+            return node.value
+        return UNREAD
 
     return read_text
 
@@ -200,84 +259,132 @@ def _text(form: Form) -> Read:
 def _list(element: Read) -> Read:
     def read_list(node: Node, reading: Reading) -> Any:
         if not isinstance(node, SequenceNode):
-            return reading.mistake(node, f"expected a list, found {_found(node)}")
-        return tuple([element(each, reading) for each in node.value]) if reading.once(node) else None
+            hint = "write it as a list: [ … ]" if node.tag == STRING else ""
+            reading.mistake(node, f"expected a list, found {_found(node)}", hint)
+            return UNREAD
+        found = tuple([element(each, reading) for each in node.value]) if reading.once(node) else (UNREAD,)
+        return UNREAD if UNREAD in found else found
 
     return read_list
 
 
-def _mapping(key: Read, value: Read) -> Read:
+def _mapping(key: Any, value: Any) -> Read:
+    read_key, read_value = reader(key), reader(value)
+
     def read_mapping(node: Node, reading: Reading) -> Any:
-        # A name is text whatever it looks like: `5:` and `on:` are names of keys.
-        return {key(_as_text(k), reading): value(v, reading) for k, v in reading.pairs(node)}
+        pairs = reading.pairs(node)
+        found = {}
+        for name_node, value_node in pairs or ():
+            if name_node.tag == MERGE:
+                reading.unknown(name_node, ())
+                continue
+            # A name is text whatever it looks like: `5:` and `on:` are names of keys.
+            name = read_key(ScalarNode(STRING, name_node.value, name_node.start_mark), reading)
+            read_as = read_value(value_node, reading)
+            if name is not UNREAD:
+                found[name] = blank(value, reading.origin(value_node)) if read_as is UNREAD else read_as
+        return found if found or pairs == [] else UNREAD
 
     return read_mapping
 
 
-def _as_text(node: ScalarNode) -> ScalarNode:
-    return ScalarNode("tag:yaml.org,2002:str", node.value, node.start_mark, node.end_mark)
+def blank(kind: Any, origin: Origin) -> Any:
+    """What stands in for a value that is missing or can't be read: empty, of its type; no member of a union."""
+    if is_record(kind):
+        fields = {name: _missing(kind, name, origin) for name in fields_of(kind)}
+        return kind(**fields, origin=Origin(origin.file, origin.node, origin.placed, yaml_names(kind)))
+    if is_union(kind):
+        return None
+    origin_type: Any = getattr(kind, "__origin__", None)
+    if origin_type is Literal:
+        return kind.__args__[0]
+    empty: dict[Any, object] = {Mapping: {}, tuple: (), int: 0}
+    return empty.get(origin_type or kind, "")
+
+
+def _missing(kind: type[Stated], name: str, origin: Origin) -> Any:
+    return kind._defaults[name] if name in kind._defaults else blank(fields_of(kind)[name], origin)
 
 
 def _one_of(members: tuple[Any, ...]) -> Read:
     readers = {member_name(member): reader(member) for member in members}
 
     def read_union(node: Node, reading: Reading) -> Any:
-        return _member(list(reading.pairs(node)), node, readers, reading)
+        pairs = reading.pairs(node)
+        if pairs is None:
+            return UNREAD
+        hints = [reading.unknown(key, readers) for key, _ in pairs if key.value not in readers]
+        return _member([pair for pair in pairs if pair[0].value in readers], node, readers, hints, reading)
 
     return read_union
 
 
-def _member(pairs: list[tuple[ScalarNode, Node]], node: Node, readers: Mapping[str, Read], reading: Reading) -> Any:
-    found = [readers[key.value](value, reading) for key, value in pairs if key.value in readers]
-    _unknown((key for key, _ in pairs), readers, reading)
-    if len(found) != 1:
-        reading.mistake(node, f"exactly one of {', '.join(readers)} must stand here, found {len(found) or 'none'}")
-    return found[0] if found else None
+def _member(
+    pairs: list[tuple[ScalarNode, Node]],
+    node: Node,
+    readers: Mapping[str, Read],
+    hints: Collection[str],
+    reading: Reading,
+) -> Any:
+    """The one member that is set, of those that stand in a mapping; `hints` are those of its unknown fields."""
+    found = [readers[key.value](value, reading) for key, value in pairs]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        (first, _), *others = pairs
+        for other, _ in others:
+            reading.mistake(other, f"{other.value} and {first.value} exclude each other", "leave one of them out")
+    elif not any(_means(hint, name) for hint in hints for name in readers):
+        reading.mistake(node, f"one of {', '.join(readers)} is missing")
+    return UNREAD
 
 
-def _unknown(keys: Iterable[ScalarNode], known: Iterable[str], reading: Reading) -> None:
-    known = list(known)
-    for key in keys:
-        if key.value not in known:
-            reading.mistake(key, f'unknown field "{key.value}"', nearest(key.value, known))
+def _means(hint: str, name: str) -> bool:
+    """Whether an unknown field was taken for this one, so that it is not missed as well."""
+    return hint == _WRITE_OUT or f'"{name}"' in hint
 
 
 def _record(kind: type[Stated]) -> Read:
-    fields = fields_of(kind)
-    readers = {yaml_name(name): (name, reader(type_)) for name, type_ in fields.items() if not is_union(type_)}
+    fields = {yaml_name(n): (n, reader(t)) for n, t in fields_of(kind).items() if not is_inline(kind, n)}
+    required = [name for name, (attribute, _) in fields.items() if attribute not in kind._defaults]
     # A union among other fields stands inline: source: {names: …, azureKeyVault: {…}}.
-    inline = next(
-        (
-            (name, {member_name(m): reader(m) for m in members_of(t)})
-            for name, t in fields.items()
-            if is_inline(kind, name)
-        ),
-        None,
-    )
-    readers |= {yaml_name(n): (n, reader(t)) for n, t in fields.items() if is_union(t) and not is_inline(kind, n)}
-    required = {yaml_name(name): name for name in fields if name not in kind._defaults and not is_inline(kind, name)}
+    union = next((name for name in fields_of(kind) if is_inline(kind, name)), "")
+    members = {member_name(m): reader(m) for m in members_of(fields_of(kind)[union])} if union else {}
 
     def read_record(node: Node, reading: Reading) -> Any:
-        mistakes = len(reading.mistakes)
-        values: dict[str, Any] = {"origin": reading.origin(node)}
-        rest = []
-        for key, value in reading.pairs(node):
-            if (field := readers.get(key.value)) is None:
-                rest.append((key, value))
+        before = len(reading.mistakes)
+        pairs = reading.pairs(node)
+        if pairs is None:
+            return blank(kind, reading.origin(node))
+        found: dict[str, Any] = {}
+        inline, hints = [], []
+        for key, value in pairs:
+            if key.value in fields:
+                attribute, read_field = fields[key.value]
+                found[attribute] = read_field(value, reading)
+            elif key.value in members:
+                inline.append((key, value))
             else:
-                values[field[0]] = field[1](value, reading)
-        if inline:
-            known = [key for key, _ in rest if key.value in inline[1]]
-            _unknown((key for key, _ in rest if key not in known), (*readers, *inline[1]), reading)
-            values[inline[0]] = _member([pair for pair in rest if pair[0] in known], node, inline[1], reading)
-        else:
-            _unknown((key for key, _ in rest), readers, reading)
-        for name, attribute in required.items():
-            if attribute not in values:
+                hints.append(reading.unknown(key, (*fields, *members)))
+        if union:
+            found[union] = _member(inline, node, members, hints, reading)
+        for name in required:
+            if fields[name][0] not in found and not any(_means(hint, name) for hint in hints):
                 reading.mistake(node, f'"{name}" is missing')
-        return kind(**values) if len(reading.mistakes) == mistakes else None
+        if len(reading.mistakes) == before:
+            return kind(**found, origin=reading.origin(node))
+        return _partial(kind, found, bool(hints), reading.origin(node))
 
     return read_record
+
+
+def _partial(kind: type[Stated], found: Mapping[str, Any], odd: bool, origin: Origin) -> Stated:
+    """The record as far as it could be read; what is odd in it may be any of the fields that are left out."""
+    values = {name: value for name, value in found.items() if value is not UNREAD}
+    lacking = {name: _missing(kind, name, origin) for name in fields_of(kind) if name not in values}
+    unsure = [name for name in lacking if odd or name in found or name not in kind._defaults]
+    known = Origin(origin.file, origin.node, origin.placed, [yaml_name(name) for name in unsure])
+    return kind(**values, **lacking, origin=known)
 
 
 def fields_of(kind: type[Stated]) -> dict[str, Any]:
@@ -286,6 +393,11 @@ def fields_of(kind: type[Stated]) -> dict[str, Any]:
     for base in reversed(kind.__mro__):
         found |= getattr(base, "__annotations__", {})
     return {name: found[name] for name in kind._fields if name != "origin"}
+
+
+def yaml_names(kind: type[Stated]) -> list[str]:
+    """The fields of a record as they are written."""
+    return [yaml_name(name) for name in fields_of(kind)]
 
 
 def is_inline(kind: type[Stated], name: str) -> bool:

@@ -59,7 +59,7 @@ def _readers(environment: Environment) -> Iterator[tuple[str, _Reader]]:
         for name, value in secret.values.items():
             if not isinstance(value, Remote):
                 continue
-            root = root_of(environment.declarations, secret.name, name) or (secret.name, name)
+            root = root_of(environment.declarations, secret.name, name)
             spec = environment.declarations[root[0]].spec
             section = "keys" if root[1] in spec.keys else "inputs"
             yield value.name, _Reader(spec.origin.key(section, root[1]), "/".join(root), value.explicit)

@@ -1,12 +1,12 @@
 """The controller's certificate and private keys: what seals and what opens."""
 
 import base64
-import binascii
 import re
 from datetime import datetime
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
@@ -35,7 +35,7 @@ def load(pem: bytes, now: datetime) -> Certificate:
     try:
         found = x509.load_pem_x509_certificate(block.group())
         key = found.public_key()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ValueError("the certificate can't be read") from None
     if not isinstance(key, RSAPublicKey):
         raise ValueError("the certificate's key is not RSA")
@@ -64,7 +64,7 @@ def private_keys(content: bytes, file: str) -> list[RSAPrivateKey]:
     for pem in pems:
         try:
             key = serialization.load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise InputError(Mistake("not an unencrypted PEM private key", Place(file))) from None
         if not isinstance(key, RSAPrivateKey):
             raise InputError(Mistake("the private key is not RSA", Place(file)))
@@ -93,6 +93,6 @@ def _tls_key(document: Any) -> bytes | None:
     found = document.get("data") if isinstance(document, dict) else None
     text = found.get("tls.key") if isinstance(found, dict) else None
     try:
-        return base64.b64decode(text, validate=True) if isinstance(text, str) else None
-    except binascii.Error:
+        return base64.b64decode("".join(text.split()), validate=True) if isinstance(text, str) else None
+    except ValueError:
         return None

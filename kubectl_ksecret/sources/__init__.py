@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol, assert_never
 
-from ..errors import Mistake, Refusal
+from ..errors import InputError, Mistake, Refusal
 from ..model.environment import Environment
 from ..model.overlay import AzureKeyVault, Command, Dotenv
 from ..model.overlay import Environment as EnvironmentVariables
@@ -24,9 +24,9 @@ OpenedBy = Callable[[Environment], OpenSource]
 
 
 def open_source(environment: Environment) -> OpenSource:
-    """The environment's source. Raises InputError if it can't be opened, or none is declared."""
+    """The environment's source. Raises InputError if none is declared, or Refusal if it can't be opened."""
     if environment.source is None:
-        raise Refusal(
+        raise InputError(
             Mistake(
                 f"overlay {environment.name} has no source",
                 environment.overlay.spec.origin.at(),

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Collection, Mapping
 
 from ..errors import InputError, Mistake, Place, Refusal
-from ..files.project import decode
+from ..files.project import Project, decode
 from ..model.environment import Environment
 from ..model.overlay import Dotenv
 from ..sensitive import Sensitive
@@ -52,14 +52,30 @@ def open_file(path: str) -> DotenvFile:
 
 def _refuse_tracked(real: str, shown: str, said: Place | None) -> None:
     """Plaintext in a commit is plaintext for good; Git is asked, since only it knows its index."""
-    command = ["git", "-C", os.path.dirname(real), "ls-files", "--error-unmatch", "--", os.path.basename(real)]
+    work_tree = Project.around(os.path.dirname(real))
+    if work_tree.git is None:
+        return
+    # Asked at the root of the work tree: a folder below may hold what looks like a repository of its own, and name a
+    # program in its configuration. A hook, too, is given variables that lead to another index.
+    git = ["git", "--literal-pathspecs", "-c", "core.fsmonitor=false", "-C", work_tree.root]
+    named = os.path.relpath(real, work_tree.root)
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        tracked = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+        code = subprocess.run(
+            [*git, "ls-files", "--error-unmatch", "--", named],
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        ).returncode
     except OSError:
         return  # no Git, no commit
-    if tracked:
+    if code == 0:
         hint = f"git rm --cached {shown}, add it to .gitignore, and change the values that were committed"
         raise InputError(Mistake(f"{shown} is tracked by Git", said, hint))
+    if code != 1:
+        hint = f"see what it says: git -C {work_tree.root} ls-files"
+        raise Refusal(Mistake(f"Git can't tell whether it tracks {shown}", said, hint))
 
 
 def _parse(content: bytes, file: str) -> DotenvFile:
@@ -75,7 +91,8 @@ def _parse(content: bytes, file: str) -> DotenvFile:
         if not equals or not re.fullmatch("[A-Za-z0-9_]+", name):
             mistakes.append(Mistake("expected NAME=value", Place(file, number, 1)))
         elif name in values:
-            mistakes.append(Mistake(f"{name} stands here twice", Place(file, number, 1)))
+            # Not named: what stands before a = may be a piece of a value of several lines.
+            mistakes.append(Mistake("this name stands here twice", Place(file, number, 1)))
         else:
             values[name] = Sensitive(_unquoted(value.strip(_BLANK)).encode())
     if mistakes:

@@ -1,7 +1,6 @@
 """Secret manifests as a source: what `kubectl get secret -o yaml` prints, or a file of them."""
 
 import base64
-import binascii
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,7 +15,7 @@ Given = Mapping[str, Mapping[str, Sensitive]]
 def parse(content: bytes, file: str) -> Given:
     """The values of the Secrets, by name and key; stringData goes before data.
 
-    Raises InputError for another kind of object, and for data that is not base64.
+    Raises InputError for another kind of object, for data that is not base64, and for a Secret that is given twice.
     """
     found: dict[str, dict[str, Sensitive]] = {}
     mistakes: list[Mistake] = []
@@ -25,7 +24,10 @@ def parse(content: bytes, file: str) -> Given:
             mistakes.append(Mistake("expected Secrets, found another kind of object", Place(file)))
             continue
         name = str(dict(_mapping(document.get("metadata"))).get("name", ""))
-        found.setdefault(name, {}).update(_values(document, name, file, mistakes))
+        if name in found:
+            hint = "give those of one namespace"
+            mistakes.append(Mistake(f"the Secret {name} stands here twice", Place(file), hint))
+        found[name] = _values(document, name, file, mistakes)
     if not found and not mistakes:
         mistakes.append(Mistake("expected Secrets, found nothing", Place(file)))
     if mistakes:
@@ -46,15 +48,22 @@ def _values(document: dict[str, Any], name: str, file: str, mistakes: list[Mista
     values = {}
     for key, text in _mapping(document.get("data")):
         try:
-            values[str(key)] = Sensitive(base64.b64decode("".join(str(text).split()), validate=True))
-        except (binascii.Error, ValueError):
+            values[str(key)] = Sensitive(base64.b64decode("".join(_text(text).split()), validate=True))
+        except ValueError:
             mistakes.append(Mistake(f"data of {name}/{key} is not base64", Place(file)))
     for key, text in _mapping(document.get("stringData")):
-        if isinstance(text, str):
-            values[str(key)] = Sensitive(text.encode())
-        else:
+        try:
+            values[str(key)] = Sensitive(_text(text).encode())
+        except ValueError:
             mistakes.append(Mistake(f"stringData of {name}/{key} is not a string", Place(file)))
     return values
+
+
+def _text(said: object) -> str:
+    """As the API server reads it: nothing is an empty value, and a number is no text, be its digits base64 or not."""
+    if said is not None and not isinstance(said, str):
+        raise ValueError("not text")
+    return said or ""
 
 
 def _mapping(found: object) -> Iterable[tuple[Any, Any]]:

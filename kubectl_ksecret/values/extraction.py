@@ -23,7 +23,7 @@ def _property(found: Sensitive, path: str) -> Sensitive:
     """A member of a JSON object: by its path, or by its whole name where that holds a dot, as gjson reads it."""
     try:
         document = json.loads(found.reveal())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError(f"is not JSON, so it has no property {path}") from None
     member = _member(document, path.split("."))
     if member is None and isinstance(document, dict):
@@ -34,7 +34,10 @@ def _property(found: Sensitive, path: str) -> Sensitive:
         return Sensitive(json.dumps(member).encode())
     if not isinstance(member, str):
         raise ValueError(f"has no text as its property {path}")
-    return Sensitive(member.encode())
+    try:
+        return Sensitive(member.encode())
+    except UnicodeEncodeError:
+        raise ValueError(f"has no valid text as its property {path}") from None
 
 
 def _member(document: object, path: list[str]) -> object:

@@ -1,0 +1,222 @@
+"""Small projects for tests: made in a folder, worked on by the real command as a process. Every key is made here."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from base64 import b64decode
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, NamedTuple
+
+import pyrage
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from .peers import peer, run
+
+COMMAND = str(Path(sys.executable).with_name("kubectl-ksecret"))
+LEFTOVER = ".ksecret-tmp"
+DAY = timedelta(days=1)
+
+
+class Sealing(NamedTuple):
+    """What the Sealed Secrets controller has: a private key and its certificate, both PEM."""
+
+    private_key: bytes
+    certificate: bytes
+
+
+def certificate(key: CertificateIssuerPrivateKeyTypes, begins: timedelta = -DAY, ends: timedelta = DAY) -> bytes:
+    """A self-signed certificate as PEM; both times from now."""
+    nobody, now = x509.Name([]), datetime.now(UTC)
+    builder = x509.CertificateBuilder(nobody, nobody, key.public_key(), x509.random_serial_number())
+    made = builder.not_valid_before(now + begins).not_valid_after(now + ends).sign(key, hashes.SHA256())
+    return made.public_bytes(Encoding.PEM)
+
+
+@cache
+def sealing(number: int) -> Sealing:
+    """The key of a controller, the same for the same number as long as the tests run."""
+    key = rsa.generate_private_key(65537, 2048)
+    return Sealing(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), certificate(key))
+
+
+class Age(NamedTuple):
+    """A pair of age keys."""
+
+    identity: str
+    recipient: str
+
+
+@cache
+def age(name: str) -> Age:
+    """The keys of a person, the same for the same name as long as the tests run."""
+    identity = pyrage.x25519.Identity.generate()
+    return Age(str(identity), str(identity.to_public()))
+
+
+class Done(NamedTuple):
+    """How the command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Project:
+    """A Git work tree; paths and the command's working directory start at its root."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "project"
+        self.root.mkdir()
+        home = folder / "home"
+        home.mkdir()
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_AUTHOR_NAME": "nobody",
+            "GIT_AUTHOR_EMAIL": "nobody@example.org",
+            "GIT_COMMITTER_NAME": "nobody",
+            "GIT_COMMITTER_EMAIL": "nobody@example.org",
+        }
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """A file, with the folders above it."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def declare(self, secret: str, keys: Mapping[str, Mapping[str, Any]], **spec: Any) -> None:
+        """A SecretDeclaration in generators/."""
+        self.write(f"generators/{secret}.yaml", _object("SecretDeclaration", secret, {"keys": keys, **spec}))
+
+    def overlay(self, name: str, backend: Mapping[str, Any], **spec: Any) -> None:
+        """A SecretOverlay in overlays/NAME/secrets; its namespace is shop-NAME unless it is said."""
+        said = {"declarations": ["../../../generators"], "namespace": f"shop-{name}", "backend": backend, **spec}
+        self.write(f"overlays/{name}/secrets/ksecret.yaml", _object("SecretOverlay", name, said))
+
+    def sealed_overlay(self, name: str = "prod", scope: str = "strict", number: int = 1, **spec: Any) -> None:
+        """An overlay of SealedSecrets; its source is .env at the root unless it is said."""
+        self.write(f"overlays/{name}/secrets/sealing.pem", sealing(number).certificate)
+        self.overlay(name, {"sealedSecret": {"certificate": "sealing.pem", "scope": scope}}, **DOTENV | spec)
+
+    def sops_overlay(self, *people: str, name: str = "prod", **spec: Any) -> None:
+        """An overlay of Secrets encrypted for these people; its source is .env at the root unless it is said."""
+        self.overlay(name, {"sops": {"age": [age(each).recipient for each in people]}}, **DOTENV | spec)
+
+    def manifest(self, secret: str, overlay: str = "prod") -> Path:
+        """The committed file of a Secret."""
+        return self.root / "overlays" / overlay / "secrets" / "manifests" / f"{secret}.yaml"
+
+    def object(self, secret: str, overlay: str = "prod") -> dict[str, Any]:
+        """The committed object of a Secret."""
+        found: dict[str, Any] = yaml.safe_load(self.manifest(secret, overlay).read_text())
+        return found
+
+    def files(self) -> dict[str, bytes]:
+        """All files outside of .git."""
+        paths = (path for path in self.root.rglob("*") if path.is_file() and ".git" not in path.parts)
+        return {str(path.relative_to(self.root)): path.read_bytes() for path in paths}
+
+    def changed_since(self, before: Mapping[str, bytes]) -> set[str]:
+        """The files that are not what they were."""
+        after = self.files()
+        return {name for name in {*before, *after} if before.get(name) != after.get(name)}
+
+    def ksecret(self, *arguments: str, stdin: str | bytes = b"", **environment: str) -> Done:
+        """Run `kubectl-ksecret`; its environment is this project's, and what is given."""
+        done = subprocess.run(
+            [COMMAND, *arguments],
+            cwd=self.root,
+            env=self.environment | environment,
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def done(self, *arguments: str, stdin: str | bytes = b"", **environment: str) -> str:
+        """The standard output of a run that must end well, and without a word on standard error."""
+        done = self.ksecret(*arguments, stdin=stdin, **environment)
+        assert (done.code, done.err) == (0, "")
+        return done.out
+
+    def on_terminal(self, *arguments: str, typed: bytes = b"") -> Done:
+        """Run `kubectl-ksecret` on a terminal of its own; `out` is what stands on the screen."""
+        ours, theirs = pty.openpty()
+        # The terminal must be the process's own: a prompt opens /dev/tty.
+        enter = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])"
+        with subprocess.Popen(
+            [sys.executable, "-c", enter, COMMAND, *arguments], cwd=self.root, env=self.environment, stdin=theirs
+        ) as process:
+            os.close(theirs)
+            screen = b""
+            try:
+                while part := os.read(ours, 4096):
+                    screen += part
+                    if typed and screen.endswith(b": "):
+                        os.write(ours, typed)
+                        typed = b""
+            except OSError:
+                pass  # Linux's way to say that nobody has the terminal any more
+        os.close(ours)
+        return Done(process.returncode, screen.decode(), "")
+
+    def git(self, *arguments: str) -> str:
+        """What git prints; it must succeed."""
+        return run("git", *arguments, folder=self.root, env=self.environment)
+
+    def commit(self) -> None:
+        """Commit everything but .env."""
+        self.git("add", "--all", "--", ".", ":(exclude).env")
+        self.git("commit", "--quiet", "--message", "all")
+
+
+DOTENV = {"source": {"dotenv": {"file": "../../../.env"}}}
+
+
+def _object(kind: str, name: str, spec: Mapping[str, Any]) -> str:
+    return str(
+        yaml.safe_dump(
+            {"apiVersion": "ksecret.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec},
+            sort_keys=False,
+        )
+    )
+
+
+def secret_manifest(name: str, **fields: Any) -> dict[str, Any]:
+    """A Secret as kubectl prints it."""
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": "Opaque", **fields}
+
+
+def opened_by_kubeseal(manifest: Path, number: int = 1) -> dict[str, bytes]:
+    """The values that the real kubeseal finds in a SealedSecret."""
+    with NamedTemporaryFile() as key:
+        key.write(sealing(number).private_key)
+        key.flush()
+        opening = (peer("kubeseal"), "--recovery-unseal", "--recovery-private-key", key.name)
+        return _values(json.loads(run(*opening, input=manifest.read_text())))
+
+
+def opened_by_sops(manifest: Path, person: str) -> dict[str, bytes]:
+    """The values that the real sops finds in an encrypted Secret."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(manifest.parent), "SOPS_AGE_KEY": age(person).identity}
+    return _values(yaml.safe_load(run(peer("sops"), "decrypt", manifest, env=environment)))
+
+
+def _values(secret: Mapping[str, Any]) -> dict[str, bytes]:
+    return {key: b64decode(text or "") for key, text in (secret.get("data") or {}).items()}
