@@ -93,7 +93,8 @@ def _text(dumper: Any, text: str) -> Node:
 
 def _reads_otherwise(text: str) -> bool:
     """Go's YAML readers take more texts for numbers and booleans than PyYAML does: 1e3, 0o17, 0XFF, y."""
-    return text in {"y", "Y", "n", "N"} or (text[:1] in "+-.0123456789" and not text.strip("+-.0123456789_abcdefABCDEFxXoO"))
+    numeric = text[:1] in "+-.0123456789" and not text.strip("+-.0123456789_abcdefABCDEFxXoO")
+    return numeric or text in {"y", "Y", "n", "N"}
 
 
 def _below(dumper: Any, text: str) -> Node:

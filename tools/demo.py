@@ -56,7 +56,7 @@ def main() -> None:
         )
         show("\n".join(line if ": " in line and "password" not in line else hide(line) for line in opened.splitlines()))
         say("Both environments, side by side.")
-        run(folder, "list")
+        print(run(folder, "list", quiet=True), end="")
 
 
 def say(text: str) -> None:
