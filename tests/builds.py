@@ -12,6 +12,8 @@ import yaml
 
 from .peers import peer, run
 
+Object = dict[str, Any]
+
 _REPLACED_BY = "replace the two lines above by:"
 # Where kustomize looks for ksecret-fn.
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -57,6 +59,16 @@ def switch_to_generator(secrets: Path) -> None:
     path.write_text("\n".join([*kept, *replacing]) + "\n")
 
 
-def objects(build: str) -> list[dict[str, Any]]:
+def objects(build: str) -> list[Object]:
     """The objects of a build."""
     return list(yaml.safe_load_all(build))
+
+
+def of(api_version: str, kind: str, **fields: Any) -> Object:
+    """An object with the name of its kind."""
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": kind.lower()}, **fields}
+
+
+def write_kustomization(project: Project, folder: str, **fields: Any) -> Path:
+    """A kustomization.yaml; the folder that it is in."""
+    return project.write(f"{folder}/kustomization.yaml", yaml.safe_dump(fields)).parent

@@ -135,10 +135,11 @@ def template_changed(scene: Scene) -> Iterator[Mistake]:
     """A template or a parameter has changed since its key was sealed: the environments have drifted apart."""
     parameters = scene.environment.overlay.spec.parameters
     for secret, manifest in _sealed(scene):
-        entries = record.of(manifest.object)
-        for name, value in secret.keys.items():
+        made = {name: value for name, value in secret.keys.items() if isinstance(value, Made)}
+        entries = record.of(manifest.object) if made else {}
+        for name, value in made.items():
             sealed_as = entries[name].template if name in entries else None
-            if isinstance(value, Made) and sealed_as and sealed_as != record.template_digest(value.parts, parameters):
+            if sealed_as and sealed_as != record.template_digest(value.parts, parameters):
                 yield Mistake(
                     f"the template of {secret.name}/{name} has changed since it was sealed",
                     value.key.origin.at("template"),

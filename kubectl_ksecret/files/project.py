@@ -39,6 +39,8 @@ class Project:
     def name(self, path: str) -> str:
         """The path as messages show it; a stranger's file name can't move the cursor or break a line."""
         shown = os.path.relpath(path, self._shown_from)
+        if shown.startswith(os.pardir):
+            shown = min(shown, os.path.abspath(path), key=len)
         return shown if shown.isprintable() else "".join(c if c.isprintable() else "?" for c in shown)
 
     def inside(self, path: str, said: Place | None = None) -> str:

@@ -1,7 +1,7 @@
 """What must hold in a declaration, and among the declarations of an overlay, whatever the environment."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..errors import Mistake, nearest
 from .declaration import DeclarationSpec, Key, SecretDeclaration
@@ -144,7 +144,7 @@ def _inputs(spec: DeclarationSpec) -> Iterator[Mistake]:
     for name in spec.inputs:
         if name not in used and name not in spec.keys:
             place = spec.origin.key("inputs", name)
-            yield Mistake(f"no template uses the input {name}", place, "what the Secret shall hold belongs into keys")
+            yield Mistake(f"no template uses the input {name}", place, "what the Secret itself holds stands in keys")
 
 
 def _chain(declarations: Declarations, secret: str, name: str) -> list[tuple[str, str]]:
@@ -170,9 +170,12 @@ def root_of(declarations: Declarations, secret: str, name: str) -> tuple[str, st
     return (root_secret, root_name) if ends else (secret, name)
 
 
-def mistakes_among(declarations: Declarations, complete: bool) -> Iterator[Mistake]:
-    """Every `from` that leads nowhere; if the declarations are not `complete`, to a Secret is not known to."""
-    for declaration in declarations.values():
+def mistakes_among(read: Iterable[SecretDeclaration], declarations: Declarations, complete: bool) -> Iterator[Mistake]:
+    """Every `from` that leads nowhere in all that was read.
+
+    Where a declaration may be missing from `declarations` because it could not be read, nothing is said of it.
+    """
+    for declaration in read:
         for name, key in declaration.spec.entries.items():
             if key.from_ is not None:
                 yield from _from(declarations, (declaration.name, name), key, key.from_, complete)

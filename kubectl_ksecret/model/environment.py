@@ -8,7 +8,7 @@ from ..errors import InputError, Mistake, Place, nearest
 from ..files.project import Project
 from ..frozen import Record
 from .declaration import DeclarationSpec, Encoding, Key, SecretDeclaration
-from .declared import Declarations, lacking, mistakes_among, needed, parsed, reserved, root_of
+from .declared import Declarations, lacking, mistakes_in, needed, parsed, reserved, root_of
 from .overlay import (
     AzureKeyVault,
     Backend,
@@ -26,7 +26,6 @@ from .reader import member_name, shown
 from .template import Parts, references
 
 _PLACEHOLDERS = ("remoteName", "secret", "key")
-_SHOWN_PLACEHOLDERS = ", ".join(f"{{{name}}}" for name in _PLACEHOLDERS)
 _SCOPES = ("sealedsecrets.bitnami.com/namespace-wide", "sealedsecrets.bitnami.com/cluster-wide")
 
 
@@ -124,7 +123,6 @@ def mistakes(environment: Environment, complete: bool = True) -> Iterator[Mistak
     If the declarations could not be read to be `complete`, nothing is said of one that is not there.
     """
     overlay, declarations = environment.overlay, environment.declarations
-    yield from mistakes_among(declarations, complete)
     yield from _spec_mistakes(overlay)
     for name in overlay.spec.overrides:
         if name in declarations:
@@ -221,14 +219,17 @@ def _spec_mistakes(overlay: SecretOverlay) -> Iterator[Mistake]:
 
 def _source_mistakes(source: SourceSpec) -> Iterator[Mistake]:
     place = source.origin.at("names")
+    known = f"the placeholders are {', '.join(f'{{{name}}}' for name in _PLACEHOLDERS)}"
     for found in re.findall(r"\{([^{}]*)\}", source.names):
         if found not in _PLACEHOLDERS:
-            yield Mistake(f'unknown placeholder "{{{shown(found)}}}"', place, nearest(found, _PLACEHOLDERS))
+            hint = nearest(found, _PLACEHOLDERS) or known
+            yield Mistake(f"unknown placeholder {{{shown(found)}}}", place, hint)
     if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", source.names)):
-        yield Mistake("a { or } in names belongs to no placeholder", place, f"placeholders: {_SHOWN_PLACEHOLDERS}")
+        yield Mistake("a { or } in names belongs to no placeholder", place, known)
     if isinstance(command := source.kind, Command) and command.origin.sure_of("arguments"):
         if not any("{name}" in argument for argument in command.arguments):
-            yield Mistake("no argument holds {name}", command.origin.at("arguments"))
+            hint = "{name} stands for the name in the source"
+            yield Mistake("no argument holds {name}", command.origin.at("arguments"), hint)
         elif command.arguments[0].startswith("{name}"):
             yield Mistake("the program can't be {name}", command.origin.element("arguments", 0))
 
@@ -266,12 +267,11 @@ def _secret_mistakes(overlay: SecretOverlay, secret: Secret) -> Iterator[Mistake
     for key in lacking(spec.type, secret.keys):
         if key not in lacking(spec.type, spec.keys):
             yield Mistake(f"a Secret of type {spec.type} needs the key {key}", place, "omit the Secret itself")
-    for name, value in secret.values.items():
-        if isinstance(value, Made):
-            yield from _made_mistakes(overlay, secret, name, value)
-    if isinstance(overlay.spec.backend, ExternalSecret) and not any(
-        isinstance(value, Remote) for value in secret.values.values()
-    ):
+    made = [(name, value) for name, value in secret.values.items() if isinstance(value, Made)]
+    wrong = [mistake for name, value in made for mistake in _made_mistakes(overlay, secret, name, value)]
+    yield from wrong
+    nothing = isinstance(overlay.spec.backend, ExternalSecret) and len(made) == len(secret.values)
+    if nothing and not wrong and not any(mistakes_in(secret.declaration)):
         yield Mistake(
             f"{secret.name} takes nothing from the source",
             spec.origin.key("keys"),
@@ -281,7 +281,8 @@ def _secret_mistakes(overlay: SecretOverlay, secret: Secret) -> Iterator[Mistake
 
 def _made_mistakes(overlay: SecretOverlay, secret: Secret, name: str, value: Made) -> Iterator[Mistake]:
     """What a template names and this environment does not have."""
-    known, override = overlay.spec.parameters, overlay.spec.overrides.get(secret.name)
+    spec, override = secret.declaration.spec, overlay.spec.overrides.get(secret.name)
+    known = overlay.spec.parameters
     for reference in references(value.parts):
         if reference.parameter:
             if reference.name not in known and overlay.spec.origin.sure_of("parameters"):
@@ -290,6 +291,6 @@ def _made_mistakes(overlay: SecretOverlay, secret: Secret, name: str, value: Mad
                     value.key.origin.at("template"),
                     nearest(reference.name, known) or "add it to spec.parameters there",
                 )
-        elif override and reference.name in override.keys and override.keys[reference.name].omit:
+        elif override and reference.name in spec.keys and (said := override.keys.get(reference.name)) and said.omit:
             place = override.origin.key("keys", reference.name)
             yield Mistake(f"the template of {name} needs {reference.name}", place, "omit the key with the template too")

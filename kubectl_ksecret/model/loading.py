@@ -11,7 +11,7 @@ from ..yamlio import Node, ScalarNode, compose
 from . import overlay as overlay_type
 from . import sharing
 from .declaration import SecretDeclaration
-from .declared import mistakes_in
+from .declared import mistakes_among, mistakes_in
 from .environment import Environment, bring_together, mistakes
 from .overlay import Dotenv, OverlaySpec, SealedSecret, SecretOverlay
 from .reader import Reading, Stated, pairs_of, read, shown
@@ -25,7 +25,8 @@ class Base:
     """The declarations of an overlay, as far as they can be read."""
 
     def __init__(self) -> None:
-        self.declarations: dict[str, SecretDeclaration] = {}
+        self.read: list[SecretDeclaration] = []
+        self.declarations: dict[str, SecretDeclaration] = {}  # of those that have a name, by name
         self.mistakes: list[Mistake] = []
         self.complete = True  # False if a declaration may be missing because of a mistake
 
@@ -39,6 +40,10 @@ class Base:
         self.mistakes += file.mistakes
         self.complete &= file.complete
         for declaration in file.declarations:
+            self.read.append(declaration)
+            if not declaration.metadata.origin.sure_of("name"):
+                self.complete = False
+                continue
             first = self.declarations.setdefault(declaration.name, declaration)
             if first is not declaration:  # nor one file that is named twice
                 place, before = (each.metadata.origin.at("name") for each in (declaration, first))
@@ -73,6 +78,7 @@ class Loader:
             *reading.mistakes,
             *self._paths(folder, overlay.spec),
             *base.mistakes,
+            *mistakes_among(base.read, base.declarations, base.complete),
             *mistakes(environment, base.complete),
         ]
         if found:
@@ -110,15 +116,15 @@ class Loader:
         if not os.path.exists(self.project.inside(path, place)):
             hint = "paths start at the folder of ksecret.yaml"
             raise InputError(Mistake(f"{self.project.name(path)} does not exist", place, hint))
-        files = []
+        empty = True
         for file in self.project.yaml_files(path, place):
             try:
-                files.append(self._file(file, place))
+                found = self._file(file, place)
             except InputError as error:
-                base.lacks(*error.mistakes)
-        for each in files:
-            base.add(each)
-        if base.complete and not any(each.declarations for each in files):
+                found = _File(declarations=[], mistakes=error.mistakes, complete=False)
+            base.add(found)
+            empty &= not found.declarations and not found.mistakes
+        if empty:
             base.lacks(Mistake(f"{self.project.name(path)} holds no SecretDeclaration", place))
 
     def _file(self, file: str, said: Place) -> "_File":
@@ -130,7 +136,7 @@ class Loader:
 
 
 class _File(Record):
-    """What one file declares, as far as it can be read."""
+    """What one file declares, as far as it can be read; `complete` if that is all of it."""
 
     declarations: Sequence[SecretDeclaration]
     mistakes: Sequence[Mistake]
@@ -144,9 +150,8 @@ def _declarations_of(text: str, file: str) -> _File:
     except InputError as error:
         return _File(declarations=[], mistakes=error.mistakes, complete=False)
     found = [declaration for declaration in read_as if declaration is not None]
-    named = [declaration for declaration in found if declaration.metadata.origin.sure_of("name")]
     wrong = [*reading.mistakes, *(mistake for declaration in found for mistake in mistakes_in(declaration))]
-    return _File(declarations=named, mistakes=wrong, complete=len(named) == len(read_as))
+    return _File(declarations=found, mistakes=wrong, complete=len(found) == len(read_as))
 
 
 def in_order(found: Iterable[Mistake]) -> list[Mistake]:
@@ -160,7 +165,8 @@ def _object(type_: type[Object], node: Node, reading: Reading) -> Object | None:
     kind, found, version = type_.__name__, said.get("kind"), said.get("apiVersion")
     if found is None or found.value != kind:
         what = found.value if found is not None and found.value.isalnum() else "another document"
-        reading.mistake(found or node, f"expected a {kind}, found {shown(what)}", _KIND_HINTS.get(kind, ""))
+        hint = "" if what in (SecretDeclaration.__name__, SecretOverlay.__name__) else nearest(what, [kind])
+        reading.mistake(found or node, f"expected a {kind}, found {shown(what)}", hint or _KIND_HINTS.get(kind, ""))
     elif version is None or version.value != API_VERSION:
         reading.mistake(version or node, f"expected apiVersion {API_VERSION}")
     else:

@@ -25,9 +25,9 @@ AnnotationName = Annotated[
     ),
 ]
 LabelValue = Annotated[str, Form("a label value (letters, digits, -, _ and .)", rf"({_PART})?", 63)]
-Line = Annotated[str, Form("a line of text", r" *[^\x00-\x20\x7f][^\x00-\x1f\x7f]*")]
-Path = Annotated[str, Form("a path", r"[^\x00-\x1f\x7f]+")]
-Argument = Annotated[str, Form("an argument", r"[^\x00]+")]
+Line = Annotated[str, Form("text of one line", r" *[^\x00-\x20\x7f][^\x00-\x1f\x7f]*")]
+Path = Annotated[str, Form("a path without control characters", r"[^\x00-\x1f\x7f]+")]
+Argument = Annotated[str, Form("an argument of a command", r"[^\x00]+")]
 Pattern = Annotated[str, Form("a regular expression", r"[\s\S]+")]
 Reason = Annotated[
     str, Form("the reason, in words", r"\s*\S[\s\S]*", hint="say why it is absent, as omit: Not deployed in production")

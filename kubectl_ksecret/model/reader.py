@@ -19,7 +19,7 @@ NULL = "tag:yaml.org,2002:null"
 STRING = "tag:yaml.org,2002:str"
 MERGE = "tag:yaml.org,2002:merge"
 INTEGER_PATTERN = r"-?(0|[1-9][0-9]{0,9})"
-_WRITE_OUT = "write it out"
+_WRITE_OUT = "write the fields out"
 _SHOWN = 60
 _TYPES = {
     "null": "nothing",
@@ -125,7 +125,8 @@ class Reading:
     def once(self, node: Node) -> bool:
         """Whether the node is met for the first time: an alias of a mapping or list may be a bomb."""
         if id(node) in self.seen:
-            self.mistake(node, "a YAML alias of a mapping or list is not supported", _WRITE_OUT)
+            message = f"a YAML alias stands for this {_found(node)[2:]} again, which is not supported"
+            self.mistake(node, message, "write it out there")
             return False
         self.seen.add(id(node))
         return True
@@ -233,7 +234,8 @@ def _choice(choices: tuple[str, ...]) -> Read:
         if isinstance(node, ScalarNode) and node.value in choices:
             return node.value
         said = node.value if isinstance(node, ScalarNode) and len(node.value) <= _SHOWN else ""
-        reading.mistake(node, f"expected one of {', '.join(choices)}", nearest(said, choices))
+        hint = nearest(said, choices) or nearest(said.lower(), choices)
+        reading.mistake(node, f"expected one of {', '.join(choices)}", hint)
         return UNREAD
 
     return read_choice

@@ -15,6 +15,7 @@ class _Reader(NamedTuple):
 
     place: Place
     address: str
+    name: str
     explicit: bool
 
 
@@ -38,23 +39,24 @@ def mistakes(environments: Iterable[Environment], concerned: Iterable[Environmen
         source = source_of(environment)
         if source is None:
             continue
-        for name, reader in _readers(environment):
-            key = (source, name.lower() if source[0] == "azureKeyVault" else name)
-            found.setdefault(key, []).append((reader, environment.name in names))
-    for (_, name), readers in found.items():
+        for reader in _readers(environment):
+            # Key Vault compares names without case.
+            name = reader.name.lower() if source[0] == "azureKeyVault" else reader.name
+            found.setdefault((source, name), []).append((reader, environment.name in names))
+    for readers in found.values():
         distinct = {reader.place: reader for reader, _ in readers}
-        if len(distinct) < 2 or not any(own for _, own in readers) or all(r.explicit for r in distinct.values()):
+        if len(distinct) < 2 or not any(own for _, own in readers) or all(reader.explicit for reader, _ in readers):
             continue
         first, *others = sorted(distinct.values())
         for other in others:
             yield Mistake(
-                f"{other.address} and {first.address} read one name, {name}, in one source",
+                f"{other.address} and {first.address} read one name, {other.name}, in one source",
                 other.place,
                 f"share it on purpose (from: {first.address}), or set remoteName on both",
             )
 
 
-def _readers(environment: Environment) -> Iterator[tuple[str, _Reader]]:
+def _readers(environment: Environment) -> Iterator[_Reader]:
     for secret in environment.secrets.values():
         for name, value in secret.values.items():
             if not isinstance(value, Remote):
@@ -62,4 +64,4 @@ def _readers(environment: Environment) -> Iterator[tuple[str, _Reader]]:
             root = root_of(environment.declarations, secret.name, name)
             spec = environment.declarations[root[0]].spec
             section = "keys" if root[1] in spec.keys else "inputs"
-            yield value.name, _Reader(spec.origin.key(section, root[1]), "/".join(root), value.explicit)
+            yield _Reader(spec.origin.key(section, root[1]), "/".join(root), value.name, value.explicit)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from ..frozen import Record
 from .names import KEY_PATTERN
+from .reader import shown
 
 FILTERS = ("urlencode",)
 _PARAMETER = "parameters."
@@ -44,7 +45,7 @@ def _reference(name: str, *filters: str) -> Reference:
         raise ValueError("a template takes names of keys, inputs and parameters only, as {{ name | filter }}")
     for each in filters:
         if each not in FILTERS:
-            raise ValueError(f'unknown filter "{each}"; known: {", ".join(FILTERS)}')
+            raise ValueError(f'unknown filter "{shown(each)}"; known: {", ".join(FILTERS)}')
     return Reference(name=name.removeprefix(_PARAMETER) if parameter else name, parameter=parameter, filters=filters)
 
 
