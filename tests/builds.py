@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from .peers import peer, run
+from .projects import Project
 
 Object = dict[str, Any]
 

@@ -123,7 +123,7 @@ class Project:
 
     def object(self, secret: str, overlay: str = "prod") -> dict[str, Any]:
         """The committed object of a Secret."""
-        found: dict[str, Any] = yaml.safe_load(self.manifest(secret, overlay).read_text())
+        found: dict[str, Any] = yaml.load(self.manifest(secret, overlay).read_text(), yaml.CSafeLoader)
         return found
 
     def files(self) -> dict[str, bytes]:
