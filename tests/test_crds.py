@@ -1,0 +1,223 @@
+"""All that is rendered validates against the operators' own schemas, in which unknown fields are refused."""
+
+import copy
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from .builds import Object
+from .peers import ROOT, crds, run
+from .projects import COMMAND, Project, sealing
+
+METADATA = {
+    "type": "object",
+    "required": ["name"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string"},
+        "namespace": {"type": "string"},
+        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+        "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
+    },
+}
+
+
+def strict(schema: Any) -> Any:
+    """The schema with unknown fields refused, as the API server refuses them under strict field validation."""
+    if isinstance(schema, list):
+        return [strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: strict(value) for name, value in schema.items()}
+    open_ = schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in schema
+    if schema.get("type") == "object" and isinstance(schema.get("properties"), dict) and not open_:
+        found["additionalProperties"] = False
+    return found
+
+
+@cache
+def validators() -> dict[tuple[str, str], Draft202012Validator]:
+    """A validator for each served version of each kind."""
+    found = {}
+    for project in ("external-secrets", "sealed-secrets"):
+        for definition in yaml.load_all(crds(project).read_text(), yaml.CSafeLoader):
+            spec = definition["spec"] if definition else {"versions": []}
+            for version in spec["versions"]:
+                if version["served"]:
+                    schema = strict(version["schema"]["openAPIV3Schema"])
+                    schema["properties"]["metadata"] = METADATA
+                    key = f"{spec['group']}/{version['name']}", spec["names"]["kind"]
+                    found[key] = Draft202012Validator(schema)
+    return found
+
+
+def mistakes(document: Object) -> list[str]:
+    """What the operator's own schema says against an object."""
+    validator = validators()[document["apiVersion"], document["kind"]]
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(document)]
+
+
+def rendered(folder: Path, *overlays: str) -> list[Object]:
+    """The objects that the command shows."""
+    items: list[Object] = json.loads(run(COMMAND, "render", *overlays, "-o", "json", folder=folder))["items"]
+    return items
+
+
+@cache
+def sample() -> list[Object]:
+    """The objects of the sample; not to be changed."""
+    return rendered(ROOT)
+
+
+AUTHS = {
+    "workload": {"workloadIdentity": {"serviceAccountName": "reader"}},
+    "principal": {
+        "servicePrincipal": {
+            "tenantId": "9b2d7c64-1f3e-4a58-b0c7-d5e8f6a41327",
+            "secretName": "login",
+            "clientIdKey": "id",
+            "clientSecretKey": "secret",
+        }
+    },
+    "managed": {"managedIdentity": {"identityId": "3f1c2b7e-5a94-4d0e-9c1b-8e6f7a2d4c35"}},
+    "system": {"managedIdentity": {}},
+}
+CLOUDS = ("vault.azure.net", "vault.azure.cn", "vault.usgovcloudapi.net")
+METADATA_OF_MANIFESTS = {"labels": {"team": "shop"}, "annotations": {"argocd.argoproj.io/sync-wave": "-1"}}
+
+
+def declare_every_field(project: Project) -> None:
+    """Declarations that use every field that reaches a manifest."""
+    project.declare(
+        "app",
+        {
+            "token": {"remoteName": "app-token", "property": "tokens.first"},
+            "logo.png": {"remoteName": "logo", "encoding": "base64"},
+            "shared": {"from": "registry/.dockerconfigjson"},
+            "url": {"template": "db://app:{{ password | urlencode }}@{{ parameters.host }}/{{ token }}"},
+        },
+        inputs={"password": {"remoteName": "db-password"}},
+        labels={"app.kubernetes.io/part-of": "shop"},
+        annotations={"reloader.stakater.com/match": "true"},
+    )
+    project.declare(
+        "registry", {".dockerconfigjson": {"remoteName": "registry"}}, type="kubernetes.io/dockerconfigjson"
+    )
+
+
+def external_overlays(project: Project) -> Iterator[str]:
+    """Overlays of ExternalSecrets with every way to sign in, both kinds of store, every policy and every cloud."""
+    for kind in ("SecretStore", "ClusterSecretStore"):
+        for number, (name, auth) in enumerate(AUTHS.items()):
+            policies = [
+                {"refreshPolicy": "CreatedOnce", "deletionPolicy": "Retain"},
+                {"refreshPolicy": "Periodic", "deletionPolicy": "Delete"},
+                {"refreshPolicy": "OnChange", "deletionPolicy": "Merge"},
+                {},
+            ][number]
+            store = {"name": "vault", "kind": kind, "auth": auth}
+            backend = {"refreshInterval": "90m", "metadata": METADATA_OF_MANIFESTS, "store": store, **policies}
+            overlay = f"{kind.lower()}-{name}"
+            vault = {"vaultUrl": f"https://shop.{CLOUDS[number % len(CLOUDS)]}"}
+            source = {"names": f"{{remoteName}}-{overlay}", "azureKeyVault": vault}
+            project.overlay(overlay, {"externalSecret": backend}, source=source, parameters={"host": "{{ host }}"})
+            yield overlay
+
+
+def test_every_object_of_the_sample_is_valid() -> None:
+    """A SecretStore, two ExternalSecrets, two SealedSecrets."""
+    found = sample()
+    assert sorted(each["kind"] for each in found) == [
+        *["ExternalSecret"] * 2,
+        *["SealedSecret"] * 2,
+        "SecretStore",
+    ]
+    assert [mistakes(each) for each in found] == [[]] * 5
+
+
+def test_external_secrets_and_stores_of_every_form_are_valid(tmp_path: Path) -> None:
+    """Every field of an overlay and of a declaration that reaches them: 8 stores, 16 ExternalSecrets."""
+    project = Project(tmp_path)
+    declare_every_field(project)
+    found = rendered(project.root, *external_overlays(project))
+    assert [mistakes(each) for each in found] == [[]] * 24
+    assert {each["kind"] for each in found} == {"SecretStore", "ClusterSecretStore", "ExternalSecret"}
+    text = json.dumps(found)
+    for field in ("property", "decodingStrategy", "refreshPolicy", "deletionPolicy", "environmentType", "identityId"):
+        assert f'"{field}":' in text
+
+
+@pytest.mark.parametrize("scope", ["strict", "namespace-wide", "cluster-wide"])
+def test_sealed_secrets_of_every_form_are_valid(tmp_path: Path, scope: str) -> None:
+    """The three scopes, with metadata of manifest and Secret, a type, and a record."""
+    project = Project(tmp_path)
+    declare_every_field(project)
+    project.write("overlays/prod/secrets/sealing.pem", sealing(1).certificate)
+    backend = {"certificate": "sealing.pem", "scope": scope, "metadata": METADATA_OF_MANIFESTS}
+    project.overlay("prod", {"sealedSecret": backend}, parameters={"host": "db"})
+    secrets = {"app": ["token", "logo.png", "shared", "url"], "registry": [".dockerconfigjson"]}
+    given = yaml.safe_dump_all(
+        {"kind": "Secret", "metadata": {"name": name}, "stringData": dict.fromkeys(keys, "x")}
+        for name, keys in secrets.items()
+    )
+    assert project.ksecret("seal", "prod", "-f", "-", stdin=given).code == 0
+    found = rendered(project.root, "prod")
+    assert [mistakes(each) for each in found] == [[], []]
+    assert found[0]["metadata"]["labels"] == {"team": "shop"}
+    assert "ksecret.dev/sealed-keys" in found[0]["metadata"]["annotations"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("ExternalSecret", ()),
+        ("ExternalSecret", ("metadata",)),
+        ("ExternalSecret", ("spec",)),
+        ("ExternalSecret", ("spec", "secretStoreRef")),
+        ("ExternalSecret", ("spec", "target")),
+        ("ExternalSecret", ("spec", "target", "template")),
+        ("ExternalSecret", ("spec", "target", "template", "metadata")),
+        ("ExternalSecret", ("spec", "data", 0)),
+        ("ExternalSecret", ("spec", "data", 0, "remoteRef")),
+        ("SecretStore", ("spec",)),
+        ("SecretStore", ("spec", "provider")),
+        ("SecretStore", ("spec", "provider", "azurekv")),
+        ("SecretStore", ("spec", "provider", "azurekv", "serviceAccountRef")),
+        ("SealedSecret", ("spec",)),
+        ("SealedSecret", ("spec", "template")),
+    ],
+)
+def test_an_unknown_field_would_be_seen(kind: str, path: tuple[str | int, ...]) -> None:
+    """The schemas are as strict as the tests above take them to be."""
+    document = copy.deepcopy(next(each for each in sample() if each["kind"] == kind))
+    node: Any = document
+    for step in path:
+        node = node[step]
+    node["unknown"] = "x"
+    assert any("'unknown' was unexpected" in mistake for mistake in mistakes(document))
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value"),
+    [
+        ("ExternalSecret", ("spec", "refreshInterval"), 5),
+        ("ExternalSecret", ("spec", "target", "deletionPolicy"), "Keep"),
+        ("ExternalSecret", ("spec", "data", 0, "remoteRef", "decodingStrategy"), "base64"),
+        ("SecretStore", ("spec", "provider", "azurekv", "authType"), "Token"),
+        ("SealedSecret", ("spec", "encryptedData"), {"key": 5}),
+    ],
+)
+def test_a_wrong_value_would_be_seen(kind: str, path: tuple[str | int, ...], value: object) -> None:
+    """The enumerations and types of the schemas are in force."""
+    document = copy.deepcopy(next(each for each in sample() if each["kind"] == kind))
+    node: Any = document
+    for step in path[:-1]:
+        node = node[step]
+    node[path[-1]] = value
+    assert len(mistakes(document)) == 1
