@@ -2,7 +2,6 @@
 
 import click
 
-from ..actions import unseal as action
 from . import arguments, given, plaintext
 
 
@@ -27,6 +26,8 @@ def command(files: tuple[str, ...], keys: tuple[str, ...], output: str, allow_te
     Examples:
       kubectl ksecret unseal overlays/prod/secrets/manifests/*.yaml --private-key backup.yaml | kubectl apply -f -
     """
+    from ..actions import unseal as action  # --help must not load cryptography
+
     plaintext.begin(allow_terminal)
     opened = action.unseal([(f, given.content(f)) for f in files], [(k, given.content(k)) for k in keys])
     plaintext.write(opened, output)

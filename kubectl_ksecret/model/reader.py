@@ -89,9 +89,11 @@ class Origin:
         return Place(self.file, mark.line + 1, mark.column + 1) if self.placed else Place(self.file)
 
 
-def pairs_of(node: Node | None) -> list[tuple[Node, Node]]:
-    """The entries of a mapping node; none of another."""
-    return node.value if isinstance(node, MappingNode) else []
+def pairs_of(node: Node | None) -> list[tuple[ScalarNode, Node]]:
+    """The entries of a mapping node whose key is a text; none of another node."""
+    if not isinstance(node, MappingNode):
+        return []
+    return [(key, value) for key, value in node.value if isinstance(key, ScalarNode)]
 
 
 def _below(node: Node, name: str) -> Node:
