@@ -278,7 +278,7 @@ SCALARS = st.one_of(
     st.text(max_size=8).map(scalar),
     st.sampled_from([
         scalar(text, f"tag:yaml.org,2002:{tag}")
-        for tag, text in (("null", "~"), ("int", "5"), ("int", "1_0"), ("bool", "yes"), ("float", ".5"), ("merge", "<<"))
+        for tag, text in (("null", "~"), ("int", "5"), ("int", "1_0"), ("bool", "on"), ("float", ".5"), ("merge", "<<"))
     ]),
 )  # fmt: skip
 NODES = st.recursive(
