@@ -52,7 +52,7 @@ def load(text: str, file: str) -> list[Any]:
         if "*" in text and "&" in text:
             _refuse_aliases(text, file)
         return [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]
-    except (yaml.YAMLError, ValueError, TypeError):
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError):  # a tag that its text does not fit
         compose(text, file)
         raise InputError(Mistake("not valid YAML", Place(file))) from None
 
