@@ -6,7 +6,7 @@ from typing import assert_never
 from ..model.environment import Environment, Made, Remote, Secret, Value
 from ..model.kubernetes import Object
 from ..model.overlay import AzureKeyVault, ExternalSecret, ManagedIdentity, ServicePrincipal, Store, WorkloadIdentity
-from ..model.template import Part, Reference
+from ..model.template import Part
 from .metadata import metadata
 
 API = "external-secrets.io/v1"
@@ -34,7 +34,7 @@ def _external_secret(environment: Environment, backend: ExternalSecret, secret: 
         "type": spec.type,
     }
     if any(isinstance(value, Made) for value in secret.keys.values()):
-        template["data"] = {key: _template(environment, key, value) for key, value in secret.keys.items()}
+        template["data"] = {key: _template(environment, secret, key, value) for key, value in secret.keys.items()}
     target: Object = {"template": template}
     if backend.deletion_policy:
         target["deletionPolicy"] = backend.deletion_policy
@@ -67,26 +67,37 @@ def _remote(value: Remote) -> Object:
     return found
 
 
-def _template(environment: Environment, key: str, value: Value) -> str:
+def _template(environment: Environment, secret: Secret, key: str, value: Value) -> str:
     if isinstance(value, Remote):
         return f"{{{{ index . {_go(key)} }}}}"
-    return "".join(_part(environment, part) for part in value.parts)
+    return "".join(_part(environment, secret, part) for part in value.parts)
 
 
-def _part(environment: Environment, part: Part) -> str:
+def _part(environment: Environment, secret: Secret, part: Part) -> str:
     if isinstance(part, str):
         return part
-    if part.parameter and not part.filters:
-        # What Go would take for an action of its own is text here.
-        return environment.overlay.spec.parameters[part.name].replace("{{", '{{ "{{" }}')
-    return f"{{{{ {_operand(environment, part)}{''.join(_FILTERS[name] for name in part.filters)} }}}}"
-
-
-def _operand(environment: Environment, part: Reference) -> str:
+    if part.filters:
+        return f"{{{{ {_operand(environment, secret, part)} }}}}"
     if part.parameter:
-        return _go(environment.overlay.spec.parameters[part.name])
-    # A name with a dash can't be written as .name.
-    return f"index . {_go(part.name)}"
+        # What Go would take for an action of its own is text here.
+        return environment.overlay.spec.parameters[part.name].replace("{", '{{ "{" }}')
+    return _template(environment, secret, part.name, secret.values[part.name])
+
+
+def _operand(environment: Environment, secret: Secret, part: Part) -> str:
+    """A part as an expression of Go's templates."""
+    if isinstance(part, str):
+        return _go(part)
+    if part.parameter:
+        found = _go(environment.overlay.spec.parameters[part.name])
+    elif isinstance(value := secret.values[part.name], Made):
+        # ESO holds what it fetched; what a template makes is made here again. print puts no space between strings.
+        below = (f"({_operand(environment, secret, each)})" for each in value.parts)
+        found = f"print {' '.join(below)}"
+    else:
+        # A name with a dash can't be written as .name.
+        found = f"index . {_go(part.name)}"
+    return found + "".join(_FILTERS[name] for name in part.filters)
 
 
 def _go(text: str) -> str:
