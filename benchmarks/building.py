@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from . import tools
-from .measure import Bound, Job, Line, compare, run
+from .measure import NOWHERE, Bound, Job, Line, compare, run
 from .projects import KEYS, Project
 
 BACKENDS = ("sealedSecret", "externalSecret")
 EMPTY_FUNCTION = Bound(2.75)
-CAT = {100: (Bound(1.5), 12), 1000: (Bound(1.3), 20)}
+CAT = {100: (Bound(1.5), 10), 1000: (Bound(1.3), 20)}
 
 
 def lines(programs: Path, folder: Path) -> Iterator[Line]:
@@ -19,7 +19,7 @@ def lines(programs: Path, folder: Path) -> Iterator[Line]:
     for backend in BACKENDS:
         project = _committed(programs, folder / f"{backend}-1", 1, backend)
         what = f"build 1 {backend} of {KEYS} keys, beside an empty function in Python"
-        yield compare(what, _build(project, ours), _build(project, empty), EMPTY_FUNCTION, 12)
+        yield compare(what, _build(project, ours), _build(project, empty), EMPTY_FUNCTION, 8)
     for count, (bound, seconds) in CAT.items():
         for backend in BACKENDS:
             project = _committed(programs, folder / f"{backend}-{count}", count, backend)
@@ -28,7 +28,7 @@ def lines(programs: Path, folder: Path) -> Iterator[Line]:
             _must_build_the_same(project, ours, beside)
             what = f"build {count:,} {backend}s of {KEYS} keys, beside cat"
             yield compare(what, _build(project, ours), _build(project, beside), bound, seconds)
-            yield compare("  the function alone", _alone(project, function), _alone(project, cat), seconds=3)
+            yield compare("  the function alone", _alone(project, function), _alone(project, cat), seconds=2)
 
 
 def _committed(programs: Path, root: Path, count: int, backend: str) -> Project:
@@ -39,10 +39,9 @@ def _committed(programs: Path, root: Path, count: int, backend: str) -> Project:
     return project
 
 
-def _build(project: Project, variables: Mapping[str, str], output: Path | None = None) -> Job:
+def _build(project: Project, variables: Mapping[str, str], output: Path = NOWHERE) -> Job:
     kustomize = (tools.peer("kustomize"), "build", "--enable-alpha-plugins", "--enable-exec")
-    to = {"output": output} if output else {}
-    return lambda: run(*kustomize, project.overlay, folder=project.root, variables=variables, **to)
+    return lambda: run(*kustomize, project.overlay, folder=project.root, variables=variables, output=output)
 
 
 def _cat(programs: Path, project: Project) -> Path:

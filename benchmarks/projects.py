@@ -10,15 +10,14 @@ from pathlib import Path
 from . import tools
 
 KEYS = 10
-BACKENDS = {
-    "externalSecret": "{store: {name: vault, auth: {workloadIdentity: {serviceAccountName: reader}}}}",
-    "sealedSecret": "{certificate: sealing.pem}",
-    "sops": "{age: [AGE]}",
-}
-SOURCES = {
-    "externalSecret": "{azureKeyVault: {vaultUrl: https://bench.vault.azure.net}}",
-    "sealedSecret": "{dotenv: {file: .env}}",
-    "sops": "{dotenv: {file: .env}}",
+_SEALED_FROM = "{dotenv: {file: .env}}"
+BACKENDS = {  # the source and the backend of the overlay
+    "externalSecret": (
+        "{azureKeyVault: {vaultUrl: https://bench.vault.azure.net}}",
+        "{store: {name: vault, auth: {workloadIdentity: {serviceAccountName: reader}}}}",
+    ),
+    "sealedSecret": (_SEALED_FROM, "{certificate: sealing.pem}"),
+    "sops": (_SEALED_FROM, "{age: [RECIPIENT]}"),
 }
 _OVERLAY = """\
 apiVersion: ksecret.dev/v1alpha1
@@ -31,8 +30,7 @@ spec:
   declarations: [../../../generators]
   namespace: bench
   source: SOURCE
-  backend:
-    BACKEND
+  backend: {NAME: BACKEND}
 """
 _DECLARATION = """\
 apiVersion: ksecret.dev/v1alpha1
@@ -49,6 +47,18 @@ _KEY = """\
       remoteName: {secret}-key-{key}
       rules: {{minLength: 16}}
 """
+_KUSTOMIZATION = """\
+generators: [ksecret.yaml]
+configurations: [manifests/_references.yaml]
+"""
+_SECRET = """\
+apiVersion: v1
+kind: Secret
+metadata:
+  name: NAME
+  namespace: bench
+stringData:
+"""
 # What kustomize hands to a function, but for the annotations that it adds.
 _RESOURCE_LIST = """\
 apiVersion: config.kubernetes.io/v1
@@ -59,33 +69,35 @@ functionConfig:
 
 
 class Project:
-    """A Git work tree with declarations, and one overlay in its generator form."""
+    """A Git work tree with declarations, and one overlay in its generator form; a SOPS one needs a recipient."""
 
     def __init__(self, root: Path, count: int, backend: str, recipient: str = "") -> None:
         self.root, self.names = root, [f"service-{number:03}" for number in range(1, count + 1)]
         self.overlay = root / "overlays" / "bench" / "secrets"
         self.manifests = self.overlay / "manifests"
-        self.certificate = tools.ROOT / "overlays" / "prod" / "secrets" / "sealing.pem"
+        self.certificate = self.overlay / "sealing.pem"
+        self.resource_list = root / "resource-list.yaml"
         self.values = {f"{name}-key-{key}": secrets.token_urlsafe(24) for name in self.names for key in range(KEYS)}
         self.overlay.mkdir(parents=True)
-        (root / "generators").mkdir()
         subprocess.run(["git", "init", "--quiet", root], check=True)
+        self._declare(root / "generators")
+        source, form = BACKENDS[backend]
+        overlay = _OVERLAY.replace("SOURCE", source).replace("NAME", backend).replace("BACKEND", form)
+        self._overlay(overlay.replace("RECIPIENT", recipient))
+
+    def _declare(self, folder: Path) -> None:
+        folder.mkdir()
         for name in self.names:
-            text = _DECLARATION.replace("NAME", name)
-            text += "".join(_KEY.format(secret=name, key=key) for key in range(KEYS))
-            (root / "generators" / f"{name}.yaml").write_text(text)
-        text = _OVERLAY.replace("BACKEND", f"{backend}: {BACKENDS[backend]}").replace("AGE", recipient)
-        text = text.replace("SOURCE", SOURCES[backend])
-        (self.overlay / "ksecret.yaml").write_text(text)
-        self.resource_list = root / "resource-list.yaml"
-        self.resource_list.write_text(_RESOURCE_LIST + textwrap.indent(text, "  "))
-        (self.overlay / "kustomization.yaml").write_text(
-            "generators: [ksecret.yaml]\nconfigurations: [manifests/_references.yaml]\n"
-        )
-        shutil.copyfile(self.certificate, self.overlay / "sealing.pem")
-        (self.overlay / ".env").write_text(
-            "".join(f"{name.upper().replace('-', '_')}={value}\n" for name, value in self.values.items())
-        )
+            keys = (_KEY.format(secret=name, key=key) for key in range(KEYS))
+            (folder / f"{name}.yaml").write_text(_DECLARATION.replace("NAME", name) + "".join(keys))
+
+    def _overlay(self, overlay: str) -> None:
+        (self.overlay / "ksecret.yaml").write_text(overlay)
+        self.resource_list.write_text(_RESOURCE_LIST + textwrap.indent(overlay, "  "))
+        (self.overlay / "kustomization.yaml").write_text(_KUSTOMIZATION)
+        shutil.copyfile(tools.ROOT / "overlays" / "prod" / "secrets" / "sealing.pem", self.certificate)
+        lines = (f"{name.upper().replace('-', '_')}={value}\n" for name, value in self.values.items())
+        (self.overlay / ".env").write_text("".join(lines))
 
     def plain_secrets(self) -> Iterator[Path]:
         """The same Secrets as files in plain text, as kubeseal and sops take them."""
@@ -93,6 +105,6 @@ class Project:
         folder.mkdir()
         for name in self.names:
             path = folder / f"{name}.yaml"
-            text = f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: {name}\n  namespace: bench\nstringData:\n"
-            path.write_text(text + "".join(f"  key-{key}: {self.values[f'{name}-key-{key}']}\n" for key in range(KEYS)))
+            keys = (f"  key-{key}: {self.values[f'{name}-key-{key}']}\n" for key in range(KEYS))
+            path.write_text(_SECRET.replace("NAME", name) + "".join(keys))
             yield path

@@ -43,4 +43,4 @@ def _beside(programs: Path, project: Project, name: str, *command: str | Path) -
         each = [run(*command, file, folder=project.root, output=file.with_suffix(".sealed")) for file in files]
         return Usage(sum(usage.seconds for usage in each), max(usage.mebibytes for usage in each))
 
-    return compare(f"seal {SECRETS} Secrets of {KEYS} keys, beside a loop over {name}", ours, peer, FIVE_TIMES, 15)
+    return compare(f"seal {SECRETS} Secrets of {KEYS} keys, beside a loop over {name}", ours, peer, FIVE_TIMES)

@@ -18,4 +18,4 @@ def lines(programs: Path, folder: Path) -> Iterator[Line]:
     python = partial(run, programs / "python", "-c", "pass", folder=folder)
     for argument in ("--help", "render"):
         ours = partial(run, programs / "kubectl-ksecret", argument, folder=folder)
-        yield compare(f"kubectl-ksecret {argument}, beside python -c pass", ours, python, seconds=6)
+        yield compare(f"kubectl-ksecret {argument}, beside python -c pass", ours, python, seconds=4)

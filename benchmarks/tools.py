@@ -49,9 +49,9 @@ def install() -> Path:
 
 
 def _digest() -> str:
-    folders = [ROOT / name for name in _SOURCES] + [_EMPTY_FUNCTION]
-    files = [file for path in folders for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
-    content = [(file.as_posix(), file.read_bytes()) for file in files if file.is_file() and file.suffix != ".pyc"]
+    paths = [*(ROOT / name for name in _SOURCES), _EMPTY_FUNCTION]
+    files = sorted(file for path in paths for file in (path, *path.rglob("*")) if file.is_file())
+    content = [(str(file.relative_to(ROOT)), file.read_bytes()) for file in files if file.suffix != ".pyc"]
     return hashlib.sha256(repr((sys.version, content)).encode()).hexdigest()[:16]
 
 
@@ -62,8 +62,10 @@ def _pip_install(python: Path) -> None:
         shutil.copytree(_EMPTY_FUNCTION, copies[1])
         copies[0].mkdir()
         for name in _SOURCES:
-            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
-            copy(ROOT / name, copies[0] / name)
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, copies[0] / name)
+            else:
+                shutil.copyfile(ROOT / name, copies[0] / name)
         pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--python", python, "install")
         subprocess.run([*pip, "--compile", "-c", ROOT / "constraints.txt", *copies], check=True)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from base64 import b64decode
@@ -25,6 +26,8 @@ from .peers import peer, run
 
 COMMAND = str(Path(sys.executable).with_name("kubectl-ksecret"))
 LEFTOVER = ".ksecret-tmp"
+RECORD = "ksecret.dev/sealed-keys"
+OLD = "2020-01-01T00:00:00Z"
 DAY = timedelta(days=1)
 
 
@@ -196,6 +199,39 @@ def _object(kind: str, name: str, spec: Mapping[str, Any]) -> str:
             sort_keys=False,
         )
     )
+
+
+def shop(folder: Path, values: str = "TOKEN=the token\nPASSWORD=the password\n") -> Project:
+    """A Secret `app` of two keys, an overlay `prod` of SealedSecrets, and the values in .env."""
+    project = Project(folder)
+    project.declare("app", {"token": {}, "password": {}})
+    project.sealed_overlay()
+    project.write(".env", values)
+    return project
+
+
+def sops_shop(folder: Path, *people: str) -> Project:
+    """The same, encrypted with SOPS for these people."""
+    project = shop(folder)
+    project.sops_overlay(*people)
+    return project
+
+
+def ciphertext(project: Project, secret: str = "app") -> dict[str, str]:
+    """What a committed file holds of each key."""
+    found = project.object(secret)
+    return dict(found["data"] if found["kind"] == "Secret" else found["spec"]["encryptedData"])
+
+
+def record(project: Project, secret: str = "app") -> str:
+    """What is known of the sealed values."""
+    return str(project.object(secret)["metadata"]["annotations"][RECORD])
+
+
+def let_time_pass(project: Project, secret: str = "app") -> None:
+    """All keys of a Secret were sealed long ago."""
+    path = project.manifest(secret)
+    path.write_text(re.sub(r"time=\S+", f"time={OLD}", path.read_text()))
 
 
 def secret_manifest(name: str, **fields: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kubectl_ksecret.manifests import kustomization
 
+from .builds import from_manifests, objects
 from .projects import Project
 
 FOLDER = "overlays/test/secrets"
@@ -157,6 +158,17 @@ def test_the_kustomization_beside_the_overlay_gets_one_line(before: str, after: 
 def test_the_command_edits_it_in_place(project: Project, before: str, after: str) -> None:
     """Windows' line ends, a list in brackets, no list at all: the bytes of the file."""
     assert rewritten(project, OUTER, before) == after
+
+
+@pytest.mark.parametrize("name", ["kustomization.yml", "Kustomization"])
+def test_a_kustomization_is_edited_under_the_name_that_it_has(project: Project, name: str) -> None:
+    """Kustomize refuses a folder that has two."""
+    before = "configurations: [_references.yaml]\n"
+    listed = "resources:\n- _store.yaml\n- app.yaml\n- mail.yaml\n"
+    assert rewritten(project, f"{FOLDER}/manifests/{name}", before) == before + listed
+    (project.root / OUTER).unlink()
+    assert rewritten(project, f"{FOLDER}/{name}", "namespace: a\n") == "namespace: a\nresources:\n- manifests\n"
+    assert len(objects(from_manifests(project.root / FOLDER))) == 3
 
 
 @pytest.mark.parametrize(

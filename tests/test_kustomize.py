@@ -141,6 +141,7 @@ class Shop:
     def __init__(self, folder: Path, backend: Object, login: Object) -> None:
         self.project = Project(folder)
         (self.backend,) = backend
+        self._built: dict[str, str] = {}
         for name, keys in GIVEN.items():
             declared = {key: {"remoteName": f"{name}-{key.strip('.').replace('.', '-')}"} for key in keys}
             self.project.declare(name, declared, type=TYPES[name])
@@ -167,6 +168,13 @@ class Shop:
             )
             resources = [f"../{folder.name}"]
         return folder
+
+    def committed(self, *renames: Object) -> str:
+        """What is built from the committed manifests; the same folder is built once."""
+        built = self._built.get(json.dumps(renames))
+        if built is None:
+            built = self._built[json.dumps(renames)] = from_manifests(self.deployed("secrets", *renames))
+        return built
 
 
 LOGIN = of("v1", "Secret", metadata={"name": "login"})
@@ -199,7 +207,7 @@ over_renames = pytest.mark.parametrize(("renames", "name"), RENAMES.values(), id
 @over_renames
 def test_every_reference_to_a_secret_follows_a_rename(shop: Shop, renames: list[Object], name: str) -> None:
     """Each of the 103 references of the base names an ExternalSecret, SealedSecret or Secret of the overlay."""
-    built = objects(from_manifests(shop.deployed("secrets", *renames)))
+    built = objects(shop.committed(*renames))
     provided = {each["metadata"]["name"] for each in built if each["kind"].endswith("Secret")}
     assert provided == {name.format(secret) for secret in (*GIVEN, "login")}
     assert Counter(references(built)) == {name.format(secret): count for secret, count in REFERENCES.items()}
@@ -209,7 +217,7 @@ def test_every_reference_to_a_secret_follows_a_rename(shop: Shop, renames: list[
 @over_renames
 def test_a_store_and_what_it_signs_in_with_follow_a_rename(shop: Shop, renames: list[Object], name: str) -> None:
     """ExternalSecret to store, store to ServiceAccount or to the Secret of its service principal."""
-    built = objects(from_manifests(shop.deployed("secrets", *renames)))
+    built = objects(shop.committed(*renames))
     stores = [each for each in built if each["kind"].endswith("SecretStore")]
     external = [each for each in built if each["kind"] == "ExternalSecret"]
     assert (len(stores), len(external)) == ((0, 0) if shop.backend != "externalSecret" else (1, 3))
@@ -226,14 +234,13 @@ def test_a_store_and_what_it_signs_in_with_follow_a_rename(shop: Shop, renames: 
 @over_renames
 def test_both_forms_build_byte_for_byte_the_same(shop: Shop, renames: list[Object], name: str) -> None:
     """Committed manifests and generator differ in nothing, whatever is renamed around them."""
-    committed = from_manifests(shop.deployed("secrets", *renames))
-    assert generated(shop.deployed("generated", *renames)) == committed
+    assert generated(shop.deployed("generated", *renames)) == shop.committed(*renames)
 
 
 def test_kubectl_builds_the_same_through_nested_prefixes(shop: Shop) -> None:
     """What `kubectl apply -k` deploys is what kustomize builds."""
-    folder = shop.deployed("secrets", *RENAMES["nested"][0])
-    assert by_kubectl(folder) == from_manifests(folder)
+    renames = RENAMES["nested"][0]
+    assert by_kubectl(shop.deployed("secrets", *renames)) == shop.committed(*renames)
 
 
 def test_without_the_references_a_prefix_breaks_the_base(shop: Shop) -> None:
@@ -250,7 +257,7 @@ def test_without_the_references_a_prefix_breaks_the_base(shop: Shop) -> None:
 def test_a_sealed_secret_of_the_cluster_wide_scope_is_opened_under_its_new_name(tmp_path: Path) -> None:
     """The real kubeseal opens what was renamed twice and moved to another namespace."""
     shop = Shop(tmp_path, *SHOPS["sealedSecret"])
-    built = objects(from_manifests(shop.deployed("secrets", *RENAMES["nested"][0])))
+    built = objects(shop.committed(*RENAMES["nested"][0]))
     key = shop.project.write("key.pem", sealing(1).private_key)
     opening = (peer("kubeseal"), "--recovery-unseal", "--recovery-private-key", key)
     moved = next(each for each in built if each["metadata"]["name"] == "team-web-app-v2")

@@ -388,3 +388,45 @@ def test_a_valid_file_is_read_the_same_from_what_yaml_writes_of_it() -> None:
     """The changes are made on nodes and written by the YAML library: with no change nothing changes."""
     first, second = (compose(text, "app.yaml") for text in (DECLARATION_TEXT, changed(DECLARATION_TEXT, [])))
     assert [yaml.serialize(node) for node in first] == [yaml.serialize(node) for node in second]
+
+
+NAMES_OF_ITS_OWN = {"labels", "annotations", "parameters", "keys", "inputs", "overrides"}
+
+
+def fields(node: yaml.Node, above: str = "") -> Iterator[tuple[yaml.MappingNode, int, str]]:
+    """Every entry of every mapping, and the name that its mapping stands under."""
+    if isinstance(node, yaml.MappingNode):
+        for index, (key, value) in enumerate(node.value):
+            yield node, index, above
+            yield from fields(value, key.value)
+
+
+def one_thing_wrong(text: str) -> Iterator[tuple[str, str]]:
+    """A file with one field misspelt, or of a wrong type, and what the one mistake must say, for every field."""
+    roots: list[yaml.Node] = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+    for mapping, index, above in [each for root in roots for each in fields(root)]:
+        key, value = mapping.value[index]
+        wrong: list[tuple[str, yaml.Node, yaml.Node]] = [
+            ("expected", key, yaml.SequenceNode("tag:yaml.org,2002:seq", [yaml.SequenceNode("tag:x", [])]))
+        ]
+        if isinstance(value, yaml.SequenceNode):
+            wrong = [("expected a list", key, scalar("text"))]
+        if above not in NAMES_OF_ITS_OWN and key.value not in {"apiVersion", "kind"}:  # without these nothing is read
+            wrong.append((f'unknown field "{key.value}x"', scalar(f"{key.value}x"), value))
+        for said, *entry in wrong:
+            mapping.value[index] = tuple(entry)
+            yield said, str(yaml.serialize_all(roots, Dumper=yaml.SafeDumper))
+        mapping.value[index] = key, value
+
+
+@pytest.mark.parametrize("overlay", OVERLAY_TEXTS)
+def test_one_field_that_is_wrong_is_one_mistake(folder: Path, overlay: str) -> None:
+    """What is misspelt is not missed as well, and nothing that depends on it is told."""
+    pairs = [(said, (text, overlay)) for said, text in one_thing_wrong(DECLARATION_TEXT)]
+    pairs += [(said, (DECLARATION_TEXT, text)) for said, text in one_thing_wrong(overlay)]
+    assert len(pairs) > 100
+    for said, texts in pairs:
+        found = load(folder, *texts)
+        assert isinstance(found, InputError)
+        assert len(found.mistakes) == 1, texts
+        assert found.mistakes[0].message.startswith(said)

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kubectl_ksecret.actions.unseal import unseal as unseal_files
+from kubectl_ksecret.errors import InputError
 from kubectl_ksecret.sealing import certificate as certificates
 from kubectl_ksecret.sealing.sealedsecret import seal, unseal
 from kubectl_ksecret.sensitive import Sensitive
@@ -91,6 +93,7 @@ def test_a_key_of_4096_bits_as_the_controller_makes_it_is_sealed_for(tmp_path: P
     assert b64decode(opened["data"]["token"]) == b"of 4096 bits"
 
 
+KEY_FILE = ("key.pem", sealing(2).private_key)
 KEY = certificates.private_keys(sealing(2).private_key, "key.pem")
 CERTIFICATE = certificates.load(sealing(2).certificate, datetime.now(UTC))
 
@@ -286,3 +289,34 @@ def test_every_value_gets_a_session_key_of_its_own() -> None:
     assert first[:2] == second[:2] == (256).to_bytes(2, "big")
     assert first[2:258] != second[2:258]
     assert first[258:] != second[258:]
+
+
+anything = st.recursive(
+    st.none() | st.integers() | st.dates() | st.text() | st.sampled_from(["SealedSecret", "true", "AQ=="]),
+    lambda below: (
+        st.lists(below)
+        | st.dictionaries(
+            st.sampled_from(["kind", "metadata", "name", "spec", "encryptedData", "template", "annotations", "items"]),
+            below,
+        )
+    ),
+    max_leaves=8,
+)
+almost = st.fixed_dictionaries(
+    {
+        "kind": st.just("SealedSecret"),
+        "metadata": st.fixed_dictionaries({"name": anything}, optional={"annotations": anything}),
+        "spec": st.fixed_dictionaries({}, optional={"template": anything, "encryptedData": anything}),
+    }
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(anything | almost)
+def test_no_document_in_place_of_a_sealed_secret_does_harm(document: object) -> None:
+    """It is opened, or refused as wrong input."""
+    try:
+        opened = unseal_files([("file", yaml.safe_dump(document, allow_unicode=True).encode())], [KEY_FILE])
+        assert all(json.loads(secret.reveal())["kind"] == "Secret" for secret in opened)
+    except InputError as error:
+        assert error.exit_code in (2, 3)

@@ -280,6 +280,13 @@ def test_a_command_gets_no_input(project: Project) -> None:
     assert opened_by_kubeseal(project.manifest("app")) == {"token": b"end"}
 
 
+def test_no_core_file_is_left_while_values_are_held(project: Project) -> None:
+    """What a crash would leave behind is forbidden before the first value is read."""
+    with_command(project, "sh", "-c", "ulimit -c", "{name}")
+    project.done("seal", "prod", "--reseal")
+    assert opened_by_kubeseal(project.manifest("app")) == {"token": b"0"}
+
+
 # Git
 
 

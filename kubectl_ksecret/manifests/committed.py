@@ -96,16 +96,16 @@ def changes(environment: Environment, objects: Iterable[Object], committed: Comm
     """
     contents = {file_name(document): _content(document, committed) for document in objects}
     contents[references.FILE] = (MARKER + references.text(environment.backend)).encode()
-    inner = os.path.join(FOLDER, kustomization.FILE)
-    listing, outer = _text(environment, inner), _text(environment, kustomization.FILE)
-    shown_inner, shown_outer = (environment.project.name(environment.path(n)) for n in (inner, kustomization.FILE))
+    inner, outer = _kustomization_in(environment, FOLDER), _kustomization_in(environment, "")
+    listing, including = _text(environment, inner), _text(environment, outer)
+    shown_inner, shown_outer = (environment.project.name(environment.path(name)) for name in (inner, outer))
     listed = kustomization.resources(listing, shown_inner)
     removed = [name for name in listed if name not in contents and _is_ours(environment, name)]
     wanted = {os.path.join(FOLDER, name): content for name, content in contents.items()}
     ours = sorted(contents.keys() - {references.FILE})
     lists = {
         inner: kustomization.listing(listing, ours, removed, shown_inner),
-        kustomization.FILE: kustomization.including(outer, shown_outer),
+        outer: kustomization.including(including, shown_outer),
     }
     return Changes(
         written={name: content for name, content in wanted.items() if _differs(environment, name, content)},
@@ -130,6 +130,12 @@ def file_of(secret: str) -> str:
     """The file of a Secret in the folder, in which kustomization.yaml is something else."""
     name = f"{secret}.yaml"
     return f"_{name}" if name == kustomization.FILE else name
+
+
+def _kustomization_in(environment: Environment, folder: str) -> str:
+    """The kustomization of a folder, by the name that it has."""
+    names = [os.path.join(folder, name) for name in kustomization.NAMES]
+    return next((name for name in names if os.path.lexists(environment.path(name))), names[0])
 
 
 def _text(environment: Environment, name: str) -> str | None:

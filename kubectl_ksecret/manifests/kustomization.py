@@ -11,6 +11,7 @@ from ..yamlio import MappingNode, Node, ScalarNode, SequenceNode
 from . import references
 
 FILE = "kustomization.yaml"
+NAMES = (FILE, "kustomization.yml", "Kustomization")  # kustomize takes one of them, and refuses two in a folder
 
 _HEADER = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
 _GENERATOR = "ksecret.yaml"

@@ -190,9 +190,10 @@ def read(kind: type[T], node: Node, reading: Reading) -> T:
 def reader(kind: Any) -> Read:
     """A function that reads a node as `kind`: a record, union, Mapping, tuple, Literal, Annotated, str or int."""
     origin = getattr(kind, "__origin__", None)
-    if isinstance(kind, UnionType) or origin is Union:
-        members = members_of(kind)
-        return reader(members[0]) if len(members) == 1 else _one_of(members)
+    if is_union(kind):
+        return _one_of(members_of(kind))
+    if is_optional(kind):
+        return reader(members_of(kind)[0])
     if hasattr(kind, "__metadata__"):
         return _text(kind.__metadata__[0])
     if origin is Literal:
@@ -213,7 +214,17 @@ def members_of(kind: Any) -> tuple[Any, ...]:
 
 def is_union(kind: Any) -> bool:
     """Whether exactly one of several records stands here."""
-    return isinstance(kind, UnionType) and len(members_of(kind)) > 1
+    return _has_members(kind) and len(members_of(kind)) > 1
+
+
+def is_optional(kind: Any) -> bool:
+    """Whether a value of one type stands here, or none."""
+    return _has_members(kind) and len(members_of(kind)) == 1
+
+
+def _has_members(kind: Any) -> bool:
+    # `Annotated[…] | None` is a typing.Union, `int | None` and `A | B` are of types.
+    return isinstance(kind, UnionType) or getattr(kind, "__origin__", None) is Union
 
 
 def is_record(kind: Any) -> bool:

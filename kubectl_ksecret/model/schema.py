@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from .declaration import SecretDeclaration
 from .overlay import SecretOverlay
-from .reader import Stated, fields_of, is_inline, is_union, member_name, members_of, yaml_name
+from .reader import Stated, fields_of, is_inline, is_optional, is_record, is_union, member_name, members_of, yaml_name
 
 Schema = dict[str, Any]
 
@@ -28,9 +28,8 @@ def described(kind: type[Stated]) -> Mapping[str, str]:
 def _of(kind: Any) -> Schema:
     origin = getattr(kind, "__origin__", None)
     if is_union(kind):
-        properties = _members(kind)
-        return _closed(properties) | {"minProperties": 1, "maxProperties": 1}
-    if not isinstance(kind, type) and origin is None and hasattr(kind, "__args__"):
+        return _closed(_members(kind)) | {"minProperties": 1, "maxProperties": 1}
+    if is_optional(kind):
         return _of(members_of(kind)[0])
     if hasattr(kind, "__metadata__"):
         form = kind.__metadata__[0]
@@ -43,7 +42,7 @@ def _of(kind: Any) -> Schema:
         return {"type": ["object", "null"], "propertyNames": names, "additionalProperties": values}
     if origin is tuple:
         return {"type": "array", "items": _of(kind.__args__[0])}
-    if isinstance(kind, type) and issubclass(kind, Stated):
+    if is_record(kind):
         return _record(kind)
     return {"type": "integer"} if kind is int else {"type": "string"}
 
@@ -69,9 +68,9 @@ def _record(kind: type[Stated]) -> Schema:
     found["description"] = (kind.__doc__ or "").partition("\n")[0]
     if required:
         found["required"] = required
-    else:
-        # A record of which nothing must be said may be left empty: `password:`.
-        found["type"] = ["object", "null"]
     if inline:
         found["oneOf"] = [{"required": [name]} for name in _members(inline[0])]
+    if not required and not inline:
+        # A record of which nothing must be said may be left empty: `password:`.
+        found["type"] = ["object", "null"]
     return found

@@ -1,6 +1,7 @@
 """Secret manifests as a source: what `kubectl get secret -o yaml` prints, or a file of them."""
 
 import base64
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ def parse(content: bytes, file: str) -> Given:
     """
     found: dict[str, dict[str, Sensitive]] = {}
     mistakes: list[Mistake] = []
-    for document in _documents(yamlio.load(decode(content, file), file)):
+    for document in _documents(_read(decode(content, file), file)):
         if not isinstance(document, dict) or document.get("kind") != "Secret":
             mistakes.append(Mistake("expected Secrets, found another kind of object", Place(file)))
             continue
@@ -33,6 +34,14 @@ def parse(content: bytes, file: str) -> Given:
     if mistakes:
         raise InputError(*mistakes)
     return found
+
+
+def _read(text: str, file: str) -> list[Any]:
+    """JSON is read as JSON: YAML folds or refuses some characters that may stand in its strings."""
+    try:
+        return [json.loads(text)]
+    except (ValueError, RecursionError):
+        return yamlio.load(text, file)
 
 
 def _documents(documents: list[Any]) -> list[Any]:

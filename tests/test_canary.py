@@ -1,0 +1,512 @@
+"""A value that is put in everywhere comes out nowhere, in no encoding: not shown, not written, not handed on."""
+
+import json
+import re
+import subprocess
+from base64 import b64decode, b64encode, urlsafe_b64encode
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import yaml
+
+from .projects import COMMAND, DOTENV, Done, Project, age, sealing, secret_manifest
+
+CORE = "Zx7qWv9kJt2m"
+CANARY = f"{CORE}&\"'\\ %/+=ß☃$({CORE}):*<{CORE}"
+IDENTITY = age("alice").identity
+PIECE = 6
+
+WATCH = """
+import os, sys
+log = os.open(os.environ["WATCH"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def watch(event, arguments):
+    if event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.spawn"):
+        os.write(log, f"run {arguments!r}\\n".encode())
+    elif event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR) and not isinstance(arguments[0], int):
+        os.write(log, f"write {arguments[0]}\\n".encode())
+sys.addaudithook(watch)
+"""
+
+
+def in_base64(secret: str) -> set[str]:
+    """How a text looks in base64, whatever stands before it; the letters at both ends depend on its neighbours."""
+    shifted = [b"\0" * shift + secret.encode() for shift in range(3)]
+    return {encoded.decode()[4:-4] for text in shifted for encoded in (b64encode(text), urlsafe_b64encode(text))}
+
+
+def encodings(secret: str) -> set[bytes]:
+    """What would give a secret away, in lower case: any piece of it, and its encodings, also one within another."""
+    found = {secret[at : at + PIECE] for at in range(len(secret) - PIECE + 1)}
+    for text in (secret, *in_base64(secret)):
+        found |= {text, text.encode().hex()} | in_base64(text)
+    return {each.lower().encode() for each in found}
+
+
+TRACES = encodings(CORE) | encodings(IDENTITY.removeprefix("AGE-SECRET-KEY-1"))
+
+
+def traces(content: bytes) -> list[bytes]:
+    """The pieces and encodings of a secret that stand somewhere."""
+    lower = content.lower()
+    return [trace for trace in TRACES if trace in lower]
+
+
+class Watched(Project):
+    """A project whose commands are watched: what they show, write, and hand on to other programs."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.temporary, self.log = folder / "temporary", folder / "log"
+        self.temporary.mkdir()
+        watching = folder / "watching"
+        watching.mkdir()
+        (watching / "sitecustomize.py").write_text(WATCH)
+        self.environment |= {
+            "TMPDIR": str(self.temporary),
+            "PYTHONPATH": str(watching),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "WATCH": str(self.log),
+        }
+        self.given: set[str] = set()
+
+    def give(self, name: str, content: str | bytes) -> str:
+        """A file with the secret in it; its name."""
+        self.given.add(name)
+        self.write(name, content)
+        return name
+
+    def assert_nothing_leaked(self, *shown: str) -> None:
+        """Neither in what was shown, nor in a file, nor in the arguments of another program."""
+        for text in shown:
+            assert (traces(text.encode()), "Traceback" in text) == ([], False)
+        for name, content in self.files().items():
+            assert name in self.given or (name, traces(content)) == (name, [])
+        assert list(self.temporary.iterdir()) == []
+        log = self.log.read_bytes()
+        assert traces(log) == []
+        written = re.findall(r"^write (.*)$", log.decode(), re.MULTILINE)
+        assert [name for name in written if not name.startswith((str(self.root), "/dev/"))] == []
+
+
+SOURCES = ("dotenv", "other dotenv", "environment", "command", "data", "stringData", "stdin", "terminal")
+KEYS: dict[str, dict[str, Any]] = {
+    "any value": {},
+    "a longer one": {"rules": {"minLength": 999}},
+    "a shorter one": {"rules": {"maxLength": 9}},
+    "one of JSON": {"property": "a.b"},
+    "one of base64": {"encoding": "base64"},
+    "one that is made": {"template": "{{ part | urlencode }}{{ part }}"},
+    "one that is made of a longer one": {"template": "{{ longer }}"},
+}
+INPUTS = {"part": {"remoteName": "token"}, "longer": {"remoteName": "token", "rules": {"minLength": 999}}}
+
+
+def seal_from(project: Watched, source: str) -> Done:
+    """Seal app/token with the canary as its value in the source."""
+    project.sealed_overlay()
+    if source == "command":
+        program = project.give("vault", f"cat <<'end'\n{CANARY}\nend\n")
+        project.sealed_overlay(source={"command": {"arguments": ["sh", program, "{name}"]}})
+        return project.ksecret("seal", "prod")
+    if source == "terminal":
+        return project.on_terminal("seal", "prod", "app/token", "--from-stdin", typed=f"{CANARY}\n".encode())
+    if source == "stdin":
+        return project.ksecret("seal", "prod", "app/token", "--from-stdin", stdin=CANARY)
+    if source in ("data", "stringData"):
+        text = b64encode(CANARY.encode()).decode() if source == "data" else CANARY
+        project.give("given.yaml", yaml.safe_dump(secret_manifest("app", **{source: {"token": text}})))
+        return project.ksecret("seal", "prod", "-f", "given.yaml")
+    if source == "environment":
+        return project.ksecret("seal", "prod", "--source", "environment", TOKEN=CANARY)
+    project.give(".env", f"TOKEN={CANARY}\n")
+    return project.ksecret("seal", "prod", *(["--source", "dotenv=.env"] if source == "other dotenv" else []))
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_value_leaves_no_trace_when_it_is_sealed_or_refused(tmp_path: Path, source: str, key: str) -> None:
+    """From every source, for every key that takes it and every one that does not."""
+    project = Watched(tmp_path)
+    inputs = {name: said for name, said in INPUTS.items() if name in KEYS[key].get("template", "")}
+    project.declare("app", {"token": KEYS[key]}, inputs=inputs)
+    done = seal_from(project, source)
+    refused = "rules" in KEYS[key]
+    if source not in ("data", "stringData", "stdin", "terminal"):  # these give what the Secret shall hold
+        refused |= key in ("one of JSON", "one of base64", "one that is made of a longer one")
+    assert (done.code, project.manifest("app").exists()) == ((2, False) if refused else (0, True))
+    project.assert_nothing_leaked(done.out, done.err)
+
+
+def test_no_later_command_shows_a_sealed_value(tmp_path: Path) -> None:
+    """Neither list nor render nor a second seal, in any format, with SealedSecrets and with SOPS."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}, "made": {"template": "<{{ token }}>"}})
+    project.sealed_overlay()
+    project.sops_overlay("bob", name="eu")
+    project.give(".env", f"TOKEN={CANARY}\n")
+    for arguments in (
+        ["seal"],
+        ["seal", "--reseal"],
+        ["seal", "--reseal", "--dry-run"],
+        *(["list", "-o", output] for output in ("table", "markdown", "json", "yaml")),
+        *(["render", "-o", output] for output in ("yaml", "json", "name")),
+        ["render", "--check"],
+        ["render", "--write"],
+        ["init", "overlays/new", "--backend", "sealedSecret", "--namespace", "new", "--certificate", "sealing.pem"],
+    ):
+        project.write("sealing.pem", sealing(1).certificate)
+        done = project.ksecret(*arguments, SOPS_AGE_KEY=age("bob").identity)
+        assert (arguments, done.code, done.err) == (arguments, 0, "")
+        project.assert_nothing_leaked(done.out)
+
+
+def test_plain_values_are_on_standard_output_alone_when_they_are_asked_for(tmp_path: Path) -> None:
+    """`unseal` and `render --decrypt` into a pipe: that is the one place."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    project.sealed_overlay()
+    project.sops_overlay("bob", name="eu")
+    project.give(".env", f"TOKEN={CANARY}\n")
+    project.done("seal")
+    project.write("key.pem", sealing(1).private_key)
+    for arguments in (
+        ["unseal", str(project.manifest("app")), "--private-key", "key.pem"],
+        ["render", "eu", "--decrypt"],
+    ):
+        for output in ("yaml", "json"):
+            done = project.ksecret(*arguments, "-o", output, SOPS_AGE_KEY=age("bob").identity)
+            found = yaml.safe_load(done.out)
+            (token,) = [each["data"]["token"] for each in found.get("items", [found])]
+            assert b64decode(token).decode() == CANARY
+            project.assert_nothing_leaked(done.err)
+        with (project.temporary / "out").open("wb") as file:
+            assert run_into(project, arguments, file.fileno()).returncode == 2
+        assert (project.temporary / "out").read_bytes() == b""
+        (project.temporary / "out").unlink()
+        done = project.on_terminal(*arguments)
+        assert done.code == 2
+        project.assert_nothing_leaked(done.out)
+
+
+def run_into(project: Watched, arguments: list[str], out: int) -> subprocess.CompletedProcess[bytes]:
+    environment = project.environment | {"SOPS_AGE_KEY": age("bob").identity}
+    return subprocess.run([COMMAND, *arguments], cwd=project.root, env=environment, stdout=out, check=False)
+
+
+BASE64 = b64encode(CANARY.encode()).decode()
+PADDED = b64encode(CORE.encode() + b"=").decode()
+MALFORMED: dict[str, tuple[str | bytes, list[str]]] = {
+    # what is in the file `given`, and how it is given to `seal prod`
+    "no name in a dotenv": (CANARY, ["--source", "dotenv=given"]),
+    "a second line": (f'TOKEN="{CANARY}\n{CANARY}"\n', ["--source", "dotenv=given"]),
+    "a name with a dash": (f"my-{CORE}={CANARY}\n", ["--source", "dotenv=given"]),
+    "a name twice": (f"TOKEN={CANARY}\nTOKEN={CANARY}\n", ["--source", "dotenv=given"]),
+    "a line of base64 twice": (f"TOKEN=x\n{PADDED}\n{PADDED}\n", ["--source", "dotenv=given"]),
+    "no UTF-8 in a dotenv": (f"TOKEN={CANARY}".encode() + b"\xff\n", ["--source", "dotenv=given"]),
+    "another name": (f"OTHER={CANARY}\n", ["--source", "dotenv=given"]),
+    "another kind": (f"kind: ConfigMap\nmetadata: {{name: app}}\ndata: {{token: '{BASE64}'}}\n", ["-f", "given"]),
+    "no base64": (yaml.safe_dump(secret_manifest("app", data={"token": CANARY})), ["-f", "given"]),
+    "base64 of another alphabet": (
+        yaml.safe_dump(secret_manifest("app", data={"token": f"{BASE64}-_"})),
+        ["-f", "given"],
+    ),
+    "a mapping": (yaml.safe_dump(secret_manifest("app", stringData={"token": {CORE: CANARY}})), ["-f", "given"]),
+    "a list": (yaml.safe_dump(secret_manifest("app", data={"token": [CANARY]})), ["-f", "given"]),
+    "twice": (yaml.safe_dump_all([secret_manifest("app", stringData={"token": CANARY})] * 2), ["-f", "given"]),
+    "a text": (yaml.safe_dump(CANARY), ["-f", "given"]),
+    "a list of texts": (yaml.safe_dump({"kind": "List", "items": [CANARY]}), ["-f", "given"]),
+    "a quote that does not end": (f'kind: Secret\nstringData: {{token: "{CORE}', ["-f", "given"]),
+    "a tab": (f"kind: Secret\nstringData:\n\ttoken: {CORE}\n", ["-f", "given"]),
+    "an unknown alias": (f"kind: Secret\nstringData: {{token: *{CORE}}}\n", ["-f", "given"]),
+    "an alias": (f"kind: Secret\nstringData: {{a: &{CORE} {CORE}, token: *{CORE}}}\n", ["-f", "given"]),
+    "an unknown tag": (f"kind: Secret\nstringData: {{token: !{CORE} {CORE}}}\n", ["-f", "given"]),
+    "a tag of Python": (f"kind: Secret\nstringData: {{token: !!python/name:{CORE} x}}\n", ["-f", "given"]),
+    "a date that there is not": (f"kind: Secret\nstringData: {{b: {CORE}, token: 2026-13-45}}\n", ["-f", "given"]),
+    "a control character": (f"kind: Secret\nstringData: {{token: {CORE}\x01}}\n", ["-f", "given"]),
+    "no UTF-8": (f"kind: Secret\nstringData: {{token: {CORE}".encode() + b"\xff}\n", ["-f", "given"]),
+    "JSON that ends too soon": (json.dumps(secret_manifest("app", data={"token": CANARY}))[:-2], ["-f", "given"]),
+    "two values on standard input": (CANARY, ["app", "--from-stdin"]),
+    "a value in the place of a Secret": (CANARY, ["-f", "-"]),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_an_error_shows_nothing_of_a_malformed_input(tmp_path: Path, name: str) -> None:
+    """It says where and what was expected; exit code 2, or 3 for what a source lacks."""
+    content, options = MALFORMED[name]
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    project.sealed_overlay()
+    project.give("given", content)
+    done = project.ksecret("seal", "prod", *options, stdin=content)
+    assert done.code == (3 if name == "another name" else 2)
+    assert done.err.splitlines()[-1].startswith(("error: ", "hint: ", "Error: "))
+    assert not project.manifest("app").exists()
+    project.assert_nothing_leaked(done.out, done.err)
+
+
+JSON_VALUES = {
+    "ends too soon": f'{{"a": "{CORE}',
+    "no text": f'{{"a": ["{CORE}"]}}',
+    "another member": f'{{"{CORE}": "{CORE}"}}',
+    "half a character": f'{{"a": "{CORE}\\ud800"}}',
+    "deeply nested": "[" * 9999 + f'"{CORE}"' + "]" * 9999,
+    "a long number": '{"a": ' + "7" * 5000 + f', "b": "{CORE}"}}',
+    "no base64": f'{{"a": "{CORE}%"}}',
+}
+
+
+@pytest.mark.parametrize("name", JSON_VALUES)
+def test_an_error_shows_nothing_of_a_json_value(tmp_path: Path, name: str) -> None:
+    """Whatever is wrong with it."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {"property": "a", "encoding": "base64"}})
+    project.sealed_overlay()
+    project.give(".env", f"TOKEN={JSON_VALUES[name]}\n")
+    done = project.ksecret("seal", "prod")
+    assert done.code == 2
+    project.assert_nothing_leaked(done.out, done.err)
+
+
+PROGRAMS = {
+    "fails": "exit 1",
+    "is killed": "kill -9 $$",
+    "takes too long": "exec sleep 60",
+    "prints what breaks a rule": "exit 0",
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_an_error_shows_nothing_of_what_a_command_printed(tmp_path: Path, name: str) -> None:
+    """A command that prints the value and then fails; its standard output is not shown."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {"rules": {"maxLength": 3}}})
+    program = project.give("vault", f"echo '{CORE}'\n{PROGRAMS[name]}\n")
+    command = {"arguments": ["sh", program, "{name}"], "timeLimit": "500ms"}
+    project.sealed_overlay(source={"command": command})
+    done = project.ksecret("seal", "prod")
+    assert done.code == (2 if "rule" in name else 3)
+    project.assert_nothing_leaked(done.out, done.err)
+
+
+@pytest.mark.parametrize("options", [[], ["--source", "dotenv=.env"]])
+def test_an_error_shows_nothing_of_a_file_that_git_tracks(tmp_path: Path, options: list[str]) -> None:
+    """The name is enough."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    project.sealed_overlay()
+    project.give(".env", f"TOKEN={CANARY}\n")
+    project.git("add", "--force", ".env")
+    done = project.ksecret("seal", "prod", *options)
+    assert done.code == 2
+    project.assert_nothing_leaked(done.out, done.err)
+
+
+def pem(kind: str) -> bytes:
+    return f"-----BEGIN {kind}-----\n{b64encode(CANARY.encode()).decode()}\n-----END {kind}-----\n".encode()
+
+
+KEY_FILES: dict[str, str | bytes] = {
+    "another key": sealing(2).private_key,
+    "text": CANARY,
+    "PEM of something else": pem("PRIVATE KEY"),
+    "an encrypted one": pem("ENCRYPTED PRIVATE KEY"),
+    "a Secret": yaml.safe_dump(secret_manifest("key", data={"tls.key": BASE64})),
+    "a Secret without base64": yaml.safe_dump(secret_manifest("key", data={"tls.key": CANARY})),
+    "broken YAML": f'"{CORE}',
+}
+
+
+@pytest.mark.parametrize("name", KEY_FILES)
+def test_an_error_shows_nothing_of_a_private_key(tmp_path: Path, name: str) -> None:
+    """Nor of the value that it does not open."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    project.sealed_overlay()
+    project.give(".env", f"TOKEN={CANARY}\n")
+    project.done("seal")
+    project.give("key", KEY_FILES[name])
+    done = project.ksecret("unseal", str(project.manifest("app")), "--private-key", "key")
+    assert (done.code, done.out) == (3 if name == "another key" else 2, "")
+    project.assert_nothing_leaked(done.err)
+
+
+@pytest.mark.parametrize("kind", ["CERTIFICATE", "PRIVATE KEY", "nothing"])
+def test_an_error_shows_nothing_of_a_file_in_place_of_a_certificate(tmp_path: Path, kind: str) -> None:
+    """Of seal, and of init."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    project.sealed_overlay()
+    project.give("overlays/prod/secrets/sealing.pem", CANARY if kind == "nothing" else pem(kind))
+    done = project.ksecret("seal", "prod", "app/token", "--from-stdin", stdin=CANARY)
+    assert done.code == 2
+    project.assert_nothing_leaked(done.out, done.err)
+    arguments = ["--backend", "sealedSecret", "--namespace", "a", "--certificate", "overlays/prod/secrets/sealing.pem"]
+    done = project.ksecret("init", "overlays/new", *arguments)
+    assert done.code == 2
+    project.assert_nothing_leaked(done.out, done.err)
+
+
+TAMPERING = {
+    "a value": (r"token: ENC\[AES256_GCM,data:....", "token: ENC[AES256_GCM,data:AAAA"),
+    "the MAC": (r"mac: ENC\[AES256_GCM,data:....", "mac: ENC[AES256_GCM,data:AAAA"),
+    "the data key": (r"-----BEGIN AGE ENCRYPTED FILE-----\n *....", "-----BEGIN AGE ENCRYPTED FILE-----\n        AAAA"),
+    "the type": (r"(token: .*)type:str", r"\1type:int"),
+    "the recipient's name": (r"recipient: age1....", "recipient: age1qqqq"),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERING)
+def test_an_error_shows_nothing_of_a_sops_file_that_was_tampered_with(tmp_path: Path, what: str) -> None:
+    """Of the part that can be decrypted, and of the new value that would stand beside it."""
+    project = Watched(tmp_path)
+    project.declare(
+        "app", {"token": {"remoteName": "token"}, "other": {"remoteName": "token"}, "third": {"remoteName": "token"}}
+    )
+    project.sops_overlay("bob")
+    project.give(".env", f"TOKEN={CANARY}\n")
+    project.done("seal")
+    text = project.manifest("app").read_text()
+    changed = re.sub(*TAMPERING[what], text, count=1)
+    assert changed != text
+    project.manifest("app").write_text(changed)
+    for arguments in (["render", "--decrypt"], ["seal", "prod", "app/other", "--from-stdin"]):
+        done = project.ksecret(*arguments, stdin=CANARY, SOPS_AGE_KEY=age("bob").identity)
+        if what != "the recipient's name" or arguments[0] == "seal":
+            assert (arguments, done.out, done.code in (2, 3)) == (arguments, "", True)
+            project.assert_nothing_leaked(done.out)
+        project.assert_nothing_leaked(done.err)
+
+
+@pytest.mark.parametrize("form", ["data", "stringData", "half"])
+def test_an_error_shows_nothing_of_a_secret_that_was_committed_in_plain_text(tmp_path: Path, form: str) -> None:
+    """Where SOPS should have encrypted it: every command that reads it refuses it, and seal mends it."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    project.sops_overlay("bob")
+    plain = secret_manifest("app", **{"stringData" if form == "stringData" else "data": {"token": BASE64}})
+    plain["metadata"]["namespace"] = "shop-prod"
+    if form == "half":
+        plain["sops"] = {"age": [{"recipient": age("bob").recipient, "enc": CANARY}], "mac": CANARY}
+    project.give("overlays/prod/secrets/manifests/app.yaml", yaml.safe_dump(plain))
+    for arguments in (["render"], ["render", "--decrypt"]):
+        done = project.ksecret(*arguments, SOPS_AGE_KEY=age("bob").identity)
+        assert (arguments, done.code) == (arguments, 1)
+        project.assert_nothing_leaked(done.out, done.err)
+    done = project.ksecret("seal", "prod", "app/token", "--from-stdin", stdin=CANARY)
+    assert done.code == 0
+    project.given.clear()
+    project.assert_nothing_leaked(done.out, done.err)
+
+
+PASTED: dict[str, dict[str, Any]] = {
+    "as the key": {"token": CANARY},
+    "as a field": {"token": {"value": CANARY}},
+    "as a length": {"token": {"rules": {"minLength": CANARY}}},
+    "as a format": {"token": {"rules": {"format": CANARY}}},
+    "as an encoding": {"token": {"encoding": CANARY}},
+    "as generation": {"token": {"generate": CANARY}},
+    "as a property": {"token": {"property": CANARY}},
+    "as an address": {"token": {"from": CANARY}},
+    "as a list": {"token": [CANARY]},
+    "as all keys": {"token": {}, "keys": CANARY},
+}
+
+
+@pytest.mark.parametrize("where", PASTED)
+def test_an_error_shows_nothing_of_a_value_pasted_into_a_declaration(tmp_path: Path, where: str) -> None:
+    """A declaration holds no value, but somebody will try; field and place are named."""
+    project = Watched(tmp_path)
+    project.sealed_overlay()
+    keys = PASTED[where]
+    project.declare("app", keys.get("keys", keys))
+    project.given.add("generators/app.yaml")
+    for arguments in (["list"], ["render", "--write"], ["seal", "prod"]):
+        done = project.ksecret(*arguments)
+        assert (done.code, done.err.startswith("error: generators/app.yaml:")) == (2, True)
+        project.assert_nothing_leaked(done.out, done.err)
+
+
+def test_an_age_identity_in_place_of_a_recipient_is_not_shown(tmp_path: Path) -> None:
+    """In the overlay, in .sops.yaml, and on the command line of init and seal."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    project.write(".env", "TOKEN=x\n")
+    project.overlay("prod", {"sops": {"age": [IDENTITY]}}, **DOTENV)
+    project.given.add("overlays/prod/secrets/ksecret.yaml")
+    shown = [project.ksecret("seal", "prod"), project.ksecret("render", "prod")]
+    project.overlay("prod", {"sops": {}}, **DOTENV)
+    project.given.clear()
+    project.give(".sops.yaml", yaml.safe_dump({"creation_rules": [{"age": IDENTITY}]}))
+    shown.append(project.ksecret("seal", "prod"))
+    shown.append(project.ksecret("init", "overlays/a", "--backend", "sops", "--namespace", "a", "--age", IDENTITY))
+    (project.root / ".sops.yaml").unlink()
+    project.given.clear()
+    project.sops_overlay("bob")
+    project.done("seal", "prod")
+    project.sops_overlay("carol")
+    shown.append(project.ksecret("seal", "prod", "--accept", IDENTITY))
+    assert [done.code for done in shown] == [2] * len(shown)
+    project.assert_nothing_leaked(*(done.out + done.err for done in shown))
+
+
+IDENTITIES: dict[str, tuple[dict[str, str], int]] = {
+    "text": ({"SOPS_AGE_KEY": CANARY}, 3),
+    "another one": ({"SOPS_AGE_KEY": IDENTITY}, 3),
+    "a file of text": ({"SOPS_AGE_KEY_FILE": "keys.txt"}, 3),
+    "no file": ({"SOPS_AGE_KEY_FILE": "no-file"}, 2),
+    "a command that fails": ({"SOPS_AGE_KEY_CMD": "sh fail.sh"}, 3),
+}
+
+
+@pytest.mark.parametrize("name", IDENTITIES)
+def test_an_error_shows_nothing_of_an_age_identity(tmp_path: Path, name: str) -> None:
+    """One that opens nothing, is none, or was printed by a command that failed."""
+    environment, code = IDENTITIES[name]
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    project.sops_overlay("bob")
+    project.give(".env", f"TOKEN={CANARY}\n")
+    project.done("seal")
+    project.give("keys.txt", f"# {CANARY}\n{CANARY}\n{IDENTITY}x\n")
+    project.give("fail.sh", f"echo {IDENTITY}; exit 1")
+    done = project.ksecret("render", "prod", "--decrypt", **environment)
+    assert (done.code, done.out) == (code, "")
+    project.assert_nothing_leaked(done.err)
+
+
+def test_the_watch_sees_what_a_command_writes_and_runs(tmp_path: Path) -> None:
+    """Else an empty log would show nothing: git is run for the dotenv file, and the manifest is written."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    project.sealed_overlay()
+    project.give(".env", f"TOKEN={CANARY}\n")
+    project.done("seal")
+    log = project.log.read_text()
+    assert re.search(r"^run \('git', \['git', .*'ls-files'", log, re.MULTILINE)
+    assert f"write {project.manifest('app').parent}/.app.yaml.ksecret-tmp\n" in log
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CANARY,
+        BASE64,
+        b64encode(f"a{CANARY}".encode()).decode(),
+        b64encode(f"ab{CANARY}".encode()).decode(),
+        b64encode(BASE64.encode()).decode(),
+        urlsafe_b64encode(CANARY.encode()).decode(),
+        quote(CANARY),
+        json.dumps(CANARY),
+        CANARY.encode().hex().upper(),
+        CORE[3:9].upper(),
+        IDENTITY.lower()[20:40],
+        f"in the middle of {IDENTITY} a line",
+    ],
+    ids=range(12),
+)
+def test_the_search_for_traces_finds_a_value_in_every_encoding(text: str) -> None:
+    """Else the tests above would show nothing."""
+    assert traces(f"some text {text}".encode()) != []

@@ -1,0 +1,159 @@
+"""The JSON Schema says what the reader reads: both fall out of the same types."""
+
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from kubectl_ksecret.model.declaration import SecretDeclaration
+from kubectl_ksecret.model.overlay import SecretOverlay
+from kubectl_ksecret.model.reader import Reading, Stated, fields_of, is_inline, is_record, read, yaml_name
+from kubectl_ksecret.model.schema import described, schema
+from kubectl_ksecret.yamlio import compose
+
+from .peers import ROOT
+from .test_golden import CASES
+from .test_reader import DECLARATION_TEXT, OVERLAY_TEXTS
+
+OBJECTS = {"SecretDeclaration": SecretDeclaration, "SecretOverlay": SecretOverlay}
+VALIDATOR = Draft202012Validator(schema())
+VALIDATORS = {kind: Draft202012Validator(each) for kind, each in zip(OBJECTS, schema()["oneOf"], strict=True)}
+VALID = [yaml.safe_load(text) for text in (*DECLARATION_TEXT.split("---"), *OVERLAY_TEXTS)]
+
+
+def types(kind: Any) -> Iterator[type[Stated]]:
+    """A type and all types of its fields."""
+    if is_record(kind):
+        yield kind
+        for below in fields_of(kind).values():
+            yield from types(below)
+    for below in getattr(kind, "__args__", ()):
+        yield from types(below)
+
+
+@pytest.mark.parametrize(
+    "kind", [*dict.fromkeys(types(SecretDeclaration | SecretOverlay))], ids=lambda kind: kind.__name__
+)
+def test_every_field_of_every_type_is_documented(kind: type[Stated]) -> None:
+    """The lines of its docstring are the fields' descriptions, in the order of the fields, and nothing more."""
+    fields = [yaml_name(name) for name in fields_of(kind) if not is_inline(kind, name)]
+    assert list(described(kind)) == fields
+
+
+def test_the_schema_is_a_schema() -> None:
+    """By the metaschema of its draft."""
+    Draft202012Validator.check_schema(schema())
+
+
+def test_the_committed_schema_is_that_of_the_types() -> None:
+    """Editors read docs/ksecret.schema.json; make docs writes it."""
+    assert json.loads((ROOT / "docs" / "ksecret.schema.json").read_text()) == schema()
+
+
+def is_valid(case: Path) -> bool:
+    """Whether a golden case shows what is made of valid files."""
+    error = case / "error.txt"
+    return not error.exists() or error.read_text().startswith("exit 1\n")
+
+
+@pytest.mark.parametrize(
+    "folder", [ROOT / "generators", ROOT / "overlays", *(case / "in" for case in CASES if is_valid(case))], ids=str
+)
+def test_the_schema_accepts_what_the_commands_accept(folder: Path) -> None:
+    """Every declaration and overlay of the sample and of the golden cases that are no mistakes of a file."""
+    texts = [path.read_text() for path in folder.rglob("*.y*ml") if ".hidden" not in path.parts]
+    found = [each for text in texts for each in yaml.safe_load_all(text) if each]
+    ours = [each for each in found if str(each.get("apiVersion")).startswith("ksecret.dev/")]
+    assert ours != []
+    for each in ours:
+        VALIDATOR.validate(json.loads(json.dumps(each)))  # JSON's names are texts: 5: is "5":
+
+
+def places(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Every mapping with each of its names, and every list with each index."""
+    for name, below in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield node, name
+        yield from places(below)
+
+
+TEXTS = st.text("aZ09-_./{}:@ é…漢", max_size=6)
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(-99, 99), st.just(0.5), TEXTS,
+    st.sampled_from(["a/b", "app", "a.b", "A", "1h", "..", " ", "strict", "hex", "a\x00", "x" * 64, "x" * 254]),
+    st.sampled_from([[], {}, [[]], ["a"], {"a": "b"}, {"remoteName": "a"}, {"sops": {}}, {"environment": None}]),
+)  # fmt: skip
+CHANGES = st.lists(
+    st.tuples(st.sampled_from(["remove", "replace", "rename"]), st.integers(0, 99), VALUES, TEXTS), max_size=3
+)
+
+
+def changed(valid: Any, changes: list[tuple[str, int, Any, str]]) -> Any:
+    """A valid object in which something was removed, replaced or renamed."""
+    found = deepcopy(valid)
+    for what, where, value, name in changes:
+        options = list(places(found))
+        container, key = options[where % len(options)]
+        if what == "replace":
+            container[key] = deepcopy(value)
+        else:
+            old = container.pop(key)
+            if what == "rename" and isinstance(container, dict):
+                container[name] = old
+    return found
+
+
+def assert_agreement(kind: str, found: Any) -> None:
+    """The reader and the schema of an object both refuse it, or neither does."""
+    node, *_ = compose(json.dumps(found, ensure_ascii=False), "file")
+    reading = Reading("file")
+    read(OBJECTS[kind], node, reading)
+    refused = [error.message for error in VALIDATORS[kind].iter_errors(found)]
+    assert (refused == []) == (reading.mistakes == []), (refused, reading.mistakes)
+
+
+@pytest.mark.parametrize("value", ["", "a b\x00", "a", 5, None, True, [], ["a"], {}, {"a": "b"}], ids=repr)
+@pytest.mark.parametrize("valid", VALID, ids=lambda valid: valid["metadata"]["name"])
+def test_the_schema_refuses_in_every_field_what_the_reader_refuses(valid: Any, value: Any) -> None:
+    """A text, a number, nothing, a list, a mapping in each field in turn: a mistake for both, or for neither."""
+    for where in range(len(list(places(valid)))):
+        assert_agreement(valid["kind"], changed(valid, [("replace", where, value, "")]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(valid=st.sampled_from(VALID), changes=CHANGES)
+@example(valid=VALID[0], changes=[])
+@example(valid=VALID[2], changes=[])
+def test_the_schema_refuses_what_the_reader_refuses(valid: Any, changes: list[tuple[str, int, Any, str]]) -> None:
+    """An unknown field, a field removed, a bad name, a second member of a union, several at once."""
+    assert_agreement(valid["kind"], changed(valid, changes))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("owner",), "platform"),
+        (("spec", "keys", "username", "remotName"), "user"),
+        (("spec", "keys", "username", "rules"), {"minLength": "8"}),
+        (("spec", "keys", "a key"), {}),
+        (("spec", "keys"), ["username"]),
+        (("spec", "type"), 5),
+        (("kind",), "SecretOverlay"),
+        (("apiVersion",), "v1"),
+    ],
+)
+def test_the_schema_refuses_unknown_fields_and_wrong_types(path: tuple[str, ...], value: Any) -> None:
+    """An editor underlines them while they are typed."""
+    found = deepcopy(VALID[0])
+    below = found
+    for name in path[:-1]:
+        below = below[name]
+    below[path[-1]] = value
+    assert VALIDATOR.is_valid(VALID[0])
+    assert not VALIDATOR.is_valid(found)

@@ -1,0 +1,509 @@
+"""Where `kubectl ksecret seal` takes values from, and how they become what the Secret holds."""
+
+import json
+import os
+import subprocess
+from base64 import b64encode
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kubectl_ksecret.errors import InputError
+from kubectl_ksecret.sources import secretfile
+from kubectl_ksecret.sources.dotenv import open_file
+
+from .projects import COMMAND, Project, opened_by_kubeseal, opened_by_sops, secret_manifest, shop
+
+
+def test_a_dotenv_value_is_literal(tmp_path: Path) -> None:
+    """Nothing is interpolated or unescaped; one pair of quotes and the blanks around it go."""
+    lines = {
+        "plain": ("plain=a b#c", "a b#c"),
+        "equals": ("EQUALS = a=b=", "a=b="),
+        "dollar": ("export DOLLAR=$HOME${X}`x`", "$HOME${X}`x`"),
+        "double": ('DOUBLE=" a\\n "  ', " a\\n "),
+        "single": ("SINGLE='it's'\r", "it's"),
+        "empty": ("EMPTY=", ""),
+        "half": ('HALF="', '"'),
+        "unicode": ("UNICODE=pässwörd 🔑", "pässwörd 🔑"),
+    }
+    project = Project(tmp_path)
+    project.declare("app", {name: {} for name in lines})
+    project.sealed_overlay()
+    content = "\ufeff# a comment\n\n" + "\n".join(line for line, _ in lines.values()).replace("plain=", "PLAIN=")
+    project.write(".env", content)
+    project.done("seal", "prod")
+    assert opened_by_kubeseal(project.manifest("app")) == {name: said.encode() for name, (_, said) in lines.items()}
+
+
+def test_an_overlays_pattern_gives_the_name_of_the_variable(tmp_path: Path) -> None:
+    """jwt-secret-key with the suffix -prod is JWT_SECRET_KEY_PROD; an override stands as it is."""
+    project = Project(tmp_path)
+    project.declare("app", {"jwt": {"remoteName": "jwt-secret-key"}, "other": {}})
+    overrides = {"app": {"keys": {"other": {"remoteName": "an-other"}}}}
+    source = {"names": "{remoteName}-prod", "environment": {}}
+    project.sealed_overlay(source=source, overrides=overrides)
+    project.done("seal", "prod", JWT_SECRET_KEY_PROD="one", AN_OTHER="two", OTHER_PROD="wrong")
+    assert opened_by_kubeseal(project.manifest("app")) == {"jwt": b"one", "other": b"two"}
+
+
+def test_an_environment_variable_may_hold_any_bytes(tmp_path: Path) -> None:
+    """What is no UTF-8 is sealed as it is."""
+    project = shop(tmp_path)
+    project.sealed_overlay(source={"environment": {}})
+    project.done("seal", "prod", TOKEN=os.fsdecode(b"\xff\xfe\n"), PASSWORD="")
+    assert opened_by_kubeseal(project.manifest("app")) == {"token": b"\xff\xfe\n", "password": b""}
+
+
+def test_a_command_prints_one_value_a_call(tmp_path: Path) -> None:
+    """Its arguments are a list, {name} is filled in, and one newline at the end goes."""
+    project = shop(tmp_path)
+    program = project.write("vault.sh", '#!/bin/sh\nprintf "%s|" "$@" && printf "\\\\n\\\\n"\n')
+    program.chmod(0o755)
+    arguments = [str(program), "get", "two words", "path={name}/value"]
+    project.sealed_overlay(source={"names": "prod/{remoteName}", "command": {"arguments": arguments}})
+    project.done("seal", "prod")
+    assert opened_by_kubeseal(project.manifest("app")) == {
+        "token": b"get|two words|path=prod/token/value|\n",
+        "password": b"get|two words|path=prod/password/value|\n",
+    }
+
+
+def test_every_command_that_fails_is_named_and_nothing_is_written(tmp_path: Path) -> None:
+    """Exit code 3, the name and the exit code; the command's own standard error is shown as it is."""
+    project = shop(tmp_path)
+    arguments = ["sh", "-c", "echo locked >&2; exit 7", "{name}"]
+    project.sealed_overlay(source={"command": {"arguments": arguments}})
+    before = project.files()
+    done = project.ksecret("seal", "prod")
+    assert (done.code, done.out, done.err.count("locked\n")) == (3, "", 2)
+    for name in ("token", "password"):
+        assert f": sh failed for {name} with exit code 7\n" in done.err
+    assert project.changed_since(before) == set()
+
+
+def test_secret_manifests_give_values_by_name_and_key(tmp_path: Path) -> None:
+    """data, stringData (which goes first, as in the API server), a List, null for an empty value; in one go."""
+    project = Project(tmp_path)
+    project.declare("app", {"token": {}, "both": {}, "nothing": {}})
+    project.declare("other", {"binary": {}})
+    project.sealed_overlay()
+    data = {"both": "b25l", "nothing": None}
+    listed = [
+        secret_manifest("app", data=data, stringData={"token": "läng\nand more\n", "both": "two"}),
+        secret_manifest("other", data={"binary": b64encode(b"\x00\xff").decode()}),
+    ]
+    project.write("secrets.yaml", yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": listed}))
+    project.done("seal", "prod", "-f", "secrets.yaml")
+    assert opened_by_kubeseal(project.manifest("app")) == {
+        "token": "läng\nand more\n".encode(),
+        "both": b"two",
+        "nothing": b"",
+    }
+    assert opened_by_kubeseal(project.manifest("other")) == {"binary": b"\x00\xff"}
+
+
+def test_what_is_given_and_not_declared_is_named_and_left_out(tmp_path: Path) -> None:
+    """So is what is declared and not given."""
+    project = shop(tmp_path)
+    given = yaml.safe_dump_all(
+        [secret_manifest("app", stringData={"token": "a", "surplus": "b"}), secret_manifest("old", data={"x": "eA=="})]
+    )
+    out = project.done("seal", "prod", "-f", "-", stdin=given)
+    assert "prod: not sealed, nothing gives a value for\n  app/password\n" in out
+    assert "prod: left out, not declared here\n  app/surplus\n  old/x\n" in out
+    assert opened_by_kubeseal(project.manifest("app")) == {"token": b"a"}
+    assert not project.manifest("old").exists()
+
+
+def test_only_what_was_given_is_said_to_be_kept(tmp_path: Path) -> None:
+    """A value for one key leaves the others alone without a word about them."""
+    project = shop(tmp_path)
+    project.done("seal", "prod")
+    out = project.done("seal", "prod", "app/token", "--from-stdin", stdin="new")
+    assert out == "prod: sealed\n  app/token\nprod: wrote\n  overlays/prod/secrets/manifests/app.yaml\n"
+    out = project.done("seal", "prod", "-f", "-", stdin=json.dumps(secret_manifest("app", stringData={"token": "b"})))
+    assert out.startswith("prod: kept 1 key as sealed: the values have no versions")
+
+
+NOT_GIVEN = {
+    "another kind": ("{kind: ConfigMap, metadata: {name: app}}", "expected Secrets, found another kind of object"),
+    "nothing": ("", "expected Secrets, found nothing"),
+    "a number": ("{kind: Secret, metadata: {name: app}, data: {token: 1234}}", "data of app/token is not base64"),
+    "a number as text": (
+        "{kind: Secret, metadata: {name: app}, stringData: {token: 12}}",
+        "stringData of app/token is not a string",
+    ),
+    "binary": (
+        "{kind: Secret, metadata: {name: app}, data: {token: !!binary YQ==}}",
+        "data of app/token is not base64",
+    ),
+    "no base64": ("{kind: Secret, metadata: {name: app}, data: {token: ä}}", "data of app/token is not base64"),
+    "two of one name": (
+        "{kind: List, items: [{kind: Secret, metadata: {name: app, namespace: a}, data: {token: YQ==}},"
+        " {kind: Secret, metadata: {name: app, namespace: b}, data: {token: Yg==}}]}",
+        "the Secret app stands here twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NOT_GIVEN)
+def test_a_manifest_that_gives_no_sure_value_is_refused(tmp_path: Path, case: str) -> None:
+    """YAML's number 1234 is no text, and of Secrets of two namespaces nobody knows which is meant."""
+    content, said = NOT_GIVEN[case]
+    project = shop(tmp_path)
+    before = project.files()
+    done = project.ksecret("seal", "prod", "-f", "-", stdin=content)
+    assert (done.code, done.out, done.err.splitlines()[0]) == (2, "", f"error: standard input: {said}")
+    assert project.changed_since(before) == set()
+
+
+def test_standard_input_is_one_value_less_one_newline(tmp_path: Path) -> None:
+    """Of several lines, and of any bytes."""
+    project = shop(tmp_path)
+    project.done("seal", "prod", "app/token", "--from-stdin", stdin=b"\xff\n\n\n")
+    assert opened_by_kubeseal(project.manifest("app")) == {"token": b"\xff\n\n"}
+
+
+@pytest.mark.parametrize("addresses", [[], ["app"], ["app/token", "app/password"]])
+def test_a_value_from_standard_input_needs_one_addressed_key(tmp_path: Path, addresses: list[str]) -> None:
+    """It could not be told which key it is for."""
+    done = shop(tmp_path).ksecret("seal", "prod", *addresses, "--from-stdin", stdin="x")
+    assert (done.code, "name it as SECRET/KEY" in done.err) == (2, True)
+
+
+def test_the_prompt_shows_nothing_of_what_is_typed(tmp_path: Path) -> None:
+    """On a terminal the value is asked for, and what stands on the screen is the question."""
+    project = shop(tmp_path)
+    done = project.on_terminal("seal", "prod", "app/token", "--from-stdin", typed="tÿped-välue\n".encode())
+    assert done.code == 0
+    assert done.out.startswith("Value of app/token: \r\n")
+    assert "ped" not in done.out
+    assert opened_by_kubeseal(project.manifest("app")) == {"token": "tÿped-välue".encode()}
+
+
+def test_what_is_typed_must_be_text(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 are told without showing them."""
+    done = shop(tmp_path).on_terminal("seal", "prod", "app/token", "--from-stdin", typed=b"caf\xe9\n")
+    assert (done.code, "caf" in done.out) == (2, False)
+    assert done.out.endswith("error: what was typed is not UTF-8\r\nhint: pipe the value in\r\n")
+
+
+def test_another_source_may_be_named_and_lie_outside_of_the_project(tmp_path: Path) -> None:
+    """What the user types is trusted; the overlay's pattern of names still holds."""
+    project = shop(tmp_path)
+    project.sealed_overlay(source={"names": "{remoteName}-prod", "azureKeyVault": {"vaultUrl": "https://v.example"}})
+    outside = tmp_path / "outside.env"
+    outside.write_text("TOKEN_PROD=a\nPASSWORD_PROD=b\n")
+    project.done("seal", "prod", "--source", f"dotenv={outside}")
+    assert opened_by_kubeseal(project.manifest("app")) == {"token": b"a", "password": b"b"}
+    project.done("seal", "prod", "app", "--source", "environment", TOKEN_PROD="c", PASSWORD_PROD="d")
+    assert opened_by_kubeseal(project.manifest("app")) == {"token": b"c", "password": b"d"}
+
+
+def test_a_dotenv_file_may_come_out_of_a_pipe(tmp_path: Path) -> None:
+    """As in `--source dotenv=<(pass show env)`: no file on a disk at all."""
+    project = shop(tmp_path)
+    read, write = os.pipe()
+    os.write(write, b"TOKEN=a\nPASSWORD=b\n")
+    os.close(write)
+    command = [COMMAND, "seal", "prod", "--source", f"dotenv=/dev/fd/{read}"]
+    subprocess.run(command, cwd=project.root, env=project.environment, pass_fds=[read], check=True, capture_output=True)
+    os.close(read)
+    assert opened_by_kubeseal(project.manifest("app")) == {"token": b"a", "password": b"b"}
+
+
+def test_two_keys_that_come_to_one_name_in_the_other_source_are_refused(tmp_path: Path) -> None:
+    """a.b and a-b are two names in a vault and one variable: it is not guessed whose value that is."""
+    project = Project(tmp_path)
+    project.declare("app", {"a.b": {}, "a-b": {}})
+    project.sealed_overlay(source={"azureKeyVault": {"vaultUrl": "https://v.example"}})
+    done = project.ksecret("seal", "prod", "--source", "environment", A_B="value")
+    assert done.code == 2
+    assert "app/a-b and app/a.b read one name, A_B, in one source" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--source", "dotenv"], 2, "expected dotenv=FILE or environment"),
+        (["--source", "dotenv=no.env"], 2, "error: no.env: No such file or directory"),
+        (["--source", "environment", "-f", "-"], 2, "exclude each other"),
+        (["-f", "no.yaml"], 2, "error: no.yaml: No such file or directory"),
+        (["ap/token"], 2, 'overlay prod has no Secret ap\nhint: did you mean "app"?'),
+        (["app/tokem"], 2, 'app has no key tokem in prod\nhint: did you mean "token"?'),
+        (["app/token", "-f", "given.yaml"], 2, "app/token is not in what was given"),
+    ],
+)
+def test_wrong_usage_is_told_with_its_hint(tmp_path: Path, options: list[str], code: int, said: str) -> None:
+    """And nothing is written."""
+    project = shop(tmp_path)
+    project.write("given.yaml", json.dumps(secret_manifest("app", stringData={"password": "x"})))
+    before = project.files()
+    done = project.ksecret("seal", "prod", *options)
+    assert (done.code, done.out, said in done.err) == (code, "", True)
+    assert project.changed_since(before) == set()
+
+
+def test_without_a_source_it_is_said_how_to_give_values(tmp_path: Path) -> None:
+    """An overlay needs no source if values are piped in; Key Vault is not read by this version."""
+    project = shop(tmp_path)
+    project.overlay("prod", {"sealedSecret": {"certificate": "sealing.pem"}})
+    done = project.ksecret("seal", "prod")
+    assert (done.code, "overlay prod has no source\nhint: set spec.source, name one with --source" in done.err) == (
+        2,
+        True,
+    )
+    project.sealed_overlay(source={"azureKeyVault": {"vaultUrl": "https://v.example"}})
+    done = project.ksecret("seal", "prod")
+    assert (done.code, "this version can't read Azure Key Vault\nhint: name another source" in done.err) == (3, True)
+
+
+def test_several_overlays_are_sealed_in_one_call(tmp_path: Path) -> None:
+    """Those of External Secrets Operator have nothing to seal; addresses need one overlay."""
+    project = shop(tmp_path)
+    project.sops_overlay("alice", name="eu")
+    project.overlay(
+        "test",
+        {"externalSecret": {"store": {"name": "store"}}},
+        source={"azureKeyVault": {"vaultUrl": "https://v.example"}},
+    )
+    done = project.ksecret("seal", "overlays", "app/token")
+    assert (done.code, "addresses go with one overlay\nhint: name one of: eu, prod\n" in done.err) == (2, True)
+    project.done("seal")
+    expected = {"token": b"the token", "password": b"the password"}
+    assert (
+        opened_by_kubeseal(project.manifest("app"))
+        == opened_by_sops(project.manifest("app", "eu"), "alice")
+        == expected
+    )
+    done = project.ksecret("seal", "test")
+    assert (done.code, "overlay test has nothing to seal" in done.err) == (2, True)
+
+
+def test_a_dotenv_file_that_git_tracks_is_refused(tmp_path: Path) -> None:
+    """Plaintext in a commit is plaintext for good; the hint says what to do."""
+    project = shop(tmp_path)
+    project.git("add", ".env")
+    for options in ([], ["--source", "dotenv=.env"]):
+        done = project.ksecret("seal", "prod", *options)
+        assert (done.code, ".env is tracked by Git\nhint: git rm --cached .env, add it" in done.err) == (2, True)
+    assert not project.manifest("app").exists()
+    project.git("rm", "--quiet", "--cached", ".env")
+    project.done("seal", "prod")
+
+
+def test_a_dotenv_file_is_not_taken_for_another_that_git_tracks(tmp_path: Path) -> None:
+    """[e]nv is a name here, not a pattern that fits the tracked file e."""
+    project = shop(tmp_path)
+    project.write("e", "tracked")
+    project.git("add", "e")
+    project.write("[e]", "TOKEN=a\nPASSWORD=b\n")
+    project.done("seal", "prod", "--source", "dotenv=[e]")
+
+
+def test_where_git_can_not_tell_nothing_is_sealed(tmp_path: Path) -> None:
+    """A repository that git refuses to read may well hold the file."""
+    project = shop(tmp_path)
+    project.write(".git/index", "no index")
+    done = project.ksecret("seal", "prod")
+    assert (done.code, "Git can't tell whether it tracks .env" in done.err) == (3, True)
+    assert not project.manifest("app").exists()
+
+
+def test_all_missing_names_are_told_at_once_and_nothing_is_written(tmp_path: Path) -> None:
+    """Exit code 3, since the source lacks them."""
+    project = shop(tmp_path, "PASSWORD=x\n")
+    project.declare("other", {"one": {}, "two": {}})
+    before = project.files()
+    done = project.ksecret("seal", "prod")
+    assert (done.code, done.out) == (3, "")
+    assert done.err == "".join(f"error: .env has no {name}\n" for name in ("ONE", "TOKEN", "TWO"))
+    assert project.changed_since(before) == set()
+
+
+def test_every_broken_rule_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    """By Secret, key and rule, at the rule's own line; lengths count bytes, and a template's inputs count too."""
+    project = Project(tmp_path)
+    project.declare(
+        "app",
+        {
+            "short": {"rules": {"minLength": 5}},
+            "long": {"rules": {"maxLength": 3}},
+            "made": {"template": "{{ part }}!", "rules": {"maxLength": 2}},
+            "right": {"rules": {"minLength": 4, "maxLength": 4}},
+        },
+        inputs={"part": {"rules": {"minLength": 9}}},
+    )
+    project.sealed_overlay()
+    project.write(".env", "SHORT=1234\nLONG=1234\nPART=12\nRIGHT=ää\n")
+    before = project.files()
+    done = project.ksecret("seal", "prod")
+    assert (done.code, done.out) == (2, "")
+    assert sorted(line.partition(": the value of ")[2] for line in done.err.splitlines()) == [
+        "app/long breaks maxLength: 3",
+        "app/made breaks maxLength: 2",
+        "app/part breaks minLength: 9",
+        "app/short breaks minLength: 5",
+    ]
+    assert "error: generators/app.yaml:9:20: the value of app/short" in done.err
+    assert project.changed_since(before) == set()
+
+
+def test_templates_are_resolved_when_sealing(tmp_path: Path) -> None:
+    """From keys, inputs, parameters and other templates; urlencode leaves only what RFC 3986 leaves."""
+    project = Project(tmp_path)
+    project.declare(
+        "app",
+        {
+            "user": {},
+            "login": {"template": "{{ user }}:{{ password | urlencode }}"},
+            "url": {"template": "mongodb://{{ login }}@{{ parameters.host }}/?a={{parameters.host|urlencode}}&b={c}"},
+        },
+        inputs={"password": {}},
+    )
+    project.sealed_overlay(parameters={"host": "db:27017"})
+    project.write(".env", "USER=app\nPASSWORD=p@s/ ß+~-._\n")
+    project.done("seal", "prod")
+    encoded = "p%40s%2F%20%C3%9F%2B~-._"
+    assert opened_by_kubeseal(project.manifest("app")) == {
+        "user": b"app",
+        "login": f"app:{encoded}".encode(),
+        "url": f"mongodb://app:{encoded}@db:27017/?a=db%3A27017&b={{c}}".encode(),
+    }
+
+
+def test_a_property_is_taken_out_of_a_json_value_and_base64_is_decoded(tmp_path: Path) -> None:
+    """By a path, or by a name that holds a dot; a number as its digits; the decoded value may be any bytes."""
+    project = Project(tmp_path)
+    remote = {"remoteName": "all"}
+    project.declare(
+        "app",
+        {
+            "deep": remote | {"property": "db.password"},
+            "dotted": remote | {"property": "db.host"},
+            "port": remote | {"property": "port"},
+            "tls": remote | {"property": "tls"},
+            "logo": remote | {"property": "logo", "encoding": "base64"},
+            "plain": {"encoding": "base64"},
+        },
+    )
+    project.sealed_overlay()
+    said = {"db": {"password": 'pä"ss'}, "db.host": "h", "port": 6379, "tls": True, "logo": "/wD\n/"}
+    project.write(".env", f"ALL={json.dumps(said)}\nPLAIN=AAE=\n")
+    project.done("seal", "prod")
+    assert opened_by_kubeseal(project.manifest("app")) == {
+        "deep": 'pä"ss'.encode(),
+        "dotted": b"h",
+        "port": b"6379",
+        "tls": b"true",
+        "logo": b"\xff\x00\xff",
+        "plain": b"\x00\x01",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "said"),
+    [
+        ("{", {"property": "a"}, "X is not JSON, so it has no property a"),
+        ("[" * 100_000, {"property": "a"}, "X is not JSON, so it has no property a"),
+        ('{"b": 1}', {"property": "a"}, "X has no property a"),
+        ('["a"]', {"property": "a"}, "X has no property a"),
+        ('{"a": {"c": 1}}', {"property": "a"}, "X has no text as its property a"),
+        ('{"a": null}', {"property": "a"}, "X has no property a"),
+        ('{"a": "\\ud800"}', {"property": "a"}, "X has no valid text as its property a"),
+        ("YQ=", {"encoding": "base64"}, "X is not base64"),
+        ('{"a": "%"}', {"property": "a", "encoding": "base64"}, "X is not base64"),
+    ],
+    ids=range(9),
+)
+def test_a_value_of_another_form_is_told_without_showing_it(
+    tmp_path: Path, value: str, key: dict[str, Any], said: str
+) -> None:
+    """By address, name in the source and what was expected; exit code 2."""
+    project = Project(tmp_path)
+    project.declare("app", {"x": key})
+    project.sealed_overlay()
+    project.write(".env", f"X={value}\n")
+    done = project.ksecret("seal", "prod")
+    assert (done.code, done.err) == (2, f"error: generators/app.yaml:8:7: app/x: {said}\n")
+
+
+def test_a_shared_value_is_read_once_and_sealed_in_both_places(tmp_path: Path) -> None:
+    """`from` means the same value under the same rules."""
+    project = Project(tmp_path)
+    project.declare("redis", {"password": {"rules": {"minLength": 3}}})
+    project.declare("app", {"redis-password": {"from": "redis/password"}})
+    calls = tmp_path / "calls"
+    arguments = ["sh", "-c", 'echo "$1" >> "$2"; echo value', "sh", "{name}", str(calls)]
+    project.sealed_overlay(source={"command": {"arguments": arguments}})
+    project.done("seal", "prod")
+    assert calls.read_text() == "password\n"
+    assert opened_by_kubeseal(project.manifest("app")) == {"redis-password": b"value"}
+    assert opened_by_kubeseal(project.manifest("redis")) == {"password": b"value"}
+    project.sealed_overlay(source={"environment": {}})
+    done = project.ksecret("seal", "prod", "app", PASSWORD="ab")
+    assert (done.code, "the value of app/redis-password breaks minLength: 3" in done.err) == (2, True)
+
+
+# Any text
+
+
+def dotenv(text: str) -> dict[str, bytes]:
+    """What a dotenv file of this text holds of the names A and B."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / ".env"
+        path.write_bytes(text.encode(errors="surrogatepass"))
+        source = open_file(str(path))
+        return {name: value.reveal() for name, value in source.read(source.versions(["A", "B"])).items()}
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="AB=\"' \n\r\t#x\ufeff\ud800") | st.text())
+def test_no_text_in_place_of_a_dotenv_file_does_harm(text: str) -> None:
+    """It is read, or refused as wrong input."""
+    try:
+        dotenv(text)
+    except InputError as error:
+        assert error.exit_code == 2
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"])))
+def test_every_value_of_one_line_can_stand_in_a_dotenv_file(value: str) -> None:
+    """In quotes whatever it is."""
+    assert dotenv(f"A='{value}'\nB=\"{value}\"") == {"A": value.encode(), "B": value.encode()}
+
+
+@settings(deadline=None)
+@given(st.binary(), st.text(st.characters(exclude_categories=["Cs"])))
+def test_every_value_can_stand_in_a_secret_manifest(content: bytes, text: str) -> None:
+    """As base64, and as text in whatever style YAML and JSON write it."""
+    manifest = secret_manifest("app", data={"a": b64encode(content).decode()}, stringData={"b": text})
+    as_json = [json.dumps(manifest, ensure_ascii=each) for each in (True, False)]
+    for written in (yaml.safe_dump(manifest), *as_json):
+        found = secretfile.parse(written.encode(), "file")["app"]
+        assert {key: value.reveal() for key, value in found.items()} == {"a": content, "b": text.encode()}
+
+
+fields = st.sampled_from(["kind", "metadata", "name", "items", "data", "stringData"]) | st.text()
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.dates() | st.text() | st.sampled_from(["Secret", "List", "YQ=="]),
+    lambda below: st.lists(below) | st.dictionaries(fields, below),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None)
+@given(anything | st.builds(lambda fields: {"kind": "Secret", **fields}, st.dictionaries(st.text(), anything)))
+def test_no_document_in_place_of_a_secret_does_harm(document: object) -> None:
+    """It is read, or refused as wrong input."""
+    try:
+        secretfile.parse(yaml.safe_dump(document, allow_unicode=True).encode(), "file")
+    except InputError as error:
+        assert error.exit_code == 2
