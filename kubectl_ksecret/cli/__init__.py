@@ -27,6 +27,17 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; click itself would end with 1 when interrupted, or when nobody reads any more."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader has seen enough; Python would complain when it flushes on the way out.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+        except (KeyboardInterrupt, click.Abort):
+            ctx.exit(130)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -52,13 +63,9 @@ def group() -> None:
 
 
 def main() -> None:
-    """Entry point of `kubectl ksecret`; the only place that turns exceptions into exit codes."""
+    """Entry point of `kubectl ksecret`; mistakes become messages and exit codes here alone."""
     try:
         group(prog_name="kubectl ksecret")
     except InputError as error:
         click.echo(error, err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader has seen enough; Python would complain when it flushes on the way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
