@@ -40,12 +40,18 @@ def leftovers(project: Project) -> list[Path]:
     return list(project.root.rglob(f"*{LEFTOVER}"))
 
 
-def killed(project: Project, *arguments: str, after: float, **environment: str) -> None:
-    """Run the command and kill it."""
+def killed(project: Project, *arguments: str, within: float, writing: bool, **environment: str) -> None:
+    """Run the command and kill it at a random moment within so many seconds, or while it writes."""
+    first = project.manifest(SECRETS[0])
+    before = first.stat().st_ino
     process = subprocess.Popen(
         [COMMAND, *arguments], cwd=project.root, env=project.environment | environment, stdout=subprocess.DEVNULL
     )
-    time.sleep(after)
+    if writing:
+        # A replaced file is another one: the second of thirty is on its way.
+        while first.stat().st_ino == before and process.poll() is None:
+            pass
+    time.sleep(random.uniform(0, 0.005 if writing else within))
     process.kill()
     process.wait()
 
@@ -63,9 +69,10 @@ def test_a_seal_killed_at_any_moment_leaves_every_file_whole(tmp_path: Path) -> 
     names = set(project.files())
     duration = seconds(lambda: project.done("seal", "prod", "--reseal", VALUE="0"))
     keys = certificate.private_keys(sealing(1).private_key, "key.pem")
-    chance, in_the_middle = random.Random(), 0
+    in_the_middle = 0
     for number in range(1, KILLS + 1):
-        killed(project, "seal", "prod", "--reseal", after=chance.uniform(0, duration), VALUE=str(number))
+        writing = number % 5 == 0
+        killed(project, "seal", "prod", "--reseal", within=duration, writing=writing, VALUE=str(number))
         found = set()
         for name in SECRETS:
             label = f"shop-prod/{name}"
@@ -99,10 +106,10 @@ def test_a_render_killed_at_any_moment_leaves_every_file_whole(tmp_path: Path) -
         states.append(project.files())
     names = [name for name in states[0] if states[0][name] != states[1][name] and "manifests" in name]
     assert len(names) == len(SECRETS) - 1
-    chance, in_the_middle = random.Random(), 0
+    in_the_middle = 0
     for number in range(KILLS // 2):
         declare(number % 2)
-        killed(project, "render", "--write", after=chance.uniform(0, duration))
+        killed(project, "render", "--write", within=duration, writing=number % 5 == 0)
         found = project.files()
         changed = [found[name] == states[number % 2][name] for name in names]
         assert all(
