@@ -8,16 +8,18 @@ class Record:
     """Its fields are the annotations of the class and its bases; a class attribute of that name is the default."""
 
     _fields: tuple[str, ...] = ()
+    _names: frozenset[str] = frozenset()
     _defaults: dict[str, Any] = {}
 
     def __init_subclass__(cls) -> None:
         own = tuple(name for name in cls.__annotations__ if not name.startswith("_"))
         cls._fields = (*cls._fields, *(name for name in own if name not in cls._fields))
+        cls._names = frozenset(cls._fields)
         cls._defaults = cls._defaults | {name: cls.__dict__[name] for name in own if name in cls.__dict__}
 
     def __init__(self, **values: Any) -> None:
         complete = self._defaults | values
-        if len(complete) != len(self._fields) or not complete.keys() <= set(self._fields):
+        if complete.keys() != self._names:
             raise TypeError(f"{type(self).__name__} takes {self._fields}, not {tuple(values)}")
         self.__dict__.update(complete)
 

@@ -55,7 +55,7 @@ def generate(content: bytes, folder: str) -> str:
 
 
 def _objects(environment: Environment) -> list[Object]:
-    manifests, mistakes = committed.read(environment)
+    manifests, mistakes = committed.read_sealed(environment)
     if mistakes:
         raise InputError(*mistakes)
     if findings := check(Scene(environment=environment, committed=manifests), sealed.RULES):

@@ -1,5 +1,6 @@
 """YAML in with places, YAML out in one form. The only module that imports PyYAML and ruamel.yaml."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,12 +12,31 @@ from .errors import InputError, Mistake, Place
 __all__ = ["Below", "MappingNode", "Node", "ScalarNode", "SequenceNode", "compose", "dump", "edit", "load", "place_of"]
 
 MAX_DEPTH = 100
+_STRING, _SEQUENCE, _MAPPING = (f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))
+# What plain text may mean, by its first character.
+_PLAIN: dict[str, list[tuple[str, re.Pattern[str]]]] = yaml.resolver.Resolver.yaml_implicit_resolvers
 
 
 class _Loader(yaml.CSafeLoader):
     """Composes in C, to a limited depth: libyaml itself overflows the stack on deep nesting."""
 
     depth = 0
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
+        """As the base class does, without the pattern that every value is tried with there and paths to nodes."""
+        if kind is not ScalarNode:
+            return _MAPPING if kind is MappingNode else _SEQUENCE
+        if implicit[0]:  # plain, not in quotes
+            for tag, pattern in _PLAIN.get(value[:1], ()):
+                if pattern.match(value):
+                    return tag
+        return _STRING
+
+    def construct_object(self, node: Node, deep: bool = False) -> Any:
+        """Most of what is read is text, which needs none of what the base class keeps track of."""
+        return (
+            node.value if node.tag == _STRING and isinstance(node, ScalarNode) else super().construct_object(node, deep)
+        )
 
     def descend_resolver(self, current_node: Any, current_index: Any) -> None:
         self.depth += 1

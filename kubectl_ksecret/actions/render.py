@@ -24,7 +24,7 @@ class Rendered(Record):
 
 def render(environment: Environment) -> Rendered:
     """What is shown of an environment; with findings it is nothing. Raises InputError for an unreadable manifest."""
-    manifests, mistakes = committed.read(environment)
+    manifests, mistakes = committed.read_sealed(environment)
     if mistakes:
         raise InputError(*mistakes)
     findings = check(Scene(environment=environment, committed=manifests), sealed.RULES)

@@ -128,7 +128,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _read(descriptor: int) -> bytes:
-    with open(descriptor, "rb") as file:
+    with open(descriptor, "rb", buffering=0) as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
         return file.read()

@@ -94,7 +94,7 @@ class DeclarationSpec(Stated):
     @property
     def entries(self) -> Mapping[str, Key]:
         """Keys and inputs together: what templates and `from` can name."""
-        return {**self.keys, **self.inputs}
+        return {**self.keys, **self.inputs} if self.inputs else self.keys
 
 
 class SecretDeclaration(Stated):

@@ -62,6 +62,8 @@ def reserved(origin: Origin, section: str, names: Mapping[str, str]) -> Iterator
 
 
 def _fields(key: Key) -> Iterator[Mistake]:
+    if key.from_ is None and key.template is None:
+        return
     own: dict[str, object] = {
         "remoteName": key.remote_name,
         "property": key.property,
@@ -130,7 +132,7 @@ def needed(spec: DeclarationSpec, name: str) -> list[str]:
     todo = [name]
     while todo:
         key = spec.entries.get(todo.pop())
-        for reference in references(parsed(key)) if key else ():
+        for reference in references(parsed(key)) if key and key.template else ():
             if not reference.parameter and reference.name not in found:
                 found.append(reference.name)
                 todo.append(reference.name)
@@ -138,6 +140,8 @@ def needed(spec: DeclarationSpec, name: str) -> list[str]:
 
 
 def _inputs(spec: DeclarationSpec) -> Iterator[Mistake]:
+    if not spec.inputs:
+        return
     if not all(key.origin.sure_of("template") for key in spec.entries.values()) or not spec.origin.sure_of("keys"):
         return
     used = {name for key in spec.keys for name in needed(spec, key)}

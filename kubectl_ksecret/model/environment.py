@@ -163,7 +163,7 @@ def _value(overlay: SecretOverlay, declarations: Declarations, secret: str, name
     own = declarations[secret].spec.entries[name]
     if own.template is not None:
         return Made(key=own, parts=parsed(own))
-    root_secret, root_name = root_of(declarations, secret, name)
+    root_secret, root_name = root_of(declarations, secret, name) if own.from_ else (secret, name)
     key = declarations[root_secret].spec.entries[root_name]
     overrides = overlay.spec.overrides
     said = [o.keys[k] for s, k in ((secret, name), (root_secret, root_name)) if (o := overrides.get(s)) and k in o.keys]
