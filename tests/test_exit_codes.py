@@ -28,3 +28,11 @@ def test_an_interrupted_command_ends_with_130() -> None:
         assert process.wait(timeout=20) == 130
         assert process.stderr is not None
         assert b"Traceback" not in process.stderr.read()
+
+
+def test_a_closed_standard_output_gives_no_traceback() -> None:
+    """As a shell closes it with >&-: a listing goes nowhere, and plain values are refused."""
+    for arguments, code in ((["list"], 0), (["render", "prod", "--decrypt"], 2)):
+        shell = ["sh", "-c", 'exec "$0" "$@" >&-', COMMAND, *arguments]
+        done = subprocess.run(shell, cwd=ROOT, stderr=subprocess.PIPE, check=False)
+        assert (done.returncode, b"Traceback" in done.stderr) == (code, False)

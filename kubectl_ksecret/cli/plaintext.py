@@ -22,6 +22,8 @@ def allow_terminal() -> Decorator:
 def begin(allow_terminal: bool) -> None:
     """Call it before a value is read. Raises InputError where values would stay: in a file, or on a screen unasked."""
     forbid_core_dumps()
+    if sys.stdout is None:
+        raise InputError(Mistake("standard output is closed", hint="pipe it: … | kubectl apply -f -"))
     if stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode):
         raise InputError(Mistake("plain values are never written to a file", hint="pipe them: … | kubectl apply -f -"))
     if sys.stdout.isatty() and not allow_terminal:
