@@ -1,4 +1,4 @@
-"""YAML in with places, YAML out in one form. The only module that imports PyYAML and ruamel.yaml."""
+"""YAML in with places, YAML out in one form. The only module that imports PyYAML."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from .errors import InputError, Mistake, Place
 
-__all__ = ["Below", "MappingNode", "Node", "ScalarNode", "SequenceNode", "compose", "dump", "edit", "load", "place_of"]
+__all__ = ["Below", "MappingNode", "Node", "ScalarNode", "SequenceNode", "compose", "dump", "load", "place_of"]
 
 MAX_DEPTH = 100
 _STRING, _SEQUENCE, _MAPPING = (f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))
@@ -129,44 +129,3 @@ def dump(objects: Iterable[Any]) -> str:
     """Block YAML, sorted keys, `---` between the documents; text of several lines as a block scalar."""
     documents = (yaml.dump(each, Dumper=_Dumper, width=1 << 20, allow_unicode=True) for each in objects)
     return "---\n".join(documents)
-
-
-def edit(text: str, file: str) -> "Editing":
-    """A mapping that is changed in place and keeps its comments, quotes and indentation.
-
-    Raises InputError if the text is not one YAML mapping.
-    """
-    documents = compose(text, file)
-    if len(documents) != 1 or not isinstance(documents[0], MappingNode):
-        raise InputError(Mistake("expected one YAML mapping", Place(file)))
-    return Editing(text, documents[0])
-
-
-class Editing:
-    """One file of a user while it is changed; had from `edit`."""
-
-    def __init__(self, text: str, root: MappingNode) -> None:
-        from ruamel.yaml import YAML
-
-        self._yaml = YAML()
-        self._yaml.preserve_quotes = True
-        self._yaml.width = 1 << 20
-        offset = _list_offset(root)
-        self._yaml.indent(mapping=2, sequence=offset + 2, offset=offset)
-        self.mapping: dict[str, Any] = self._yaml.load(text)
-
-    def text(self) -> str:
-        """The file as it is now."""
-        from io import StringIO
-
-        stream = StringIO()
-        self._yaml.dump(self.mapping, stream)
-        return stream.getvalue()
-
-
-def _list_offset(root: MappingNode) -> int:
-    """How far the dash of the first list stands from its key's column."""
-    for key, value in root.value:
-        if isinstance(value, SequenceNode) and not value.flow_style and value.value:
-            return int(value.start_mark.column - key.start_mark.column)
-    return 0
