@@ -55,9 +55,7 @@ def generate(content: bytes, folder: str) -> str:
 
 
 def _objects(environment: Environment) -> list[Object]:
-    manifests, mistakes = committed.read_sealed(environment)
-    if mistakes:
-        raise InputError(*mistakes)
+    manifests = committed.read_sealed(environment)
     if findings := check(Scene(environment=environment, committed=manifests), sealed.RULES):
         raise InputError(*(finding.mistake for finding in findings))
     return render(environment, manifests)

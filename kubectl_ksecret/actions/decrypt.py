@@ -28,7 +28,7 @@ def decrypt(environment: Environment, variables: Mapping[str, str]) -> Decrypted
     rendered = render.render(environment)
     if rendered.findings:
         return Decrypted(objects=(), findings=rendered.findings, secrets=[])
-    manifests, _ = committed.read(environment)
+    manifests = committed.read(environment)
     identities = age.identities(variables)
     secrets: list[Sensitive] = []
     mistakes: list[Mistake] = []

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ..checks import Finding, Scene, check, sealed
-from ..errors import InputError
 from ..files.folder import Folder, locked
 from ..frozen import Record
 from ..manifests import committed
@@ -24,9 +23,7 @@ class Rendered(Record):
 
 def render(environment: Environment) -> Rendered:
     """What is shown of an environment; with findings it is nothing. Raises InputError for an unreadable manifest."""
-    manifests, mistakes = committed.read_sealed(environment)
-    if mistakes:
-        raise InputError(*mistakes)
+    manifests = committed.read_sealed(environment)
     findings = check(Scene(environment=environment, committed=manifests), sealed.RULES)
     return Rendered(objects=[] if findings else objects_of(environment, manifests), findings=findings)
 
@@ -54,7 +51,5 @@ def write(environment: Environment) -> list[str]:
 
 
 def _changes(environment: Environment) -> committed.Changes:
-    manifests, mistakes = committed.read(environment)
-    if mistakes:
-        raise InputError(*mistakes)
+    manifests = committed.read(environment)
     return committed.changes(environment, mend(environment, manifests), manifests)

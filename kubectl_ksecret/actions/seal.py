@@ -46,9 +46,7 @@ def seal(
     """Seal an environment. Raises InputError or Refusal if anything is wrong; nothing has been written then."""
     chosen_by_user = _addressed(environment, request)
     with writing(environment) as folder:
-        manifests, unreadable = committed.read(environment)
-        if unreadable:
-            raise InputError(*unreadable)
+        manifests = committed.read(environment)
         _refuse_strangers(environment, sealer, manifests, request.accepted)
         choice = _choose(environment, provision, sealer, manifests, chosen_by_user)
         values = provision.read(choice.needed)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from .. import yamlio
-from ..errors import Mistake, Place
+from ..errors import InputError, Mistake, Place
 from ..files.folder import Folder
 from ..files.project import decode
 from ..frozen import Record
@@ -33,30 +33,37 @@ class Manifest(Record):
 Committed = Mapping[str, Manifest]
 
 
-def read(environment: Environment) -> tuple[Committed, list[Mistake]]:
-    """The committed objects of the declared Secrets by name, and what can't be read as one object."""
-    found, mistakes = {}, []
-    project, folder = environment.project, environment.path(FOLDER)
+def read(environment: Environment) -> Committed:
+    """The committed objects of the declared Secrets by name. Raises InputError with every file that is not one."""
+    found: dict[str, Manifest] = {}
+    mistakes: list[Mistake] = []
     for name in environment.secrets:
-        path = os.path.join(folder, file_of(name))
-        content = project.read_if_there(path)
-        if content is None:
+        try:
+            manifest = _read(environment, os.path.join(FOLDER, file_of(name)))
+        except InputError as error:
+            mistakes += error.mistakes
             continue
-        shown = project.name(path)
-        text = decode(content, shown)
-        documents = yamlio.load(text, shown)
-        if len(documents) == 1 and _is_object(documents[0]):
-            found[name] = Manifest(file=shown, text=text, object=documents[0])
-        else:
-            mistakes.append(
-                Mistake("expected one Kubernetes object", Place(shown), "restore it from Git, or remove it")
-            )
-    return found, mistakes
+        if manifest is not None:
+            found[name] = manifest
+    if mistakes:
+        raise InputError(*mistakes)
+    return found
 
 
-def read_sealed(environment: Environment) -> tuple[Committed, list[Mistake]]:
+def _read(environment: Environment, name: str) -> Manifest | None:
+    text, shown = _text(environment, name), environment.project.name(environment.path(name))
+    if text is None:
+        return None
+    documents = yamlio.load(text, shown)
+    if len(documents) != 1 or not _is_object(documents[0]):
+        hint = "restore it from Git, or remove it"
+        raise InputError(Mistake("expected one Kubernetes object", Place(shown), hint))
+    return Manifest(file=shown, text=text, object=documents[0])
+
+
+def read_sealed(environment: Environment) -> Committed:
     """The same, where a render needs them: an ExternalSecret is rendered from its declaration alone."""
-    return ({}, []) if isinstance(environment.backend, ExternalSecret) else read(environment)
+    return {} if isinstance(environment.backend, ExternalSecret) else read(environment)
 
 
 def _is_object(document: object) -> bool:
