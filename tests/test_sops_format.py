@@ -554,7 +554,7 @@ def test_nothing_in_the_sops_block_ends_in_another_error(name: str) -> None:
     entry = [{"recipient": ALICE.recipient, "enc": b"\xff"}]
     for weird in [*WEIRD, entry]:
         changed = {**document, "sops": {**document["sops"], name: weird}, "metadata": weird}
-        assert all(isinstance(sentence, str) for sentence in outside.mistakes(changed))
+        assert all(isinstance(sentence, str) for _, sentence in outside.mistakes(changed))
         assert outside.mac_survives_rewriting(changed) in {True, False}
         try:
             opened(changed).values()
@@ -752,7 +752,7 @@ def test_mistakes_of_a_committed_secret_show_without_a_key(change: Change, sente
     """In sentences that quote no value."""
     document = encrypted(a="value")
     change(document)
-    assert list(outside.mistakes(document)) == sentences
+    assert [sentence for _, sentence in outside.mistakes(document)] == sentences
 
 
 def test_the_outside_of_a_document_is_read_without_cryptography() -> None:

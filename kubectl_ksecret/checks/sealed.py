@@ -63,26 +63,29 @@ def not_declared(scene: Scene) -> Iterator[Mistake]:
 
 def sealed_for_another_place(scene: Scene) -> Iterator[Mistake]:
     """A manifest is of another kind, name, namespace or scope: no controller opens it here."""
-    environment, backend = scene.environment, scene.environment.backend
     for secret, manifest in _sealed(scene):
-        document, found = manifest.object, manifest.object["metadata"]
-        kind = sealedsecret.KIND if isinstance(backend, SealedSecret) else "Secret"
-        if document["kind"] != kind:
-            yield Mistake(f"expected a {kind}, found another kind", manifest.place("kind"), _seal(scene, secret.name))
-        elif found.get("name") != secret.name:
-            yield Mistake(
-                f"sealed for another Secret than {secret.name}",
-                manifest.place("metadata", "name"),
-                _seal(scene, secret.name),
-            )
-        elif isinstance(backend, SealedSecret) and not sealedsecret.is_bound_as_declared(
-            environment, backend, secret, document
-        ):
-            yield Mistake(
-                f"sealed for another namespace or scope than {environment.namespace}, {backend.scope}",
-                manifest.place("metadata", "namespace"),
-                _seal(scene, secret.name),
-            )
+        if elsewhere := _elsewhere(scene, secret, manifest):
+            yield elsewhere
+
+
+def _elsewhere(scene: Scene, secret: Secret, manifest: Manifest) -> Mistake | None:
+    """Why a manifest is none of this Secret in this environment."""
+    environment, backend, document = scene.environment, scene.environment.backend, manifest.object
+    kind = sealedsecret.KIND if isinstance(backend, SealedSecret) else "Secret"
+    hint = _seal(scene, secret.name)
+    if document["kind"] != kind:
+        return Mistake(f"expected a {kind}, found another kind", manifest.place("kind"), hint)
+    if document["metadata"].get("name") != secret.name:
+        return Mistake(f"sealed for another Secret than {secret.name}", manifest.place("metadata", "name"), hint)
+    if not isinstance(backend, SealedSecret):
+        return None
+    if (found := sealedsecret.scope_of(document)) != backend.scope:
+        place = manifest.place("metadata", "annotations")
+        return Mistake(f"{secret.name} is sealed with the scope {found}, not {backend.scope}", place, hint)
+    if not sealedsecret.is_bound_as_declared(environment, backend, secret, document):
+        place = manifest.place("metadata", "namespace")
+        return Mistake(f"{secret.name} is sealed for another namespace than {environment.namespace}", place, hint)
+    return None
 
 
 def not_encrypted(scene: Scene) -> Iterator[Mistake]:
@@ -90,14 +93,16 @@ def not_encrypted(scene: Scene) -> Iterator[Mistake]:
     if not isinstance(scene.environment.backend, Sops):
         return
     for secret, manifest in _sealed(scene):
-        for mistake in outside.mistakes(manifest.object):
-            yield Mistake(f"{secret.name}: {mistake}", manifest.place("data"), _seal(scene, secret.name))
+        for path, mistake in outside.mistakes(manifest.object):
+            yield Mistake(f"{secret.name}: {mistake}", manifest.place(*path), _seal(scene, secret.name))
 
 
 def out_of_date(scene: Scene) -> Iterator[Mistake]:
     """The type, labels, annotations or template of a manifest are no longer the declared ones."""
     environment, backend = scene.environment, scene.environment.backend
     for secret, manifest in _sealed(scene):
+        if _elsewhere(scene, secret, manifest):
+            continue
         if isinstance(backend, SealedSecret):
             wanted = sealedsecret.shell(environment, backend, secret)
         elif isinstance(backend, Sops):

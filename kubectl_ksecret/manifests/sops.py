@@ -91,22 +91,22 @@ def caught(value: object) -> Iterator[str]:
             yield from caught(below)
 
 
-def mistakes(document: Object) -> Iterator[str]:
-    """What is wrong with a committed Secret, as far as its form shows it; a sentence each, without any value."""
+def mistakes(document: Object) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What is wrong with a committed Secret, as far as its form shows it: a field, and a sentence without any value."""
     if not block(document):
-        yield "not encrypted: it has no sops block"
+        yield (), "not encrypted: it has no sops block"
         return
     if not VALUE.fullmatch(str(block(document).get("mac", ""))):
-        yield "the sops block has no MAC"
+        yield (BLOCK,), "the sops block has no MAC"
     if not age_entries(document):
-        yield "the sops block has no age recipient"
+        yield (BLOCK,), "the sops block has no age recipient"
     for field in ENCRYPTED_FIELDS:
         values = document.get(field)
         if values is not None and not isinstance(values, dict):
-            yield f"{field} is not a mapping of encrypted values"
+            yield (field,), f"{field} is not a mapping of encrypted values"
             continue
         for key, value in (values or {}).items():
             if value == "" or (isinstance(value, str) and VALUE.fullmatch(value)):
                 continue  # SOPS leaves an empty value empty
             broken = isinstance(value, str) and value.startswith("ENC[")
-            yield f"{field}.{key} is {'not a whole ENC[…] value' if broken else 'not encrypted'}"
+            yield (field, str(key)), f"{field}.{key} is {'not a whole ENC[…] value' if broken else 'not encrypted'}"
