@@ -10,6 +10,7 @@ from .checks import Scene, check, sealed
 from .errors import InputError, Mistake
 from .files.project import Project, decode
 from .manifests import committed
+from .model import sharing
 from .model.environment import Environment
 from .model.kubernetes import Object
 from .model.loading import Loader
@@ -55,6 +56,8 @@ def generate(content: bytes, folder: str) -> str:
 
 
 def _objects(environment: Environment) -> list[Object]:
+    if mistakes := list(sharing.mistakes([environment], [environment])):
+        raise InputError(*mistakes)
     manifests = committed.read_sealed(environment)
     if findings := check(Scene(environment=environment, committed=manifests), sealed.RULES):
         raise InputError(*(finding.mistake for finding in findings))

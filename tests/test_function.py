@@ -320,3 +320,11 @@ def test_the_function_starts_without_what_it_does_not_need(overlay: str) -> None
     loaded = run(sys.executable, "-c", LOADED, folder, input=given).split()
     assert "kubectl_ksecret.rendering" in loaded
     assert {name for name in loaded if name in HEAVY or name.partition(".")[0] in HEAVY} == set()
+
+
+def test_two_keys_on_one_name_are_told_in_a_build_too(project: Project) -> None:
+    """What the command says of an overlay, the function says as well."""
+    project.declare("other", {"token": {}})
+    assert failed(project).startswith(
+        "error: generators/other.yaml:7:5: other/token and app/token read one name, token"
+    )

@@ -11,12 +11,19 @@ from .overlay import AzureKeyVault, Command, Dotenv
 
 
 class _Reader(NamedTuple):
-    """A declared key that reads a name."""
+    """A key of an environment that reads a name."""
 
-    place: Place
-    address: str
-    name: str
-    explicit: bool
+    environment: Environment
+    secret: str
+    key: str
+    value: Remote
+
+    def root(self) -> tuple[Place, str]:
+        """Where the key that it shares by `from`, or it itself, is declared, and its address."""
+        declarations = self.environment.declarations
+        secret, key = root_of(declarations, self.secret, self.key)
+        spec = declarations[secret].spec
+        return spec.origin.key("keys" if key in spec.keys else "inputs", key), f"{secret}/{key}"
 
 
 def source_of(environment: Environment) -> tuple[str, ...] | None:
@@ -34,34 +41,33 @@ def source_of(environment: Environment) -> tuple[str, ...] | None:
 def mistakes(environments: Iterable[Environment], concerned: Iterable[Environment]) -> Iterator[Mistake]:
     """Two keys on one name, without `from`, an override or a remoteName on both; only those of `concerned`."""
     names = {environment.name for environment in concerned}
-    found: dict[tuple[tuple[str, ...], str], list[tuple[_Reader, bool]]] = {}
+    found: dict[tuple[tuple[str, ...], str], list[_Reader]] = {}
     for environment in environments:
         source = source_of(environment)
         if source is None:
             continue
         for reader in _readers(environment):
             # Key Vault compares names without case.
-            name = reader.name.lower() if source[0] == "azureKeyVault" else reader.name
-            found.setdefault((source, name), []).append((reader, environment.name in names))
+            name = reader.value.name.lower() if source[0] == "azureKeyVault" else reader.value.name
+            found.setdefault((source, name), []).append(reader)
     for readers in found.values():
-        distinct = {reader.place: reader for reader, _ in readers}
-        if len(distinct) < 2 or not any(own for _, own in readers) or all(reader.explicit for reader, _ in readers):
+        # Places are worked out for what is suspect alone: this runs on every build.
+        if len(readers) < 2 or all(reader.value.explicit for reader in readers):
             continue
-        first, *others = sorted(distinct.values())
-        for other in others:
+        distinct = {reader.root(): reader.value.name for reader in readers}
+        if len(distinct) < 2 or not any(reader.environment.name in names for reader in readers):
+            continue
+        ((_, first), _), *others = sorted(distinct.items())
+        for (place, other), name in others:
             yield Mistake(
-                f"{other.address} and {first.address} read one name, {other.name}, in one source",
-                other.place,
-                f"share it on purpose (from: {first.address}), or set remoteName on both",
+                f"{other} and {first} read one name, {name}, in one source",
+                place,
+                f"share it on purpose (from: {first}), or set remoteName on both",
             )
 
 
 def _readers(environment: Environment) -> Iterator[_Reader]:
     for secret in environment.secrets.values():
         for name, value in secret.values.items():
-            if not isinstance(value, Remote):
-                continue
-            root = root_of(environment.declarations, secret.name, name)
-            spec = environment.declarations[root[0]].spec
-            section = "keys" if root[1] in spec.keys else "inputs"
-            yield _Reader(spec.origin.key(section, root[1]), "/".join(root), value.name, value.explicit)
+            if isinstance(value, Remote):
+                yield _Reader(environment, secret.name, name, value)
