@@ -23,8 +23,12 @@ class Mistake(NamedTuple):
     hint: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.place}: " if self.place else ""
-        return f"error: {where}{self.message}" + (f"\nhint: {self.hint}" if self.hint else "")
+        return self.said("error")
+
+    def said(self, severity: str, rule: str = "") -> str:
+        """The text that a user reads, with the rule that found it."""
+        where, found_by = f"{self.place}: " if self.place else "", f" [{rule}]" if rule else ""
+        return f"{severity}: {where}{self.message}{found_by}" + (f"\nhint: {self.hint}" if self.hint else "")
 
 
 class InputError(Exception):

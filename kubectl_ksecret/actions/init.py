@@ -9,7 +9,7 @@ from ..errors import InputError, Mistake
 from ..files.folder import locked
 from ..files.project import Project, decode
 from ..frozen import Record
-from ..manifests import kustomization, sopsconfig
+from ..manifests import committed, kustomization, sopsconfig
 from ..model import overlay as overlay_type
 from ..model.loading import API_VERSION, Loader, name_of
 from ..model.overlay import SecretOverlay
@@ -19,7 +19,6 @@ from . import render
 CERTIFICATE = "sealing.pem"
 _DECLARATIONS = "generators"
 _FIRST = "app-secrets"
-_KUSTOMIZATIONS = (kustomization.FILE, "kustomization.yml", "Kustomization")
 _FIRST_DECLARATION = f"""apiVersion: {API_VERSION}
 kind: SecretDeclaration
 metadata:
@@ -164,14 +163,14 @@ def _refuse_mistakes(text: str) -> None:
 
 
 def _refuse_no_recipients(project: Project, secrets: str) -> None:
-    path = os.path.join(secrets, "manifests", f"{_FIRST}.yaml")
+    path = os.path.join(secrets, committed.FOLDER, committed.file_of(_FIRST))
     if not sopsconfig.recipients(project, path)[0]:
         raise InputError(Mistake("no age recipient", hint=f"give --age, or a creation rule in {sopsconfig.FILE}"))
 
 
 def _outer(project: Project, folder: str, namespace: str) -> tuple[dict[str, bytes], Sequence[str]]:
     """The kustomization that is deployed, with the Secrets in it, and what its owner has to decide."""
-    name = next((each for each in _KUSTOMIZATIONS if os.path.exists(os.path.join(folder, each))), None)
+    name = next((each for each in kustomization.NAMES if os.path.exists(os.path.join(folder, each))), None)
     path = os.path.join(folder, name or kustomization.FILE)
     if name is None:
         return {path: kustomization.deployed(namespace).encode()}, ()

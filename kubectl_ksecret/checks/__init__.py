@@ -19,9 +19,7 @@ class Finding(Record):
     mistake: Mistake
 
     def __str__(self) -> str:
-        return (
-            str(self.mistake).replace("error:", f"{self.severity}:", 1).replace("\nhint:", f" [{self.rule}]\nhint:", 1)
-        )
+        return self.mistake.said(self.severity, self.rule)
 
 
 class Scene(Record):

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from ..model.loading import Selection, select
+from ..model.environment import Environment
+from ..model.loading import select
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -13,7 +14,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 class Overlays(tuple[str, ...]):
     """The OVERLAY arguments as they were typed."""
 
-    def load(self) -> Selection:
+    def load(self) -> list[Environment]:
         """The overlays they mean. Raises InputError with every mistake in them."""
         return select(self)
 

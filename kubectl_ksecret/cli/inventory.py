@@ -20,4 +20,4 @@ def command(overlays: arguments.Overlays, output: str, differences: bool) -> Non
       kubectl ksecret list --differences
       kubectl ksecret list -o markdown > docs/secrets.md
     """
-    click.echo(format_.text(inventory(overlays.load().chosen, differences), output), nl=False)
+    click.echo(format_.text(inventory(overlays.load(), differences), output), nl=False)

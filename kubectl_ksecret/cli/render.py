@@ -36,9 +36,9 @@ def command(
         raise click.UsageError("--write, --check and --decrypt exclude each other.")
     if decrypt:
         plaintext.begin(allow_terminal)
-        _decrypt(overlays.load().chosen, output)
+        _decrypt(overlays.load(), output)
         return
-    environments = overlays.load().chosen
+    environments = overlays.load()
     if check or write:
         files = [name for each in environments for name in (action.outdated if check else action.write)(each)]
         click.echo("".join(f"{file}\n" for file in files), nl=False)

@@ -112,7 +112,7 @@ def command(
 
 def _sealing(overlay: str | None, addresses: tuple[str, ...]) -> list[Environment]:
     """The overlays to seal: of several, those that hold anything sealed."""
-    chosen = select([overlay] if overlay else []).chosen
+    chosen = select([overlay] if overlay else [])
     sealing = [environment for environment in chosen if not isinstance(environment.backend, ExternalSecret)]
     if addresses and len(sealing or chosen) > 1:
         raise InputError(

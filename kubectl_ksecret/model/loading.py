@@ -88,6 +88,8 @@ class Loader:
     def _paths(self, folder: str, spec: OverlaySpec) -> Iterator[Mistake]:
         """The paths that are read later, if at all: none may lead out of the project."""
         named = []
+        if spec.kustomization != OverlaySpec.kustomization:
+            named.append((spec.kustomization, spec.origin.at("kustomization")))
         if isinstance(spec.backend, SealedSecret) and spec.backend.certificate:
             named.append((spec.backend.certificate, spec.backend.origin.at("certificate")))
         if spec.source and isinstance(spec.source.kind, Dotenv) and spec.source.kind.file:
@@ -174,15 +176,7 @@ def _object(type_: type[Object], node: Node, reading: Reading) -> Object | None:
     return None
 
 
-class Selection(Record):
-    """The overlays that a command works on, and all of their project."""
-
-    project: Project
-    chosen: Sequence[Environment]
-    all: Sequence[Environment]
-
-
-def select(arguments: Sequence[str]) -> Selection:
+def select(arguments: Sequence[str]) -> list[Environment]:
     """The overlays of the command line: names, files or folders; all of the project if there are none.
 
     Raises InputError with every mistake in the chosen ones; mistakes elsewhere in the project are not theirs.
@@ -203,7 +197,7 @@ def select(arguments: Sequence[str]) -> Selection:
         wrong = [*_one_name(list(loaded.values()), environments), *sharing.mistakes(loaded.values(), environments)]
     if wrong:
         raise InputError(*in_order(wrong))
-    return Selection(project=project, chosen=environments, all=list(loaded.values()))
+    return environments
 
 
 def _start(arguments: Sequence[str]) -> str:
