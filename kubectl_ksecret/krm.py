@@ -14,8 +14,9 @@ from .model import sharing
 from .model.environment import Environment
 from .model.kubernetes import Object
 from .model.loading import Loader
+from .model.origin import pairs_of
 from .model.overlay import FILE
-from .model.reader import Reading, pairs_of
+from .model.reader import Reading
 from .rendering import render
 from .yamlio import Node, ScalarNode, SequenceNode
 

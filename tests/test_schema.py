@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from kubectl_ksecret.model.declaration import SecretDeclaration
+from kubectl_ksecret.model.origin import Stated
 from kubectl_ksecret.model.overlay import SecretOverlay
-from kubectl_ksecret.model.reader import Reading, Stated, fields_of, is_inline, is_record, read, yaml_name
+from kubectl_ksecret.model.reader import Reading, fields_of, is_inline, is_record, read, yaml_name
 from kubectl_ksecret.model.schema import described, schema
 from kubectl_ksecret.yamlio import compose
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from .. import yamlio
 from ..errors import InputError, Mistake, Place
-from ..model.reader import NULL, pairs_of
+from ..model.origin import pairs_of
+from ..model.reader import NULL
 from ..yamlio import MappingNode, Node, ScalarNode, SequenceNode
 from . import references
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from .names import Address, AnnotationName, KeyName, LabelName, LabelValue, Line, Name, Pattern, Property
-from .reader import Stated
+from .origin import Stated
 
 Encoding = Literal["none", "base64"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ..errors import Mistake, nearest
 from .declaration import DeclarationSpec, Key, SecretDeclaration
 from .kubernetes import BASIC_AUTH, BASIC_AUTH_KEYS, REQUIRED_KEYS, SERVICE_ACCOUNT, SERVICE_ACCOUNT_NAME
-from .reader import Origin
+from .origin import Origin
 from .template import Parts, parse, references
 
 Declarations = Mapping[str, SecretDeclaration]

@@ -13,8 +13,9 @@ from . import sharing
 from .declaration import SecretDeclaration
 from .declared import mistakes_among, mistakes_in
 from .environment import Environment, bring_together, mistakes
+from .origin import Stated, pairs_of
 from .overlay import Dotenv, OverlaySpec, SealedSecret, SecretOverlay
-from .reader import Reading, Stated, pairs_of, read, shown
+from .reader import Reading, read, shown
 
 API_VERSION = "ksecret.dev/v1alpha1"
 _KIND_HINTS = {"SecretDeclaration": "the folders that spec.declarations names hold nothing else"}

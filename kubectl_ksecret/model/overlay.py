@@ -20,7 +20,7 @@ from .names import (
     Property,
     Reason,
 )
-from .reader import Stated
+from .origin import Stated
 
 FILE = "ksecret.yaml"
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from .declaration import SecretDeclaration
+from .origin import Stated
 from .overlay import SecretOverlay
-from .reader import Stated, fields_of, is_inline, is_optional, is_record, is_union, member_name, members_of, yaml_name
+from .reader import fields_of, is_inline, is_optional, is_record, is_union, member_name, members_of, yaml_name
 
 Schema = dict[str, Any]
 
