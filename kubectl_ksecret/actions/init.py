@@ -1,7 +1,7 @@
 """Makes one overlay, and the first declaration where there is none; overwrites nothing."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from .. import yamlio
@@ -51,12 +51,16 @@ class Initialised(Record):
 
 
 def init(request: Request, now: datetime) -> Initialised:
-    """Make the overlay. Raises InputError, with nothing written, if it is there already or can't be what is asked."""
+    """Make the overlay. Raises InputError, with nothing written, if it is there already or can't be what is asked.
+
+    What the declarations still need of it, such as parameters of their templates, is noted.
+    """
     folder = os.path.realpath(request.folder)
     secrets = os.path.join(folder, "secrets")
     file = os.path.join(secrets, overlay_type.FILE)
     project = Project.around(_existing(folder))
-    _refuse_existing(project, file, os.path.basename(folder))
+    project.inside(secrets)
+    _refuse_same_name(project, os.path.basename(folder))
     declarations, files = _declarations(project)
     certificate, copied = _certificate(request, project, secrets, now)
     files |= copied
@@ -64,14 +68,21 @@ def init(request: Request, now: datetime) -> Initialised:
     _refuse_mistakes(text)
     if request.backend == "sops" and not request.recipients:
         _refuse_no_recipients(project, secrets)
-    outer, notes = _outer(project, folder, request.namespace)
-    files |= {file: text.encode()} | outer
+    files[file] = text.encode()
     if request.generator:
         files[os.path.join(secrets, kustomization.FILE)] = kustomization.GENERATOR_FORM.encode()
+    _refuse_existing(project, files)
+    outer, notes = _outer(project, folder, request.namespace)
+    files |= outer
     for path, content in files.items():
         with locked(os.path.dirname(path)) as held:
             held.write(os.path.basename(path), content)
-    rendered = render.write(Loader(project).load(file))
+    try:
+        rendered = render.write(Loader(project).load(file))
+    except InputError as error:
+        hint = f"then run: kubectl ksecret render {os.path.basename(folder)} --write"
+        still = "".join(f"\n{mistake.said('before it renders')}" for mistake in error.mistakes)
+        return Initialised(written=list(map(project.name, files)), notes=[*notes, f"{hint}{still}"])
     return Initialised(written=[*map(project.name, files), *rendered], notes=notes)
 
 
@@ -81,11 +92,12 @@ def _existing(folder: str) -> str:
     return folder
 
 
-def _refuse_existing(project: Project, file: str, name: str) -> None:
-    if os.path.lexists(file):
-        raise InputError(
-            Mistake(f"{project.name(file)} exists already", hint="kubectl ksecret render --write keeps it")
-        )
+def _refuse_existing(project: Project, files: Iterable[str]) -> None:
+    if found := [project.name(file) for file in files if os.path.lexists(file)]:
+        raise InputError(*(Mistake(f"{name} exists already", hint="nothing is overwritten") for name in found))
+
+
+def _refuse_same_name(project: Project, name: str) -> None:
     for other in project.find(overlay_type.FILE):
         if name_of(project, other) == name:
             hint = "overlays of a project have different names; the folder's name is the overlay's"

@@ -1,0 +1,181 @@
+"""`init`: one overlay that builds at once, into a project as it is; nothing of anybody is overwritten."""
+
+from pathlib import Path
+
+import pytest
+
+from .builds import by_kubectl, from_manifests, generated, objects
+from .projects import Project, age, sealing
+
+TEST = ["init", "overlays/test", "--backend", "externalSecret", "--namespace", "shop-test"]
+VAULT = ["--vault-url", "https://shop.vault.azure.net"]
+PROD = ["init", "overlays/prod", "--backend", "sealedSecret", "--namespace", "shop", "--certificate", "sealing.pem"]
+
+
+def certified(folder: Path) -> Project:
+    """An empty project with a certificate at its root."""
+    project = Project(folder)
+    project.write("sealing.pem", sealing(1).certificate)
+    return project
+
+
+def test_an_empty_project_gets_a_declaration_and_an_overlay_that_renders(tmp_path: Path) -> None:
+    """The files are named; the overlay is up to date, and builds with no plugin."""
+    project = Project(tmp_path)
+    assert project.done(*TEST, *VAULT).splitlines() == [
+        "generators/app-secrets.yaml",
+        "overlays/test/secrets/ksecret.yaml",
+        "overlays/test/kustomization.yaml",
+        "overlays/test/secrets/manifests/app-secrets.yaml",
+        "overlays/test/secrets/manifests/_references.yaml",
+        "overlays/test/secrets/manifests/kustomization.yaml",
+        "overlays/test/secrets/kustomization.yaml",
+    ]
+    assert project.done("render", "test", "-o", "name") == "externalsecret.external-secrets.io/app-secrets\n"
+    assert project.done("render", "--check") == ""
+    (built,) = objects(from_manifests(project.root / "overlays/test"))
+    assert (built["kind"], built["metadata"]) == ("ExternalSecret", {"name": "app-secrets", "namespace": "shop-test"})
+    assert objects(by_kubectl(project.root / "overlays/test")) == [built]
+
+
+def test_the_generator_form_builds_the_same(tmp_path: Path) -> None:
+    """--generator renders on every build."""
+    project = Project(tmp_path)
+    project.done(*TEST, *VAULT, "--generator")
+    (built,) = objects(generated(project.root / "overlays/test"))
+    assert (built["kind"], built["metadata"]["name"]) == ("ExternalSecret", "app-secrets")
+
+
+def test_an_overlay_of_sealed_secrets_builds_empty_and_takes_its_first_value(tmp_path: Path) -> None:
+    """A certificate in the project is named where it lies; one from elsewhere is copied."""
+    project = certified(tmp_path)
+    project.done(*PROD)
+    assert "certificate: ../../../sealing.pem\n" in (project.root / "overlays/prod/secrets/ksecret.yaml").read_text()
+    assert from_manifests(project.root / "overlays/prod") == ""
+    project.done("seal", "prod", "app-secrets/api-key", "--from-stdin", stdin="x")
+    assert [each["kind"] for each in objects(from_manifests(project.root / "overlays/prod"))] == ["SealedSecret"]
+    elsewhere = tmp_path / "other.pem"
+    elsewhere.write_bytes(sealing(2).certificate)
+    project.done("init", "overlays/dr", *PROD[2:-1], str(elsewhere))
+    assert (project.root / "overlays/dr/secrets/sealing.pem").read_bytes() == sealing(2).certificate
+
+
+def test_an_overlay_of_sops_names_its_recipients_or_leaves_them_to_the_creation_rules(tmp_path: Path) -> None:
+    """Without either, nothing is made."""
+    project = Project(tmp_path)
+    sops = ["--backend", "sops", "--namespace", "shop"]
+    done = project.ksecret("init", "overlays/a", *sops)
+    assert (done.code, done.err) == (
+        2,
+        "error: no age recipient\nhint: give --age, or a creation rule in .sops.yaml\n",
+    )
+    assert project.files() == {}
+    project.done("init", "overlays/a", *sops, "--age", age("ann").recipient)
+    project.write(".sops.yaml", f"creation_rules:\n- age: {age('bob').recipient}\n")
+    project.done("init", "overlays/b", *sops)
+    project.done("seal", "b", "app-secrets/api-key", "--from-stdin", stdin="x")
+    assert project.object("app-secrets", "b")["sops"]["age"][0]["recipient"] == age("bob").recipient
+
+
+def test_the_declarations_of_the_project_are_taken_over(tmp_path: Path) -> None:
+    """Wherever they lie: the second overlay shares the base of the first."""
+    project = certified(tmp_path)
+    project.declare("db", {"password": {}})
+    (project.root / "generators").rename(project.root / "secrets")
+    project.overlay(
+        "test", {"sealedSecret": {"certificate": "../../../sealing.pem"}}, declarations=["../../../secrets"]
+    )
+    project.done(*PROD)
+    assert "declarations: [../../../secrets]\n" in (project.root / "overlays/prod/secrets/ksecret.yaml").read_text()
+    assert not (project.root / "generators").exists()
+
+
+def test_what_the_declarations_still_need_is_noted(tmp_path: Path) -> None:
+    """A template's parameter is the user's to say: the overlay is there, and the note leads on."""
+    project = certified(tmp_path)
+    project.declare("app", {"token": {}, "url": {"template": "{{ parameters.host }}/{{ token }}"}})
+    done = project.ksecret(*PROD)
+    assert (done.code, done.out) == (0, "overlays/prod/secrets/ksecret.yaml\noverlays/prod/kustomization.yaml\n")
+    assert done.err == (
+        "note: then run: kubectl ksecret render prod --write\n"
+        "before it renders: generators/app.yaml:9:17: overlays/prod/secrets/ksecret.yaml sets no parameter host\n"
+        "hint: add it to spec.parameters there\n"
+    )
+
+
+def test_an_existing_kustomization_keeps_its_comments_and_gets_no_namespace(tmp_path: Path) -> None:
+    """A namespace would move its other objects; the line is printed instead."""
+    project = Project(tmp_path)
+    project.write("overlays/test/kustomization.yaml", "# ours\nresources:\n  - ../base  # all of it\n")
+    done = project.ksecret(*TEST, *VAULT)
+    assert (project.root / "overlays/test/kustomization.yaml").read_text() == (
+        "# ours\nresources:\n  - ../base  # all of it\n  - secrets\n"
+    )
+    assert (done.code, done.err) == (
+        0,
+        "note: overlays/test/kustomization.yaml has no namespace; it would move its other objects too, "
+        "so add it yourself:\nnamespace: shop-test\n",
+    )
+
+
+def test_a_kustomization_of_another_namespace_is_noted(tmp_path: Path) -> None:
+    """References do not cross namespaces."""
+    project = Project(tmp_path)
+    project.write("overlays/test/kustomization.yml", "namespace: other\nresources: [../base]\n")
+    done = project.ksecret(*TEST, *VAULT)
+    assert (project.root / "overlays/test/kustomization.yml").read_text() == (
+        "namespace: other\nresources: [../base, secrets]\n"
+    )
+    assert done.err == (
+        "note: overlays/test/kustomization.yml has the namespace other; "
+        "references reach a Secret in shop-test only if they are one\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["ksecret.yaml", "kustomization.yaml"])
+def test_nothing_is_overwritten(tmp_path: Path, name: str) -> None:
+    """A file that is there already is named, and no other is made."""
+    project = Project(tmp_path)
+    project.write(f"overlays/test/secrets/{name}", "# somebody's\n")
+    before = project.files()
+    done = project.ksecret(*TEST, *VAULT, "--generator")
+    message = f"error: overlays/test/secrets/{name} exists already\nhint: nothing is overwritten\n"
+    assert (done.code, done.err, project.files()) == (2, message, before)
+
+
+def test_a_name_that_another_overlay_has_is_refused(tmp_path: Path) -> None:
+    """The folder's name becomes the overlay's, which is unique in the project."""
+    project = Project(tmp_path)
+    project.done(*TEST, *VAULT)
+    done = project.ksecret("init", "shop/test", *TEST[2:], *VAULT)
+    assert done.code == 2
+    assert done.err.startswith("error: overlays/test/secrets/ksecret.yaml is named test already\n")
+
+
+def test_a_link_out_of_the_project_is_not_written_through(tmp_path: Path) -> None:
+    """As a pull request may have laid it there."""
+    project = Project(tmp_path)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (project.root / "overlays/test").mkdir(parents=True)
+    (project.root / "overlays/test/secrets").symlink_to(outside)
+    done = project.ksecret(*TEST, *VAULT)
+    assert (done.code, list(outside.iterdir())) == (2, [])
+    assert "overlays/test/secrets lies outside the project" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ([*TEST[:-1], "Shop_Test", *VAULT], "error: expected a namespace (lower case letters, digits and -)\n"),
+        ([*TEST, "--vault-url", "http://shop"], "error: expected an https:// URL of a host\n"),
+        (["init", "overlays/Test", *TEST[2:], *VAULT], "error: expected a Kubernetes name (lower case letters,"),
+        (TEST, "Usage: "),
+        ([*PROD[:-1], "nowhere.pem"], "error: nowhere.pem: No such file or directory\n"),
+    ],
+)
+def test_what_can_not_be_is_told_and_nothing_is_made(tmp_path: Path, arguments: list[str], error: str) -> None:
+    """Each ends with 2 and leaves the project as it was."""
+    project = Project(tmp_path)
+    done = project.ksecret(*arguments)
+    assert (done.code, done.err[: len(error)], project.files()) == (2, error, {})
