@@ -6,10 +6,10 @@ from typing import Protocol
 from ..errors import InputError, Mistake
 from ..frozen import Record
 from ..manifests import record
-from ..model.environment import Environment, Made, Remote, Secret, Value
+from ..model.environment import Environment, Remote, Secret
 from ..model.template import references
 from ..sensitive import Sensitive
-from ..sources import OpenedBy, OpenSource
+from ..sources import Found, OpenedBy, OpenSource, Version, has_versions
 from ..values.extraction import extract
 from ..values.rules import broken
 from ..values.templates import evaluate
@@ -19,16 +19,28 @@ Values = Mapping[str, Mapping[str, Sensitive]]
 
 
 class Known(Record):
-    """What the record would hold of a value if it were sealed now, as far as it can be known without the value."""
+    """What the record would hold of a value if it were sealed now, as far as it can be known without the value.
+
+    `gone` are names that the source, which knows versions, does not have.
+    """
 
     version: str | None = None
     inputs: Mapping[str, str] = {}
     template: str | None = None
+    gone: Collection[str] = ()
 
     @property
     def versioned(self) -> bool:
         """Whether a change of the value would show."""
         return bool(self.version or self.inputs)
+
+
+class Provided(Record):
+    """A value, what is known of it, and the versions that it was read in, by name in the source."""
+
+    value: Sensitive
+    known: Known
+    versions: Mapping[str, Version] = {}
 
 
 class Provision(Protocol):
@@ -39,11 +51,22 @@ class Provision(Protocol):
     def provides(self, secret: Secret, key: str) -> bool:
         """Whether it is worth asking for a value."""
 
-    def known(self, secret: Secret, key: str) -> Known:
-        """What can be known of a value without reading it."""
+    def known(self, keys: Keys) -> Mapping[str, Mapping[str, Known]]:
+        """What can be known of values without reading them."""
 
-    def read(self, keys: Keys) -> Values:
+    def read(self, keys: Keys) -> Mapping[str, Mapping[str, Provided]]:
         """The values. Raises InputError or Refusal with all that is missing, or wrong with what was found."""
+
+
+def changed(entry: record.Entry | None, known: Known) -> bool:
+    """Whether a sealed value is no longer the source's, as far as the source can tell."""
+    if known.gone:
+        return False
+    if entry is None:
+        return known.versioned
+    # A value that was given as it is has no template; one from a source without versions has no version.
+    template_changed = bool(entry.template and known.template and entry.template != known.template)
+    return template_changed or (known.versioned and (entry.version, entry.inputs) != (known.version, known.inputs))
 
 
 class FromSource:
@@ -54,7 +77,6 @@ class FromSource:
     def __init__(self, environment: Environment, opened_by: OpenedBy) -> None:
         self._environment, self._opened_by = environment, opened_by
         self._source: OpenSource | None = None
-        self._versions: Mapping[str, str | None] | None = None
 
     def _open(self) -> OpenSource:
         if self._source is None:
@@ -65,58 +87,70 @@ class FromSource:
         """Always: what the source lacks is told when it is read."""
         return True
 
-    def known(self, secret: Secret, key: str) -> Known:
-        """Versions, where the source has them."""
+    def known(self, keys: Keys) -> Mapping[str, Mapping[str, Known]]:
+        """Versions, where the source has them: only then is it opened."""
+        versions: Mapping[str, Version | None] | None = None
+        if has_versions(self._environment):
+            names = [remote.name for _, remote in self._reached(keys)]
+            versions = self._open().versions(list(dict.fromkeys(names))) if names else {}
+        return {
+            name: {key: self._known(self._environment.secrets[name], key, versions) for key in wanted}
+            for name, wanted in keys.items()
+        }
+
+    def _known(self, secret: Secret, key: str, versions: Mapping[str, Version | None] | None) -> Known:
+        """What `versions`, None without a source that knows any, tell of a key."""
         value = secret.values[key]
+        reached = dict(_reached_by(secret, key))
+        current = {
+            name: version.id
+            for name, remote in reached.items()
+            if (version := (versions or {}).get(remote.name)) and version.enabled
+        }
+        gone = () if versions is None else tuple(r.name for name, r in reached.items() if name not in current)
         if isinstance(value, Remote):
-            return Known(version=self._version(value.name))
-        inputs = {name: self._version(remote.name) for name, remote in _remotes(secret, value)}
-        return Known(
-            inputs={name: version for name, version in inputs.items() if version},
-            template=record.template_digest(value.parts, self._environment.overlay.spec.parameters),
-        )
+            return Known(version=current.get(key), gone=gone)
+        digest = record.template_digest(value.parts, self._environment.overlay.spec.parameters)
+        return Known(inputs=current, template=digest, gone=gone)
 
-    def _version(self, name: str) -> str | None:
-        if self._environment.source is None:
-            return None
-        if self._versions is None:
-            names = [
-                value.name
-                for secret in self._environment.secrets.values()
-                for value in secret.values.values()
-                if isinstance(value, Remote)
-            ]
-            self._versions = self._open().versions(list(dict.fromkeys(names)))
-        return self._versions.get(name)
-
-    def read(self, keys: Keys) -> Values:
+    def read(self, keys: Keys) -> Mapping[str, Mapping[str, Provided]]:
         """One reading of the source for all keys."""
         remotes = dict(self._reached(keys))
         found = self._open().read(list(dict.fromkeys(remote.name for remote in remotes.values()))) if remotes else {}
         mistakes: list[Mistake] = []
-        extracted: dict[tuple[str, str], Sensitive] = {}
+        values: dict[tuple[str, str], Sensitive] = {}
         for (secret, key), remote in remotes.items():
             try:
-                extracted[secret, key] = extract(remote, found[remote.name])
+                values[secret, key] = extract(remote, found[remote.name].value)
             except ValueError as error:
                 mistakes.append(Mistake(f"{secret}/{key}: {remote.name} {error}", remote.key.origin.at()))
         if mistakes:
             raise InputError(*mistakes)
-        resolved = {
-            (name, key): self._resolve(self._environment.secrets[name], key, extracted)
+        for name, wanted in keys.items():
+            for key in wanted:
+                values[name, key] = self._resolve(self._environment.secrets[name], key, values)
+        _check(self._environment, values)
+        return {
+            name: {key: self._provided(self._environment.secrets[name], key, values, found) for key in wanted}
             for name, wanted in keys.items()
-            for key in wanted
         }
-        _check(self._environment, extracted | resolved)
-        return {name: {key: resolved[name, key] for key in wanted} for name, wanted in keys.items()}
+
+    def _provided(
+        self,
+        secret: Secret,
+        key: str,
+        values: Mapping[tuple[str, str], Sensitive],
+        found: Mapping[str, Found],
+    ) -> Provided:
+        names = [remote.name for _, remote in _reached_by(secret, key)]
+        versions = {name: version for name in names if (version := found[name].version)}
+        known = self._known(secret, key, versions if has_versions(self._environment) else None)
+        return Provided(value=values[secret.name, key], known=known, versions=versions)
 
     def _reached(self, keys: Keys) -> Iterator[tuple[tuple[str, str], Remote]]:
         for name, wanted in keys.items():
-            secret = self._environment.secrets[name]
             for key in wanted:
-                value = secret.values[key]
-                reached = [(key, value)] if isinstance(value, Remote) else _remotes(secret, value)
-                for each, remote in reached:
+                for each, remote in _reached_by(self._environment.secrets[name], key):
                     yield (name, each), remote
 
     def _resolve(self, secret: Secret, key: str, extracted: Mapping[tuple[str, str], Sensitive]) -> Sensitive:
@@ -145,31 +179,31 @@ class FromSecrets:
         """Whether the manifests hold it."""
         return key in self._given.get(secret.name, {})
 
-    def known(self, secret: Secret, key: str) -> Known:
+    def known(self, keys: Keys) -> Mapping[str, Mapping[str, Known]]:
         """Nothing."""
-        return Known()
+        return {name: dict.fromkeys(wanted, Known()) for name, wanted in keys.items()}
 
-    def read(self, keys: Keys) -> Values:
+    def read(self, keys: Keys) -> Mapping[str, Mapping[str, Provided]]:
         """The values that were given."""
-        values = {name: {key: self._given[name][key] for key in wanted} for name, wanted in keys.items()}
-        _check(self._environment, {(name, key): v for name, found in values.items() for key, v in found.items()})
-        return values
+        values = {(name, key): self._given[name][key] for name, wanted in keys.items() for key in wanted}
+        _check(self._environment, values)
+        return {
+            name: {key: Provided(value=values[name, key], known=Known()) for key in wanted}
+            for name, wanted in keys.items()
+        }
 
 
-def _remotes(secret: Secret, value: Value) -> list[tuple[str, Remote]]:
-    """The keys and inputs with a value of their own that a template reaches."""
+def _reached_by(secret: Secret, key: str) -> list[tuple[str, Remote]]:
+    """The keys and inputs with a value in the source that a key takes: itself, or all that its template reaches."""
     found: dict[str, Remote] = {}
-    todo = [value]
+    todo = [key]
     while todo:
-        current = todo.pop()
-        for each in references(current.parts) if isinstance(current, Made) else ():
-            if each.parameter:
-                continue
-            below = secret.values[each.name]
-            if isinstance(below, Remote):
-                found[each.name] = below
-            else:
-                todo.append(below)
+        name = todo.pop()
+        value = secret.values[name]
+        if isinstance(value, Remote):
+            found[name] = value
+        else:
+            todo += [each.name for each in references(value.parts) if not each.parameter]
     return sorted(found.items())
 
 

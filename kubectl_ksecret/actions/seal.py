@@ -1,6 +1,6 @@
 """Seals what is missing, addressed or changed in the source; leaves the rest as it is, byte for byte."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
 from ..errors import InputError, Mistake, nearest
@@ -8,11 +8,10 @@ from ..frozen import Record
 from ..manifests import committed, record
 from ..manifests.committed import Committed, Manifest
 from ..model.environment import Environment, Secret
-from .provision import Known, Provision
+from ..sources import Progress, problems
+from .provision import Provided, Provision, changed
 from .render import writing
 from .sealers import Sealer
-
-Progress = Callable[[int, int], None]  # keys sealed, of how many
 
 
 class Request(Record):
@@ -25,14 +24,19 @@ class Request(Record):
 
 
 class Sealed(Record):
-    """What was sealed, as addresses: kept are those of which the source can't tell whether they changed."""
+    """What was sealed, as addresses.
+
+    Kept are those of which the source can't tell whether they changed, gone those that it no longer has.
+    """
 
     environment: str
     sealed: Collection[str]
     kept: Collection[str]
+    gone: Collection[str]
     missing: Collection[str]
     left_out: Collection[str]
     changed: Collection[str]
+    warnings: Collection[Mistake]
 
 
 def seal(
@@ -49,15 +53,16 @@ def seal(
         manifests = committed.read(environment)
         _refuse_strangers(environment, sealer, manifests, request.accepted)
         choice = _choose(environment, provision, sealer, manifests, chosen_by_user)
-        values = provision.read(choice.needed)
+        provided = provision.read(choice.needed)
         objects, done = [], 0
         total = sum(map(len, choice.needed.values()))
         for name, secret in environment.secrets.items():
             manifest = manifests.get(name)
-            entries = _entries(provision, sealer, secret, manifest, choice.needed[name], now)
-            document = sealer.seal(secret, manifest, values[name], entries)
+            entries = _entries(sealer, secret, manifest, provided[name], now)
+            values = {key: each.value for key, each in provided[name].items()}
+            document = sealer.seal(secret, manifest, values, entries)
             objects += [document] if document else []
-            done += len(values[name])
+            done += len(values)
             progress(done, total)
         changes = committed.changes(environment, objects, manifests)
         if not request.dry_run:
@@ -66,10 +71,28 @@ def seal(
         environment=environment.name,
         sealed=[f"{name}/{key}" for name, keys in choice.needed.items() for key in keys],
         kept=choice.kept,
+        gone=choice.gone,
         missing=choice.missing,
         left_out=provision.left_out,
         changed=[environment.project.name(environment.path(name)) for name in changes.files],
+        warnings=list(_warnings(environment, provided, now)),
     )
+
+
+def _warnings(
+    environment: Environment, provided: Mapping[str, Mapping[str, Provided]], now: datetime
+) -> Iterator[Mistake]:
+    """Versions that the source hands out all the same."""
+    versions = {
+        name: version
+        for found in provided.values()
+        for each in found.values()
+        for name, version in each.versions.items()
+    }
+    place = environment.source.origin.at() if environment.source else None
+    for name, version in sorted(versions.items()):
+        for problem in problems(version, now):
+            yield Mistake(f"{name}: the version that was sealed {problem}", place)
 
 
 def _addressed(environment: Environment, request: Request) -> Mapping[str, Collection[str]]:
@@ -106,10 +129,15 @@ def _refuse_strangers(
 
 
 class _Choice(Record):
-    """By Secret the keys to seal; kept are those whose change would not show, missing those without a value."""
+    """By Secret the keys to seal.
+
+    Kept are those whose change would not show, gone those that the source no longer has, missing those without a
+    value.
+    """
 
     needed: Mapping[str, Collection[str]]
     kept: Collection[str]
+    gone: Collection[str]
     missing: Collection[str]
 
 
@@ -120,13 +148,19 @@ def _choose(
     manifests: Committed,
     addressed: Mapping[str, Collection[str]],
 ) -> _Choice:
-    needed, kept, missing, mistakes = {}, [], [], []
+    needed, kept, gone, missing, mistakes = {}, [], [], [], []
+    held = {name: set(sealer.held(secret, manifests.get(name))) for name, secret in environment.secrets.items()}
+    asked = {name: set(addressed.get(name, ())) for name in held}
+    known = provision.known(
+        {name: sorted((held[name] & secret.keys.keys()) - asked[name]) for name, secret in environment.secrets.items()}
+    )
     for name, secret in environment.secrets.items():
         manifest = manifests.get(name)
-        asked_for = set(addressed.get(name, ()))
-        chosen, unknown = _stale(provision, sealer, secret, manifest, asked_for)
+        entries = record.of(manifest.object) if manifest else {}
+        stale = {key for key, found in known[name].items() if changed(entries.get(key), found)}
+        chosen = asked[name] | (secret.keys.keys() - held[name]) | stale
         absent = {key for key in chosen if not provision.provides(secret, key)}
-        mistakes += [Mistake(f"{name}/{key} is not in what was given") for key in sorted(absent & asked_for)]
+        mistakes += [Mistake(f"{name}/{key} is not in what was given") for key in sorted(absent & asked[name])]
         missing += [f"{name}/{key}" for key in sorted(absent)]
         needed[name] = sorted(sealer.needed(secret, manifest, chosen - absent))
         mistakes += [
@@ -137,59 +171,31 @@ def _choose(
             for key in needed[name]
             if manifest and not provision.provides(secret, key)
         ]
-        kept += [f"{name}/{key}" for key in unknown if key not in needed[name]]
+        rest = {key: found for key, found in known[name].items() if key not in needed[name]}
+        gone += [f"{name}/{key}" for key, found in rest.items() if found.gone]
+        kept += [
+            f"{name}/{key}"
+            for key, found in rest.items()
+            if not found.gone and not found.versioned and provision.provides(secret, key)
+        ]
     if mistakes:
         raise InputError(*mistakes)
-    return _Choice(needed=needed, kept=kept, missing=missing)
-
-
-def _stale(
-    provision: Provision, sealer: Sealer, secret: Secret, manifest: Manifest | None, asked_for: set[str]
-) -> tuple[set[str], list[str]]:
-    """The keys to seal: those asked for, missing or changed; and those of which nobody can say."""
-    held = sealer.held(secret, manifest)
-    entries = record.of(manifest.object) if manifest else {}
-    chosen, unknown = set(asked_for), []
-    for key in secret.keys:
-        if key not in held:
-            chosen.add(key)
-        elif key not in chosen:
-            known = provision.known(secret, key)
-            if _changed(entries.get(key), known):
-                chosen.add(key)
-            elif not known.versioned and provision.provides(secret, key):
-                unknown.append(key)
-    return chosen, unknown
-
-
-def _changed(entry: record.Entry | None, known: Known) -> bool:
-    """Whether a sealed value is no longer the source's, as far as the source can tell."""
-    if entry is None:
-        return known.versioned
-    # A value that was given as it is has no template; one from a source without versions has no version.
-    template_changed = bool(entry.template and known.template and entry.template != known.template)
-    return template_changed or (known.versioned and (entry.version, entry.inputs) != (known.version, known.inputs))
+    return _Choice(needed=needed, kept=kept, gone=gone, missing=missing)
 
 
 def _entries(
-    provision: Provision,
-    sealer: Sealer,
-    secret: Secret,
-    manifest: Manifest | None,
-    sealed: Iterable[str],
-    now: datetime,
+    sealer: Sealer, secret: Secret, manifest: Manifest | None, sealed: Mapping[str, Provided], now: datetime
 ) -> dict[str, record.Entry]:
     """The record of a Secret after sealing: what is known of the new values, and what was known of the kept ones."""
     old = record.of(manifest.object) if manifest else {}
     held = sealer.held(secret, manifest)
     entries = {key: entry for key, entry in old.items() if key in held and key in secret.keys}
-    for key in sealed:
-        known = provision.known(secret, key)
+    for key, provided in sealed.items():
         entries[key] = record.Entry(
             time=f"{now:%Y-%m-%dT%H:%M:%SZ}",
             by=sealer.fingerprint(secret),
-            version=known.version,
-            inputs=known.inputs,
-            template=known.template,
+            version=provided.known.version,
+            inputs=provided.known.inputs,
+            template=provided.known.template,
         )
     return entries

@@ -2,23 +2,29 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import click
 
-from ..actions.seal import Progress
+from ..sources import Progress
 
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Progress]:
-    """A function that is told how many of how many are done."""
+    """A function that is told how many of how many are done; the bar shows from its first call to its last."""
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
-    with click.progressbar(length=0, label=label, file=sys.stderr) as bar:
+    with ExitStack() as shown:
+        bar: Any = None
 
         def show(done: int, total: int) -> None:
-            bar.length = total
+            nonlocal bar
+            bar = bar or shown.enter_context(click.progressbar(length=total, label=label, file=sys.stderr))
             bar.update(done - bar.pos)
+            if done == total:
+                shown.close()
+                bar = None
 
         yield show

@@ -16,7 +16,7 @@ from ..model.loading import select
 from ..model.overlay import Dotenv, ExternalSecret
 from ..model.overlay import Environment as EnvironmentVariables
 from ..sensitive import forbid_core_dumps
-from ..sources import open_source
+from ..sources import Progress, open_source
 from . import given
 from .formats import seal as format_
 from .progress import progress_bar
@@ -27,7 +27,7 @@ class OtherSource(Record):
 
     dotenv: str | None
 
-    def provision(self, environment: Environment) -> Provision:
+    def provision(self, environment: Environment, progress: Progress) -> Provision:
         """The environment's values out of it. Raises InputError for two keys that come to one name there."""
         origin, path = environment.overlay.origin, self.dotenv
         kind = EnvironmentVariables(origin=origin) if path is None else Dotenv(origin=origin, file=path)
@@ -35,7 +35,7 @@ class OtherSource(Record):
         if mistakes := list(sharing.mistakes([changed], [changed])):
             raise InputError(*mistakes)
         if path is None:
-            return FromSource(changed, open_source)
+            return FromSource(changed, lambda each: open_source(each, progress))
         from ..sources.dotenv import open_file
 
         return FromSource(changed, lambda _: open_file(path))
@@ -101,13 +101,22 @@ def command(
     now = datetime.now(UTC)
     for environment in environments:
         sealer = open_sealer(environment, now, os.environ)
-        if values is not None:
-            provision: Provision = FromSecrets(environment, values)
-        else:
-            provision = source.provision(environment) if source else FromSource(environment, open_source)
-        with progress_bar("sealing") as progress:
-            done = action.seal(environment, provision, sealer, request, now, progress)
+        with progress_bar("reading") as reading, progress_bar("sealing") as sealing:
+            provision = _provision(environment, values, source, reading)
+            done = action.seal(environment, provision, sealer, request, now, sealing)
+        for warning in done.warnings:
+            click.echo(warning.said("warning"), err=True)
         click.echo(format_.text(done, dry_run), nl=False)
+
+
+def _provision(
+    environment: Environment, values: Values | None, source: OtherSource | None, progress: Progress
+) -> Provision:
+    if values is not None:
+        return FromSecrets(environment, values)
+    if source is not None:
+        return source.provision(environment, progress)
+    return FromSource(environment, lambda each: open_source(each, progress))
 
 
 def _sealing(overlay: str | None, addresses: tuple[str, ...]) -> list[Environment]:

@@ -1,6 +1,7 @@
 """Writing: each file whole or not at all, one writer at a time."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -64,6 +65,22 @@ def locked(path: str) -> Iterator[Folder]:
         yield Folder(path)
     finally:
         os.close(descriptor)
+
+
+def replace(path: str, content: bytes, through: str) -> None:
+    """Replace a file whole, its mode kept. Raises Refusal if the system refuses.
+
+    What a kill leaves behind lies in the folder `through`, and is cleaned by the next run.
+    """
+    with locked(through), _refusing(path):
+        leftover = os.path.join(through, f".{os.path.basename(path)}{LEFTOVER}")
+        descriptor = os.open(leftover, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with open(descriptor, "wb") as file:
+            os.fchmod(descriptor, stat.S_IMODE(os.stat(path).st_mode))
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(leftover, path)
 
 
 @contextmanager

@@ -36,6 +36,15 @@ class Project:
         path = os.path.join(self.root, ".git")
         return path if os.path.exists(path) else None
 
+    @property
+    def git_folder(self) -> str | None:
+        """Git's own folder of this work tree, which no commit holds; None without Git."""
+        if self.git is None or os.path.isdir(self.git):
+            return self.git
+        with open(self.git, encoding="utf-8") as file:
+            named = file.read().removeprefix("gitdir:").strip()
+        return os.path.join(self.root, named)
+
     def name(self, path: str) -> str:
         """The path as messages show it; a stranger's file name can't move the cursor or break a line."""
         shown = os.path.relpath(path, self._shown_from)

@@ -226,6 +226,9 @@ def _source_mistakes(source: SourceSpec) -> Iterator[Mistake]:
             yield Mistake(f"unknown placeholder {{{shown(found)}}}", place, hint)
     if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", source.names)):
         yield Mistake("a { or } in names belongs to no placeholder", place, known)
+    vault = source.kind if isinstance(source.kind, AzureKeyVault) else None
+    if vault and not 1 <= vault.parallelism <= 64:
+        yield Mistake("parallelism must lie between 1 and 64", vault.origin.at("parallelism"))
     if isinstance(command := source.kind, Command) and command.origin.sure_of("arguments"):
         if not any("{name}" in argument for argument in command.arguments):
             hint = "{name} stands for the name in the source"

@@ -37,12 +37,15 @@ Property = Annotated[
 ]
 Address = Annotated[str, Form("an address, SECRET/KEY", rf"{_SUBDOMAIN}/[-._a-zA-Z0-9]+")]
 Duration = Annotated[str, Form("a duration such as 1h or 30m", r"([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+|0")]
+Period = Annotated[str, Form("a period such as 90d, 12h or 30m", r"[1-9][0-9]{0,4}[dhm]")]
 HttpsUrl = Annotated[str, Form("an https:// URL of a host", r"https://[A-Za-z0-9.-]+(:[0-9]+)?/?")]
 AgeRecipient = Annotated[str, Form("an age recipient (age1…)", r"age1[02-9ac-hj-np-z]{58}")]
 
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+KEY_VAULT_NAME = re.compile("[0-9a-zA-Z-]{1,127}")
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def seconds(duration: str) -> float:
-    """A Duration in seconds."""
-    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(ns|us|µs|ms|s|m|h)", duration))
+    """A Duration or a Period in seconds."""
+    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(ns|us|µs|ms|s|m|h|d)", duration))

@@ -17,6 +17,7 @@ from .names import (
     Name,
     Namespace,
     Path,
+    Period,
     Property,
     Reason,
 )
@@ -25,13 +26,30 @@ from .origin import Stated
 FILE = "ksecret.yaml"
 
 
+class KeyVaultWrite(Stated):
+    """What a new version in the vault carries beside its value, for teams whose policy demands it.
+
+    expiresAfter: When it expires, from the moment when it is written.
+    tags: Tags beside those that the secret has.
+    contentType: Its content type; left out, that of the version before.
+    """
+
+    expires_after: Period | None = None
+    tags: Mapping[Line, str] = {}
+    content_type: Line | None = None
+
+
 class AzureKeyVault(Stated):
     """Azure Key Vault.
 
     vaultUrl: URL of the vault, such as https://my-vault.vault.azure.net.
+    parallelism: How many requests run side by side.
+    write: What a new version carries.
     """
 
     vault_url: HttpsUrl
+    parallelism: int = 8
+    write: KeyVaultWrite | None = None
 
 
 class Dotenv(Stated):

@@ -11,6 +11,7 @@ from ..errors import Mistake, Refusal
 from ..model.names import seconds
 from ..model.overlay import Command
 from ..sensitive import Sensitive
+from . import Found, Version
 
 
 class CommandSource:
@@ -19,17 +20,17 @@ class CommandSource:
     def __init__(self, command: Command) -> None:
         self._command = command
 
-    def versions(self, names: Collection[str]) -> Mapping[str, str | None]:
+    def versions(self, names: Collection[str]) -> Mapping[str, Version | None]:
         """None for each name."""
         return dict.fromkeys(names)
 
-    def read(self, names: Collection[str]) -> Mapping[str, Sensitive]:
+    def read(self, names: Collection[str]) -> Mapping[str, Found]:
         """The values, standard output less one newline at its end. Raises Refusal with every call that failed."""
-        values: dict[str, Sensitive] = {}
+        values: dict[str, Found] = {}
         mistakes: list[Mistake] = []
         for name in names:
             try:
-                values[name] = self._call(name)
+                values[name] = Found(value=self._call(name))
             except Refusal as error:
                 mistakes += error.mistakes
         if mistakes:

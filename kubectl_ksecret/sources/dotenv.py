@@ -4,32 +4,71 @@ import os
 import re
 import subprocess
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 
 from ..errors import InputError, Mistake, Place, Refusal
+from ..files import folder
 from ..files.project import Project, decode
 from ..model.environment import Environment
 from ..model.overlay import Dotenv
 from ..sensitive import Sensitive
-from . import missing
+from . import Found, Version, missing
 
 _BLANK = " \t\r"
+_WRITTEN = "# written by kubectl ksecret: "
 
 
 class DotenvFile:
-    """The values of one file; it knows no versions."""
+    """The values of one file; it knows no versions. What is written carries its id in a comment above the line."""
 
-    def __init__(self, file: str, values: Mapping[str, Sensitive]) -> None:
-        self._file, self._values = file, values
+    def __init__(self, path: str, shown: str, through: str) -> None:
+        """`through` is the folder in which a new file is written before it takes the old one's place."""
+        self._path, self._shown, self._through = path, shown, through
+        self._values = _values(self._text(), shown)
 
-    def versions(self, names: Collection[str]) -> Mapping[str, str | None]:
+    def _text(self) -> str:
+        return decode(_content(self._path, self._shown), self._shown)
+
+    def versions(self, names: Collection[str]) -> Mapping[str, Version | None]:
         """None for each variable that is there."""
         return {name: None for name in names if name in self._values}
 
-    def read(self, names: Collection[str]) -> Mapping[str, Sensitive]:
+    def read(self, names: Collection[str]) -> Mapping[str, Found]:
         """The values. Raises Refusal with every variable that is missing."""
-        if mistakes := missing(names, self._values, self._file):
+        if mistakes := missing(names, self._values, self._shown):
             raise Refusal(*mistakes)
-        return {name: self._values[name] for name in names}
+        return {name: Found(value=self._values[name]) for name in names}
+
+    def refused(self, name: str, value: Sensitive) -> str:
+        """A line holds text of one line."""
+        try:
+            text = value.reveal().decode()
+        except UnicodeDecodeError:
+            return "a dotenv file holds text alone; add encoding: base64 to the key"
+        return "a dotenv file holds values of one line; add encoding: base64 to the key" if "\n" in text else ""
+
+    def write(self, name: str, value: Sensitive, id_: str) -> None:
+        """Set one variable; all other lines stay as they are."""
+        lines = self._text().split("\n")
+        index = next((i for i, line in enumerate(lines) if _name_and_value(line)[0] == name), None)
+        if index is None:
+            lines[len(lines) - (not lines[-1]) :] = ["", ""]
+            index = len(lines) - 2
+        elif index and lines[index - 1].startswith(_WRITTEN):
+            del lines[index - 1]
+            index -= 1
+        export = "export " if lines[index].lstrip(_BLANK).startswith("export ") else ""
+        lines[index : index + 1] = [_WRITTEN + id_, f"{export}{name}={_quoted(value.reveal().decode())}"]
+        folder.replace(self._path, "\n".join(lines).encode(), self._through)
+        self._values = _values(self._text(), self._shown)
+
+    def written(self, name: str, id_: str) -> bool:
+        """Whether the comment above the variable says so."""
+        lines = self._text().split("\n")
+        return any(
+            above.strip(_BLANK) == _WRITTEN + id_ and _name_and_value(line)[0] == name
+            for above, line in pairwise(lines)
+        )
 
 
 def open_source(environment: Environment, source: Dotenv) -> DotenvFile:
@@ -37,17 +76,28 @@ def open_source(environment: Environment, source: Dotenv) -> DotenvFile:
     project, path, said = environment.project, environment.path(source.file), source.origin.at("file")
     real = project.inside(path, said)
     _refuse_tracked(real, project.name(path), said)
-    return _parse(project.read(path, said), project.name(path))
+    project.read(path, said)
+    return DotenvFile(real, project.name(path), _through(project, real))
 
 
 def open_file(path: str) -> DotenvFile:
     """The file that a user names on the command line; it may lie anywhere."""
-    _refuse_tracked(os.path.realpath(path), path, None)
+    real = os.path.realpath(path)
+    _refuse_tracked(real, path, None)
+    return DotenvFile(path, path, _through(Project.around(os.path.dirname(real)), real))
+
+
+def _through(project: Project, real: str) -> str:
+    """Where no commit catches what a kill leaves behind; beside the file where there is no Git."""
+    return os.path.join(project.git_folder, "ksecret", "dotenv") if project.git_folder else os.path.dirname(real)
+
+
+def _content(path: str, shown: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            return _parse(file.read(), path)
+            return file.read()
     except OSError as error:
-        raise InputError(Mistake(f"{path}: {error.strerror}")) from None
+        raise InputError(Mistake(f"{shown}: {error.strerror}")) from None
 
 
 def _refuse_tracked(real: str, shown: str, said: Place | None) -> None:
@@ -80,18 +130,15 @@ def _refuse_tracked(real: str, shown: str, said: Place | None) -> None:
         raise Refusal(Mistake(f"Git can't tell whether it tracks {shown}", said, hint))
 
 
-def _parse(content: bytes, file: str) -> DotenvFile:
+def _values(text: str, file: str) -> Mapping[str, Sensitive]:
     """Raises InputError with the line, never its text."""
     values: dict[str, Sensitive] = {}
     mistakes = []
-    for number, line in enumerate(decode(content, file).split("\n"), 1):
-        stripped = line.strip(_BLANK)
-        if not stripped or stripped.startswith("#"):
-            continue
-        name, equals, value = stripped.removeprefix("export ").partition("=")
-        name = name.strip(_BLANK)
-        if not equals or not re.fullmatch("[A-Za-z0-9_]+", name):
-            mistakes.append(Mistake("expected NAME=value", Place(file, number, 1)))
+    for number, line in enumerate(text.split("\n"), 1):
+        name, value = _name_and_value(line)
+        if value is None:
+            if name:
+                mistakes.append(Mistake("expected NAME=value", Place(file, number, 1)))
         elif name in values:
             # Not named: what stands before a = may be a piece of a value of several lines.
             mistakes.append(Mistake("this name stands here twice", Place(file, number, 1)))
@@ -99,8 +146,23 @@ def _parse(content: bytes, file: str) -> DotenvFile:
             values[name] = Sensitive(_unquoted(value.strip(_BLANK)).encode())
     if mistakes:
         raise InputError(*mistakes)
-    return DotenvFile(file, values)
+    return values
+
+
+def _name_and_value(line: str) -> tuple[str, str | None]:
+    """The parts of a line: no name for a blank one or a comment, no value for one that is wrong."""
+    stripped = line.strip(_BLANK)
+    if not stripped or stripped.startswith("#"):
+        return "", None
+    name, equals, value = stripped.removeprefix("export ").partition("=")
+    name = name.strip(_BLANK)
+    return (name, value) if equals and re.fullmatch("[A-Za-z0-9_]+", name) else (stripped, None)
 
 
 def _unquoted(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+
+
+def _quoted(value: str) -> str:
+    """The value as it is read again: in quotes where it would lose something without them."""
+    return value if _unquoted(value.strip(_BLANK)) == value else f'"{value}"'

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from ..errors import Refusal
 from ..sensitive import Sensitive
-from . import missing
+from . import Found, Version, missing
 
 
 class Variables:
@@ -14,15 +14,15 @@ class Variables:
     def __init__(self, variables: Mapping[bytes, bytes]) -> None:
         self._values = {os.fsdecode(name): Sensitive(value) for name, value in variables.items()}
 
-    def versions(self, names: Collection[str]) -> Mapping[str, str | None]:
+    def versions(self, names: Collection[str]) -> Mapping[str, Version | None]:
         """None for each variable that is set."""
         return {name: None for name in names if name in self._values}
 
-    def read(self, names: Collection[str]) -> Mapping[str, Sensitive]:
+    def read(self, names: Collection[str]) -> Mapping[str, Found]:
         """The values. Raises Refusal with every variable that is not set."""
         if mistakes := missing(names, self._values, "the environment"):
             raise Refusal(*mistakes)
-        return {name: self._values[name] for name in names}
+        return {name: Found(value=self._values[name]) for name in names}
 
 
 def open_source() -> Variables:

@@ -11,6 +11,7 @@ def text(done: Sealed, dry_run: bool) -> str:
     blocks = [
         _block(f"{done.environment}: {would}seal" if dry_run else f"{done.environment}: sealed", done.sealed),
         _block(f"{done.environment}: not sealed, nothing gives a value for", done.missing),
+        _block(f"{done.environment}: kept as sealed, though the source no longer has", done.gone),
         _block(f"{done.environment}: left out, not declared here", done.left_out),
         _block(f"{done.environment}: {would}write" if dry_run else f"{done.environment}: wrote", done.changed),
     ]
@@ -19,7 +20,7 @@ def text(done: Sealed, dry_run: bool) -> str:
             f"{done.environment}: kept {_keys(len(done.kept))} as sealed: the values have no versions, so nobody can "
             "tell whether they changed; address them, or use --reseal\n"
         )
-    if not any((done.sealed, done.changed, done.kept, done.missing)):
+    if not any((done.sealed, done.changed, done.kept, done.gone, done.missing)):
         blocks.append(f"{done.environment}: everything is sealed\n")
     return "".join(blocks)
 

@@ -1,0 +1,214 @@
+"""Azure Key Vault, through Azure's own SDK: read by name, told apart by version, written once."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.identity import AzureAuthorityHosts, DefaultAzureCredential
+from azure.keyvault.secrets import KeyVaultSecret, SecretClient, SecretProperties
+
+from ..errors import InputError, Mistake, Refusal, nearest
+from ..model.environment import Environment
+from ..model.names import KEY_VAULT_NAME, seconds
+from ..model.overlay import AzureKeyVault
+from ..sensitive import Sensitive
+from . import Found, Progress, Version
+from . import keyvaulterrors as errors
+
+TAG = "ksecret-write"
+_MAX_BYTES = 25_600
+_WRITES = 5
+_TIMEOUTS = {"connection_timeout": 10, "read_timeout": 30}
+_AUTHORITIES = {
+    ".vault.azure.cn": AzureAuthorityHosts.AZURE_CHINA,
+    ".vault.usgovcloudapi.net": AzureAuthorityHosts.AZURE_GOVERNMENT,
+}
+T = TypeVar("T")
+
+
+def open_source(environment: Environment, source: AzureKeyVault, progress: Progress) -> "KeyVault":
+    """The vault of an overlay, signed in to as DefaultAzureCredential finds it.
+
+    The authority is that of the vault's cloud, unless AZURE_AUTHORITY_HOST names another.
+    """
+    for name in ("azure", "msal", "urllib3"):  # their warnings quote answers
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    host = source.vault_url.removeprefix("https://").rstrip("/").partition(":")[0]
+    found = [authority for suffix, authority in _AUTHORITIES.items() if host.endswith(suffix)]
+    named = {"authority": found[0]} if found and not os.environ.get("AZURE_AUTHORITY_HOST") else {}
+    client = SecretClient(
+        source.vault_url.rstrip("/"),
+        DefaultAzureCredential(**_TIMEOUTS, **named),
+        # Throttling is waited for, half a minute; a vault that can't be reached is told soon.
+        retry_status=6,
+        retry_backoff_max=10,
+        retry_connect=2,
+        retry_read=2,
+        **_TIMEOUTS,
+    )
+    return KeyVault(environment, source, client, progress)
+
+
+class KeyVault:
+    """One vault. Every failure is a Refusal that names the vault, the name and what to do."""
+
+    def __init__(
+        self, environment: Environment, source: AzureKeyVault, client: SecretClient, progress: Progress
+    ) -> None:
+        self._environment, self._source, self._client, self._progress = environment, source, client, progress
+        self._url = source.vault_url.rstrip("/")
+
+    def versions(self, names: Collection[str]) -> Mapping[str, Version | None]:
+        """The current version of each name that has one; reads no value, but where two are of one second."""
+        found = self._each(names, self._current)
+        return {name: version for name, version in found.items() if version is not None}
+
+    def _current(self, name: str) -> Version | None:
+        every = sorted(self._properties(name), key=_created)
+        enabled = [each for each in every if each.enabled]
+        if not enabled:
+            return _version(every[-1], enabled=False) if every else None
+        newest = _created(every[-1]) == _created(enabled[-1])
+        tied = [each for each in every if _created(each) == _created(enabled[-1])]
+        if len(tied) > 1 and newest and all(each.enabled for each in tied):
+            # Key Vault counts in seconds: of two versions of one second it alone knows the newer.
+            return _version(self._get(name).properties)
+        return _version(enabled[-1], newest=newest)
+
+    def _properties(self, name: str) -> list[SecretProperties]:
+        return list(self._client.list_properties_of_secret_versions(name))
+
+    def read(self, names: Collection[str]) -> Mapping[str, Found]:
+        """The current values, each with its version."""
+        return self._each(names, self._read)
+
+    def _read(self, name: str) -> Found:
+        try:
+            return _found(self._get(name))
+        except HttpResponseError as error:
+            current = self._current(name) if errors.code(error) == "SecretDisabled" else None
+            if current is None or not current.enabled:
+                raise
+            return _found(self._get(name, current.id)).but(version=current)
+
+    def _get(self, name: str, version: str | None = None) -> KeyVaultSecret:
+        return self._client.get_secret(name, version)
+
+    def _each(self, names: Collection[str], call: Callable[[str], T]) -> Mapping[str, T]:
+        """Call for all names, several side by side, and tell all that is wrong at once."""
+        self._refuse_bad(names)
+        results: dict[str, T] = {}
+        failures: dict[str, Exception] = {}
+        pool = ThreadPoolExecutor(max_workers=self._source.parallelism)
+        try:
+            futures: dict[str, Future[T]] = {}
+            for done, name in enumerate(names, 1):
+                try:
+                    results[name] = futures[name].result() if futures else call(name)
+                except errors.FAILURES as error:
+                    failures[name] = error
+                    if errors.concerns_all(error):
+                        break
+                self._progress(done, len(names))
+                # The first goes alone: threads that sign in side by side do so once each.
+                futures = futures or {each: pool.submit(call, each) for each in names if each != name}
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        if failures:
+            raise self._refusal(failures)
+        return results
+
+    def _refuse_bad(self, names: Collection[str]) -> None:
+        """A name that no vault takes may even lead to another place of the vault."""
+        place = self._source.origin.at()
+        wrong = [name for name in names if not KEY_VAULT_NAME.fullmatch(name)]
+        if wrong:
+            hint = "a name in Key Vault has up to 127 letters, digits and -; set remoteName, or source.names"
+            raise InputError(*(Mistake(f"Key Vault takes no name like {name}", place, hint) for name in wrong))
+
+    def _refusal(self, failures: Mapping[str, Exception]) -> Refusal:
+        absent = any(isinstance(error, ResourceNotFoundError) for error in failures.values())
+        known = self._known() if absent else ()
+        mistakes = []
+        for name, error in failures.items():
+            message, hint = errors.told(error, self._url, name)
+            meant = nearest(name, known) if isinstance(error, ResourceNotFoundError) else ""
+            mistakes.append(Mistake(message, self._source.origin.at("vaultUrl"), meant or hint))
+        return Refusal(*mistakes)
+
+    def _known(self) -> Collection[str]:
+        """The vault's names, where listing is allowed: for a hint alone."""
+        try:
+            return [each.name for each in self._client.list_properties_of_secrets() if each.name]
+        except errors.FAILURES:
+            return ()
+
+    def refused(self, name: str, value: Sensitive) -> str:
+        """Key Vault holds text, and not much of it."""
+        try:
+            value.reveal().decode()
+        except UnicodeDecodeError:
+            return "Key Vault holds text alone; add encoding: base64 to the key"
+        return f"Key Vault holds {_MAX_BYTES} bytes at most" if len(value.reveal()) > _MAX_BYTES else ""
+
+    def write(self, name: str, value: Sensitive, id_: str) -> None:
+        """A new version, once for each id; tags and content type of the newest are kept."""
+        for attempt in range(1, _WRITES + 1):
+            try:
+                every = self._properties(name)
+                if not _carries(every, id_):
+                    self._set(name, value, id_, max(every, key=_created, default=None))
+                return
+            except errors.FAILURES as error:
+                if attempt == _WRITES or not errors.may_pass(error):
+                    raise self._refusal({name: error}) from None
+                time.sleep(errors.pause(error, attempt))
+
+    def written(self, name: str, id_: str) -> bool:
+        """Whether a version carries the id."""
+        try:
+            return _carries(self._properties(name), id_)
+        except errors.FAILURES as error:
+            raise self._refusal({name: error}) from None
+
+    def _set(self, name: str, value: Sensitive, id_: str, newest: SecretProperties | None) -> None:
+        said = self._source.write
+        tags = {**((newest and newest.tags) or {}), **(said.tags if said else {}), TAG: id_}
+        lives = said and said.expires_after
+        self._client.set_secret(
+            name,
+            value.reveal().decode(),
+            tags=tags,
+            content_type=(said and said.content_type) or (newest and newest.content_type) or None,
+            expires_on=datetime.now(UTC) + timedelta(seconds=seconds(lives)) if lives else None,
+            # The SDK must not repeat it: behind an answer that got lost may stand a version that was made.
+            retry_total=0,
+        )
+
+
+def _carries(versions: Collection[SecretProperties], id_: str) -> bool:
+    return any((each.tags or {}).get(TAG) == id_ for each in versions)
+
+
+def _created(properties: SecretProperties) -> datetime:
+    return properties.created_on or datetime.min.replace(tzinfo=UTC)
+
+
+def _version(properties: SecretProperties, *, enabled: bool = True, newest: bool = True) -> Version:
+    return Version(
+        id=properties.version or "",
+        created=properties.created_on,
+        expires=properties.expires_on,
+        not_before=properties.not_before,
+        enabled=enabled,
+        newest=newest,
+    )
+
+
+def _found(secret: KeyVaultSecret) -> Found:
+    return Found(value=Sensitive((secret.value or "").encode()), version=_version(secret.properties))

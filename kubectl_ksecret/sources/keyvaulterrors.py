@@ -1,0 +1,113 @@
+"""What Azure's SDK raises, in words of ours: its own messages quote answers, and so values."""
+
+from collections.abc import Callable, Mapping
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    DecodeError,
+    HttpResponseError,
+    IncompleteReadError,
+    ServiceRequestError,
+)
+
+# The SDK raises ValueError for a server whose challenge is not Key Vault's.
+FAILURES = (AzureError, ValueError)
+Told = tuple[str, str]  # message and hint
+
+
+def code(error: Exception) -> str:
+    """The innermost code of an answer: Forbidden says less than ForbiddenByFirewall."""
+    found = getattr(error, "error", None)
+    inner = getattr(found, "innererror", None)
+    return str((inner.get("code") if isinstance(inner, dict) else None) or getattr(found, "code", None) or "")
+
+
+def concerns_all(error: Exception) -> bool:
+    """Whether other names would fail in the same way: all but what is said of the one name."""
+    of_the_name = isinstance(error, HttpResponseError) and error.status_code in (400, 404, 409)
+    return not of_the_name and code(error) != "SecretDisabled"
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same request may succeed in a moment."""
+    if isinstance(error, HttpResponseError) and error.status_code:
+        return error.status_code in (408, 429, 500, 502, 503, 504)
+    return isinstance(error, AzureError) and not isinstance(error, ClientAuthenticationError)
+
+
+def pause(error: Exception, attempt: int) -> float:
+    """Seconds before the next attempt, as the vault says or doubling."""
+    response = getattr(error, "response", None)
+    said = response.headers.get("Retry-After", "") if response is not None else ""
+    try:
+        return min(float(said), 60.0)
+    except ValueError:
+        return 0.25 * 2.0**attempt
+
+
+def told(error: Exception, url: str, name: str) -> Told:
+    """What went wrong with a name, and what to do."""
+    if isinstance(error, DecodeError | IncompleteReadError):
+        return f"{url}: the answer for {name} was cut off", "try again; a proxy on the way may be at fault"
+    if isinstance(error, ClientAuthenticationError) and error.status_code != 401:
+        return (
+            f"{url}: not signed in to Azure",
+            "run az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; a pod has its workload "
+            "identity",
+        )
+    if isinstance(error, HttpResponseError) and error.status_code:
+        return _BY_STATUS.get(error.status_code, _failed)(error, url, name)
+    if isinstance(error, ServiceRequestError):
+        return f"{url} can't be reached", "check the vault's name, the network, and the trusted certificates"
+    if isinstance(error, ValueError):
+        return f"{url} is no Key Vault", "check source.azureKeyVault.vaultUrl"
+    return f"{url} gave no answer for {name}", "try again; it took too long, or the connection was cut"
+
+
+def _unauthorized(_error: HttpResponseError, url: str, _name: str) -> Told:
+    return f"{url} does not accept the sign-in (401)", "sign in to the vault's own tenant: az login --tenant …"
+
+
+def _forbidden(error: HttpResponseError, url: str, name: str) -> Told:
+    found = code(error)
+    if found == "SecretDisabled":
+        return f"{url}: every version of {name} is disabled", "enable one, or set a new value"
+    if found == "ForbiddenByFirewall":
+        return f"{url}: the vault's firewall keeps this address out (403)", "add it to the vault's networking rules"
+    if found == "AccessDenied":
+        return f"{url}: no permission for {name} (403)", "the access policy must allow Get and List, to write also Set"
+    return (
+        f"{url}: no permission for {name} (403)",
+        "reading takes the role Key Vault Secrets User, writing Key Vault Secrets Officer",
+    )
+
+
+def _absent(_error: HttpResponseError, url: str, name: str) -> Told:
+    return f"{url} has no secret {name}", "set it there, or correct remoteName or source.names"
+
+
+def _conflict(_error: HttpResponseError, url: str, name: str) -> Told:
+    return f"{url}: {name} is deleted, but not purged (409)", f"az keyvault secret recover --name {name}"
+
+
+def _throttled(_error: HttpResponseError, url: str, name: str) -> Told:
+    return f"{url} is throttling; gave up at {name} (429)", "try again later, or set a lower parallelism"
+
+
+def _failed(error: HttpResponseError, url: str, name: str) -> Told:
+    return f"{url} failed for {name} ({error.status_code})", "try again later"
+
+
+def _bad(_error: HttpResponseError, url: str, name: str) -> Told:
+    return f"{url} refused {name} (400)", "see the vault's own rules, such as at most 15 tags"
+
+
+_BY_STATUS: Mapping[int, Callable[[HttpResponseError, str, str], Told]] = {
+    400: _bad,
+    401: _unauthorized,
+    403: _forbidden,
+    404: _absent,
+    409: _conflict,
+    429: _throttled,
+}
