@@ -180,7 +180,11 @@ spec:
   annotations: {example.com/note: text}
   keys:
     username: {remoteName: user, property: a.b, encoding: base64, purpose: Name}
-    password: {rules: {minLength: 8, maxLength: 64, pattern: "^a", format: uuid}, generate: {length: 32, alphabet: hex}}
+    password:
+      rules: {minLength: 8, maxLength: 64, pattern: "^a", format: url-safe}
+      generate: {length: 32, alphabet: hex}
+      rotation: {maxAge: 90d}
+    signing-key: {generate: {privateKey: ed25519}}
     shared: {from: other/token}
     url: {template: "app:{{ secret | urlencode }}@{{ parameters.host }}/{{ shared }}"}
   inputs:

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from .names import Address, AnnotationName, KeyName, LabelName, LabelValue, Line, Name, Pattern, Property
+from .names import Address, AnnotationName, KeyName, LabelName, LabelValue, Line, Name, Pattern, Period, Property
 from .origin import Stated
 
 Encoding = Literal["none", "base64"]
+Format = Literal["url", "uuid", "base64", "json", "pem", "alphanumeric", "url-safe", "mongodb-url", "redis-url"]
+Alphabet = Literal["alphanumeric", "url-safe", "hex", "digits", "printable"]
+PrivateKey = Literal["rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384", "ed25519"]
 
 
 class Metadata(Stated):
@@ -34,20 +37,29 @@ class Rules(Stated):
     min_length: int | None = None
     max_length: int | None = None
     pattern: Pattern | None = None
-    format: (
-        Literal["url", "uuid", "base64", "json", "pem", "alphanumeric", "url-safe", "mongodb-url", "redis-url"] | None
-    ) = None
+    format: Format | None = None
 
 
 class Generate(Stated):
-    """How a new value is made.
+    """How a new value is made: either text of a length, or a private key.
 
-    length: Characters of the value.
-    alphabet: Characters that it is made of.
+    length: Characters of the text.
+    alphabet: Characters that it is made of; default alphanumeric. url-safe has - and _ too, hex is in lower case.
+    privateKey: Kind of a private key, which is written as PEM (PKCS #8).
     """
 
-    length: int
-    alphabet: Literal["alphanumeric", "url-safe", "hex", "digits", "printable"] = "alphanumeric"
+    length: int | None = None
+    alphabet: Alphabet | None = None
+    private_key: PrivateKey | None = None
+
+
+class Rotation(Stated):
+    """When a value is due for a new one.
+
+    maxAge: Age at which it is due, in days, hours or minutes, as 90d, 12h or 30m.
+    """
+
+    max_age: Period
 
 
 class Key(Stated):
@@ -59,6 +71,7 @@ class Key(Stated):
     encoding: base64 if the source holds base64 and the Secret the bytes.
     rules: What a value must satisfy.
     generate: How a new value is made.
+    rotation: When the value is due for a new one.
     from: Another declaration's key (SECRET/KEY) whose value this one shares.
     template: Text with {{ key }}, {{ input | filter }} and {{ parameters.name }}.
     """
@@ -69,6 +82,7 @@ class Key(Stated):
     encoding: Encoding = "none"
     rules: Rules | None = None
     generate: Generate | None = None
+    rotation: Rotation | None = None
     from_: Address | None = None
     template: str | None = None
 

@@ -4,13 +4,20 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 
 from ..errors import Mistake, nearest
-from .declaration import DeclarationSpec, Key, SecretDeclaration
+from .declaration import Alphabet, DeclarationSpec, Format, Generate, Key, Rules, SecretDeclaration
 from .kubernetes import BASIC_AUTH, BASIC_AUTH_KEYS, REQUIRED_KEYS, SERVICE_ACCOUNT, SERVICE_ACCOUNT_NAME
 from .origin import Origin
 from .template import Parts, parse, references
 
 Declarations = Mapping[str, SecretDeclaration]
 _RESERVED = "ksecret.dev/"
+_LENGTHS = range(1, 4097)
+# Any text of these alphabets has the format; of another one, or another format, only by luck if at all.
+_ALPHABETS: Mapping[Format, tuple[Alphabet, ...]] = {
+    "alphanumeric": ("alphanumeric", "hex", "digits"),
+    "url-safe": ("alphanumeric", "url-safe", "hex", "digits"),
+    "base64": ("alphanumeric", "hex", "digits"),
+}
 
 
 def mistakes_in(declaration: SecretDeclaration) -> Iterator[Mistake]:
@@ -22,7 +29,12 @@ def mistakes_in(declaration: SecretDeclaration) -> Iterator[Mistake]:
     yield from reserved(spec.origin, "annotations", spec.annotations)
     for key in (*spec.keys.values(), *spec.inputs.values()):
         yield from _fields(key)
-        yield from _rules(key)
+        if key.rules:
+            yield from _rules(key.rules)
+        if key.generate:
+            yield from _generate(key.generate)
+        if key.rules and key.generate:
+            yield from _generated(key.generate, key.rules)
     wrong = [mistake for name, key in spec.entries.items() for mistake in _template(spec, name, key)]
     yield from wrong
     if not wrong:  # else an input may be what the template should have named
@@ -69,6 +81,7 @@ def _fields(key: Key) -> Iterator[Mistake]:
         "property": key.property,
         "encoding": None if key.encoding == "none" else key.encoding,
         "generate": key.generate,
+        "rotation": key.rotation,
     }
     others: dict[str, dict[str, object]] = {
         "from": {**own, "rules": key.rules, "template": key.template},
@@ -80,22 +93,55 @@ def _fields(key: Key) -> Iterator[Mistake]:
                 yield Mistake(f"{field} and {other} exclude each other", key.origin.key(other))
 
 
-def _rules(key: Key) -> Iterator[Mistake]:
-    rules, generate = key.rules, key.generate
-    sized = generate if generate and generate.origin.sure_of("length") else None
-    if sized and not 1 <= sized.length <= 4096:
-        yield Mistake("length must lie between 1 and 4096", sized.origin.at("length"))
-    if not rules:
-        return
+def _rules(rules: Rules) -> Iterator[Mistake]:
     for field, length in (("minLength", rules.min_length), ("maxLength", rules.max_length)):
         if length is not None and length < 0:
             yield Mistake(f"{field} can't be negative", rules.origin.at(field))
-    shortest = rules.min_length or 0
-    longest = sys.maxsize if rules.max_length is None else rules.max_length
-    if shortest > longest >= 0:
+    if rules.min_length is not None and rules.max_length is not None and rules.min_length > rules.max_length >= 0:
         yield Mistake("minLength is greater than maxLength", rules.origin.at("minLength"))
-    elif sized and not shortest <= sized.length <= longest:
-        yield Mistake("the generated length breaks the key's own rules", sized.origin.at("length"))
+
+
+def _generate(said: Generate) -> Iterator[Mistake]:
+    if said.private_key is not None:
+        for field, other in (("length", said.length), ("alphabet", said.alphabet)):
+            if other is not None:
+                place = said.origin.key(field)
+                yield Mistake(f"privateKey and {field} exclude each other", place, "leave one of them out")
+    elif said.length is None and said.origin.sure_of("length", "privateKey"):
+        yield Mistake("one of length, privateKey is missing", said.origin.at())
+    elif said.length is not None and said.length not in _LENGTHS:
+        yield Mistake("length must lie between 1 and 4096", said.origin.at("length"))
+
+
+def _generated(said: Generate, rules: Rules) -> Iterator[Mistake]:
+    """What no value that is made so can satisfy; told when it is declared, not when somebody waits for the value."""
+    if any(_generate(said)) or not said.origin.sure_of("length", "alphabet", "privateKey"):
+        return
+    if said.length is not None and not any(_rules(rules)):
+        longest = sys.maxsize if rules.max_length is None else rules.max_length
+        if not (rules.min_length or 0) <= said.length <= longest:
+            yield Mistake("the generated length breaks the key's own rules", said.origin.at("length"))
+    if rules.format is not None and (hint := _mended(said, rules.format)) is not None:
+        yield Mistake(f"what is generated is not of the format {rules.format}", rules.origin.at("format"), hint)
+
+
+def _mended(said: Generate, format_: Format) -> str | None:
+    """What to change so that a generated value has the format; None if it has."""
+    if format_ == "pem":
+        return None if said.private_key else "generate a privateKey instead"
+    if format_ not in _ALPHABETS:
+        return (
+            "generate an input, and make the URL with a template"
+            if format_.endswith("url")
+            else "leave one of them out"
+        )
+    if said.private_key:
+        return "a private key has the format pem"
+    if (said.alphabet or "alphanumeric") not in _ALPHABETS[format_]:
+        return f"alphabets that fit: {', '.join(_ALPHABETS[format_])}"
+    if format_ == "base64" and said.length is not None and said.length % 4:
+        return "a length that is a multiple of 4 fits"
+    return None
 
 
 def parsed(key: Key) -> Parts:
