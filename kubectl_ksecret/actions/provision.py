@@ -162,7 +162,11 @@ class FromSource:
             for each in references(value.parts)
             if not each.parameter
         }
-        return evaluate(value.parts, named, self._environment.overlay.spec.parameters)
+        try:
+            return evaluate(value.parts, named, self._environment.overlay.spec.parameters)
+        except ValueError as error:
+            mistake = Mistake(f"{secret.name}/{key}: {error}", value.key.origin.at("template"))
+            raise InputError(mistake) from None
 
 
 class FromSecrets:

@@ -7,7 +7,7 @@ from ..errors import Mistake, nearest
 from .declaration import Alphabet, DeclarationSpec, Format, Generate, Key, Rules, SecretDeclaration
 from .kubernetes import BASIC_AUTH, BASIC_AUTH_KEYS, REQUIRED_KEYS, SERVICE_ACCOUNT, SERVICE_ACCOUNT_NAME
 from .origin import Origin
-from .template import Parts, parse, references
+from .template import Parts, Unparsable, parse, references
 
 Declarations = Mapping[str, SecretDeclaration]
 _RESERVED = "ksecret.dev/"
@@ -148,7 +148,7 @@ def parsed(key: Key) -> Parts:
     """The template of a key; nothing of one that is wrong."""
     try:
         return parse(key.template or "")
-    except ValueError:
+    except Unparsable:
         return ()
 
 
@@ -158,8 +158,8 @@ def _template(spec: DeclarationSpec, name: str, key: Key) -> Iterator[Mistake]:
     place = key.origin.at("template")
     try:
         parts = parse(key.template)
-    except ValueError as error:
-        yield Mistake(str(error), place)
+    except Unparsable as error:
+        yield Mistake(str(error), place, error.hint)
         return
     for reference in references(parts) if spec.origin.sure_of("keys", "inputs") else ():
         if not reference.parameter and reference.name not in spec.entries:

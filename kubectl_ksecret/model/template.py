@@ -2,13 +2,24 @@
 
 import re
 from collections.abc import Iterator
+from typing import Literal, get_args
 
+from ..errors import nearest
 from ..frozen import Record
 from .names import KEY_PATTERN
 from .reader import shown
 
-FILTERS = ("urlencode",)
+Filter = Literal["urlencode", "base64", "json", "pkcs12cert", "pkcs12key"]
+_FILTERS: dict[str, Filter] = {name: name for name in get_args(Filter)}
 _PARAMETER = "parameters."
+
+
+class Unparsable(ValueError):
+    """What is wrong with a template, with a hint."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class Reference(Record):
@@ -16,7 +27,7 @@ class Reference(Record):
 
     name: str
     parameter: bool
-    filters: tuple[str, ...]
+    filters: tuple[Filter, ...]
 
 
 Part = str | Reference
@@ -24,7 +35,7 @@ Parts = tuple[Part, ...]
 
 
 def parse(text: str) -> Parts:
-    """Literal text and references in turn. Raises ValueError with what is wrong."""
+    """Literal text and references in turn. Raises Unparsable."""
     parts: list[Part] = []
     while text:
         literal, opened, rest = text.partition("{{")
@@ -34,7 +45,7 @@ def parse(text: str) -> Parts:
             break
         inner, closed, text = rest.partition("}}")
         if not closed:
-            raise ValueError("the template has {{ without }}")
+            raise Unparsable("the template has {{ without }}")
         parts.append(_reference(*(word.strip() for word in inner.split("|"))))
     return tuple(parts)
 
@@ -42,11 +53,16 @@ def parse(text: str) -> Parts:
 def _reference(name: str, *filters: str) -> Reference:
     parameter = name.startswith(_PARAMETER)
     if not re.fullmatch(KEY_PATTERN, name):
-        raise ValueError("a template takes names of keys, inputs and parameters only, as {{ name | filter }}")
-    for each in filters:
-        if each not in FILTERS:
-            raise ValueError(f'unknown filter "{shown(each)}"; known: {", ".join(FILTERS)}')
-    return Reference(name=name.removeprefix(_PARAMETER) if parameter else name, parameter=parameter, filters=filters)
+        raise Unparsable("a template takes names of keys, inputs and parameters only, as {{ name | filter }}")
+    known = tuple(_filter(each) for each in filters)
+    return Reference(name=name.removeprefix(_PARAMETER) if parameter else name, parameter=parameter, filters=known)
+
+
+def _filter(name: str) -> Filter:
+    if name not in _FILTERS:
+        hint = nearest(name, _FILTERS) or f"the filters are {', '.join(_FILTERS)}"
+        raise Unparsable(f'unknown filter "{shown(name)}"', hint)
+    return _FILTERS[name]
 
 
 def references(parts: Parts) -> Iterator[Reference]:

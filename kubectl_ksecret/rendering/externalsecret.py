@@ -1,17 +1,24 @@
 """ExternalSecret and SecretStore of External Secrets Operator (external-secrets.io/v1)."""
 
 import json
+from collections.abc import Mapping
 from typing import assert_never
 
 from ..model.environment import Environment, Made, Remote, Secret, Value
 from ..model.kubernetes import Object
 from ..model.overlay import AzureKeyVault, ExternalSecret, ManagedIdentity, ServicePrincipal, Store, WorkloadIdentity
-from ..model.template import Part
+from ..model.template import Filter, Part
 from .metadata import metadata
 
 API = "external-secrets.io/v1"
-# Go's urlquery writes a space as +; RFC 3986 has %20.
-_FILTERS = {"urlencode": ' | urlquery | replace "+" "%20"'}
+_FILTERS: Mapping[Filter, str] = {
+    # Go's urlquery writes a space as +; RFC 3986 has %20.
+    "urlencode": 'urlquery | replace "+" "%20"',
+    "base64": "b64enc",
+    "json": "toJson",
+    "pkcs12cert": "pkcs12cert",
+    "pkcs12key": "pkcs12key",
+}
 _CLOUDS = (
     (".vault.azure.cn", "ChinaCloud"),
     (".vault.usgovcloudapi.net", "USGovernmentCloud"),
@@ -97,7 +104,7 @@ def _operand(environment: Environment, secret: Secret, part: Part) -> str:
     else:
         # A name with a dash can't be written as .name.
         found = f"index . {_go(part.name)}"
-    return found + "".join(_FILTERS[name] for name in part.filters)
+    return found + "".join(f" | {_FILTERS[name]}" for name in part.filters)
 
 
 def _go(text: str) -> str:
