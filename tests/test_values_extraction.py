@@ -1,0 +1,114 @@
+"""From what the source holds to the bytes of the Secret: base64 and JSON as External Secrets Operator reads them."""
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from kubectl_ksecret.model.declaration import Encoding, SecretDeclaration
+from kubectl_ksecret.model.environment import Remote
+from kubectl_ksecret.model.reader import Reading, read
+from kubectl_ksecret.sensitive import Sensitive
+from kubectl_ksecret.values.extraction import extract
+from kubectl_ksecret.yamlio import compose
+
+from .eso import rendered
+
+(NODE,) = compose(
+    "{apiVersion: ksecret.dev/v1alpha1, kind: SecretDeclaration, metadata: {name: a}, spec: {keys: {k: {}}}}", "file"
+)
+KEY = read(SecretDeclaration, NODE, Reading("file")).spec.keys["k"]
+
+DECODED = {
+    b"": b"",
+    b"AA==": b"\x00",
+    b"AAE=": b"\x00\x01",
+    b"+/+/": b"\xfb\xff\xbf",
+    b"A\nA\r=\n=\r\n": b"\x00",
+    b"\nAAE=\n\n": b"\x00\x01",
+    b"AB==": b"\x00",  # bits that are left over are let go
+}
+NOT_BASE64 = [
+    b"A", b"AA", b"AAA", b"AA=", b"AAE==", b"AAEC=", b"AAEC====", b"=", b"==", b"====", b"A===", b"AA==AA==",
+    b" AA==", b"AA ==", b"AA==\t", b"AA\x0b==", b"AA==\x00", b"-_-_", b"AA==!", b"AAE\xff", "ÄA==".encode(), b"AA=A", b"AA==\n=",
+]  # fmt: skip
+
+
+def extracted(value: bytes, property_: str | None = None, encoding: Encoding = "none") -> bytes:
+    """What a key gets of a value in the source."""
+    remote = Remote(key=KEY, remote_name="x", name="x", property=property_, encoding=encoding, explicit=False)
+    return extract(remote, Sensitive(value)).reveal()
+
+
+def decoded(value: bytes) -> bytes | None:
+    """What is decoded of a value; None if it is refused."""
+    try:
+        return extracted(value, encoding="base64")
+    except ValueError as error:
+        assert str(error) == "is not base64"
+        return None
+
+
+@pytest.mark.parametrize("text", DECODED, ids=repr)
+def test_base64_is_decoded_whatever_its_line_breaks(text: bytes) -> None:
+    """As Go's StdEncoding does it, and External Secrets Operator with it."""
+    assert decoded(text) == DECODED[text]
+
+
+@pytest.mark.parametrize("text", NOT_BASE64, ids=repr)
+def test_base64_is_whole_and_of_the_standard_alphabet(text: bytes) -> None:
+    """Without padding, with a = too many, with a blank, cut off: a value that was copied wrong is not guessed at."""
+    assert decoded(text) is None
+
+
+def test_base64_is_what_the_operators_decoder_takes_for_it() -> None:
+    """Go's own decoder, as the operator's templates call it, takes and refuses the same texts."""
+    texts = [*DECODED, *NOT_BASE64]
+
+    @settings(max_examples=1000, database=None)
+    @given(st.text("AQg+/=-\n\r ", max_size=9).map(str.encode))
+    def collect(text: bytes) -> None:
+        texts.append(text)
+
+    collect()
+    found = rendered({"found": '{{ index . "x" | b64dec | b64enc }}'}, [{"x": text} for text in texts])
+    refusal = b"illegal base64 data"
+    by_operator = [extracted(each["found"], encoding="base64") for each in found]
+    assert [None if each.startswith(refusal) else each for each in by_operator] == [decoded(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "expected"),
+    [
+        ('{"a": {"b": "deep"}}', "a.b", "deep"),
+        ('{"a.b": "dotted"}', "a.b", "dotted"),
+        ('{"a": {"b": "deep"}, "a.b": "dotted"}', "a.b", "deep"),
+        ('{"a": ""}', "a", ""),
+        ('{"a": "null"}', "a", "null"),
+        ('{"a": false}', "a", "false"),
+        ('{"a": -12}', "a", "-12"),
+        ('{"a": ' + "9" * 5000 + "}", "a", "9" * 5000),
+        ('{"a": "x", "b": ' + "9" * 5000 + "}", "a", "x"),
+    ],
+    ids=range(9),
+)
+def test_a_property_is_found_by_its_path_or_by_its_whole_name(document: str, path: str, expected: str) -> None:
+    """A path goes first, as in the operator; a number is its digits, however many."""
+    assert extracted(document.encode(), path) == expected.encode()
+
+
+@pytest.mark.parametrize("document", ['{"a": null}', '{"a": {"b": null}}', '{"a.b": null}', '{"a": []}', "null", "{}"])
+def test_null_is_a_missing_value(document: str) -> None:
+    """It is not the text null, and not the empty text."""
+    for path in ("a", "a.b"):
+        with pytest.raises(ValueError, match=f"^has no (text as its )?property {path}$"):
+            extracted(document.encode(), path)
+
+
+@example(b"[" * 100_000)
+@given(st.binary() | st.text('{}[]":,.0123456789aeflnrstu\\').map(str.encode))
+def test_no_value_in_place_of_json_does_harm(document: bytes) -> None:
+    """It is read, or refused without being shown."""
+    try:
+        extracted(document, "a")
+    except ValueError as error:
+        assert "a" in str(error) and error.__cause__ is None
