@@ -89,7 +89,7 @@ def test_the_operator_agrees_on_any_bytes(tmp_path: Path) -> None:
     """A thousand values that nobody thought of, in one run of the operator's package."""
     templates, values = of_operator(tmp_path), []
 
-    @settings(max_examples=1000, database=None)
+    @settings(max_examples=1000, database=None, deadline=None)
     @given(st.binary() | st.text().map(str.encode) | st.text("<>&\u2028\ufffd\u0080\x00\"\\'").map(str.encode))
     def collect(value: bytes) -> None:
         values.append(value)

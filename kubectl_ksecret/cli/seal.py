@@ -12,11 +12,12 @@ from ..errors import InputError, Mistake
 from ..frozen import Record
 from ..model import sharing
 from ..model.environment import Environment, with_source
-from ..model.loading import select
+from ..model.loading import in_order, select
 from ..model.overlay import Dotenv, ExternalSecret
 from ..model.overlay import Environment as EnvironmentVariables
 from ..sensitive import forbid_core_dumps
 from ..sources import Progress, open_source
+from ..values.rules import pattern_mistakes
 from . import given
 from .formats import seal as format_
 from .progress import progress_bar
@@ -132,4 +133,6 @@ def _sealing(overlay: str | None, addresses: tuple[str, ...]) -> list[Environmen
         )
     if not sealing and len(chosen) > 1:
         raise InputError(Mistake("no overlay has anything to seal"))
+    if wrong := in_order(pattern_mistakes(sealing)):
+        raise InputError(*wrong)
     return sealing or list(chosen)
