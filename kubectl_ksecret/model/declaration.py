@@ -44,7 +44,7 @@ class Generate(Stated):
     """How a new value is made: either text of a length, or a private key.
 
     length: Characters of the text.
-    alphabet: Characters that it is made of; default alphanumeric. url-safe has - and _ too, hex is in lower case.
+    alphabet: Characters that it is made of; default alphanumeric. printable has no blanks, quotes, backslashes or $.
     privateKey: Kind of a private key, which is written as PEM (PKCS #8).
     """
 
