@@ -1,21 +1,24 @@
 """Where the values of an environment's keys come from, and what is known of them before they are read."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from ..checks.values import broken_rules
 from ..errors import InputError, Mistake
 from ..frozen import Record
 from ..manifests import record
 from ..model.environment import Environment, Remote, Secret
+from ..model.loading import in_order
 from ..model.template import references
 from ..sensitive import Sensitive
 from ..sources import Found, OpenedBy, OpenSource, Version, has_versions
 from ..values.extraction import extract
-from ..values.rules import broken
+from ..values.rules import pattern_mistakes
 from ..values.templates import evaluate
 
 Keys = Mapping[str, Collection[str]]
 Values = Mapping[str, Mapping[str, Sensitive]]
+Address = tuple[str, str]  # Secret and key
 
 
 class Known(Record):
@@ -69,6 +72,12 @@ def changed(entry: record.Entry | None, known: Known) -> bool:
     return template_changed or (known.versioned and (entry.version, entry.inputs) != (known.version, known.inputs))
 
 
+def refuse_bad_patterns(environments: Iterable[Environment]) -> None:
+    """Raises InputError for what is no regular expression; a build does not load what reads them."""
+    if wrong := in_order(pattern_mistakes(environments)):
+        raise InputError(*wrong)
+
+
 class FromSource:
     """Values out of the environment's source, extracted and resolved; the source is opened when it is needed."""
 
@@ -89,10 +98,17 @@ class FromSource:
 
     def known(self, keys: Keys) -> Mapping[str, Mapping[str, Known]]:
         """Versions, where the source has them: only then is it opened."""
-        versions: Mapping[str, Version | None] | None = None
-        if has_versions(self._environment):
-            names = [remote.name for _, remote in self._reached(keys)]
-            versions = self._open().versions(list(dict.fromkeys(names))) if names else {}
+        return self.known_from(keys, self.versions(keys) if has_versions(self._environment) else None)
+
+    def versions(self, keys: Keys) -> Mapping[str, Version | None]:
+        """The names that these keys take and the source has, with their versions where it knows any."""
+        names = [remote.name for _, remote in self._reached(keys)]
+        return self._open().versions(list(dict.fromkeys(names))) if names else {}
+
+    def known_from(
+        self, keys: Keys, versions: Mapping[str, Version | None] | None
+    ) -> Mapping[str, Mapping[str, Known]]:
+        """What versions tell of keys; None without a source that knows any."""
         return {
             name: {key: self._known(self._environment.secrets[name], key, versions) for key in wanted}
             for name, wanted in keys.items()
@@ -101,7 +117,7 @@ class FromSource:
     def _known(self, secret: Secret, key: str, versions: Mapping[str, Version | None] | None) -> Known:
         """What `versions`, None without a source that knows any, tell of a key."""
         value = secret.values[key]
-        reached = dict(_reached_by(secret, key))
+        reached = secret.remotes(key)
         current = {
             name: version.id
             for name, remote in reached.items()
@@ -115,45 +131,50 @@ class FromSource:
 
     def read(self, keys: Keys) -> Mapping[str, Mapping[str, Provided]]:
         """One reading of the source for all keys."""
+        reading = self.reading(keys)
+        mistakes = reading.mistakes or list(broken_rules(self._environment, reading.values))
+        if mistakes:
+            raise InputError(*mistakes)
+        return {
+            name: {key: self._provided(self._environment.secrets[name], key, reading) for key in wanted}
+            for name, wanted in keys.items()
+        }
+
+    def reading(self, keys: Keys) -> "Reading":
+        """The values and what is wrong with others. Raises Refusal with every name that is missing."""
         remotes = dict(self._reached(keys))
         found = self._open().read(list(dict.fromkeys(remote.name for remote in remotes.values()))) if remotes else {}
         mistakes: list[Mistake] = []
-        values: dict[tuple[str, str], Sensitive] = {}
+        values: dict[Address, Sensitive] = {}
         for (secret, key), remote in remotes.items():
             try:
                 values[secret, key] = extract(remote, found[remote.name].value)
             except ValueError as error:
                 mistakes.append(Mistake(f"{secret}/{key}: {remote.name} {error}", remote.key.origin.at()))
-        if mistakes:
-            raise InputError(*mistakes)
         for name, wanted in keys.items():
+            secret_ = self._environment.secrets[name]
             for key in wanted:
-                values[name, key] = self._resolve(self._environment.secrets[name], key, values)
-        _check(self._environment, values)
-        return {
-            name: {key: self._provided(self._environment.secrets[name], key, values, found) for key in wanted}
-            for name, wanted in keys.items()
-        }
+                if any((name, part) not in values for part in secret_.remotes(key)):
+                    continue  # told already
+                try:
+                    values[name, key] = self._resolve(secret_, key, values)
+                except InputError as error:
+                    mistakes += error.mistakes
+        return Reading(values=values, found=found, mistakes=mistakes)
 
-    def _provided(
-        self,
-        secret: Secret,
-        key: str,
-        values: Mapping[tuple[str, str], Sensitive],
-        found: Mapping[str, Found],
-    ) -> Provided:
-        names = [remote.name for _, remote in _reached_by(secret, key)]
-        versions = {name: version for name in names if (version := found[name].version)}
+    def _provided(self, secret: Secret, key: str, reading: "Reading") -> Provided:
+        names = [remote.name for remote in secret.remotes(key).values()]
+        versions = {name: version for name in names if (version := reading.found[name].version)}
         known = self._known(secret, key, versions if has_versions(self._environment) else None)
-        return Provided(value=values[secret.name, key], known=known, versions=versions)
+        return Provided(value=reading.values[secret.name, key], known=known, versions=versions)
 
-    def _reached(self, keys: Keys) -> Iterator[tuple[tuple[str, str], Remote]]:
+    def _reached(self, keys: Keys) -> Iterator[tuple[Address, Remote]]:
         for name, wanted in keys.items():
             for key in wanted:
-                for each, remote in _reached_by(self._environment.secrets[name], key):
+                for each, remote in self._environment.secrets[name].remotes(key).items():
                     yield (name, each), remote
 
-    def _resolve(self, secret: Secret, key: str, extracted: Mapping[tuple[str, str], Sensitive]) -> Sensitive:
+    def _resolve(self, secret: Secret, key: str, extracted: Mapping[Address, Sensitive]) -> Sensitive:
         value = secret.values[key]
         if isinstance(value, Remote):
             return extracted[secret.name, key]
@@ -167,6 +188,14 @@ class FromSource:
         except ValueError as error:
             mistake = Mistake(f"{secret.name}/{key}: {error}", value.key.origin.at("template"))
             raise InputError(mistake) from None
+
+
+class Reading(Record):
+    """What one reading of a source gave: values by address, versions and all by name, and what is wrong."""
+
+    values: Mapping[Address, Sensitive]
+    found: Mapping[str, Found]
+    mistakes: Sequence[Mistake]
 
 
 class FromSecrets:
@@ -190,33 +219,9 @@ class FromSecrets:
     def read(self, keys: Keys) -> Mapping[str, Mapping[str, Provided]]:
         """The values that were given."""
         values = {(name, key): self._given[name][key] for name, wanted in keys.items() for key in wanted}
-        _check(self._environment, values)
+        if mistakes := list(broken_rules(self._environment, values)):
+            raise InputError(*mistakes)
         return {
             name: {key: Provided(value=values[name, key], known=Known()) for key in wanted}
             for name, wanted in keys.items()
         }
-
-
-def _reached_by(secret: Secret, key: str) -> list[tuple[str, Remote]]:
-    """The keys and inputs with a value in the source that a key takes: itself, or all that its template reaches."""
-    found: dict[str, Remote] = {}
-    todo = [key]
-    while todo:
-        name = todo.pop()
-        value = secret.values[name]
-        if isinstance(value, Remote):
-            found[name] = value
-        else:
-            todo += [each.name for each in references(value.parts) if not each.parameter]
-    return sorted(found.items())
-
-
-def _check(environment: Environment, values: Mapping[tuple[str, str], Sensitive]) -> None:
-    mistakes = []
-    for (name, key), value in values.items():
-        said = environment.secrets[name].values[key].key
-        for rule in broken(said.rules, value):
-            place = said.rules.origin.at(rule.partition(":")[0]) if said.rules else None
-            mistakes.append(Mistake(f"the value of {name}/{key} breaks {rule}", place))
-    if mistakes:
-        raise InputError(*mistakes)

@@ -51,7 +51,7 @@ def seal(
     chosen_by_user = _addressed(environment, request)
     with writing(environment) as folder:
         manifests = committed.read(environment)
-        _refuse_strangers(environment, sealer, manifests, request.accepted)
+        refuse_strangers(environment, sealer, manifests, request.accepted)
         choice = _choose(environment, provision, sealer, manifests, chosen_by_user)
         provided = provision.read(choice.needed)
         objects, done = [], 0
@@ -92,7 +92,7 @@ def _warnings(
     place = environment.source.origin.at() if environment.source else None
     for name, version in sorted(versions.items()):
         for problem in problems(version, now):
-            yield Mistake(f"{name}: the version that was sealed {problem}", place)
+            yield Mistake(f"{name}: the version that was sealed {problem.message}", place)
 
 
 def _addressed(environment: Environment, request: Request) -> Mapping[str, Collection[str]]:
@@ -116,9 +116,7 @@ def _addressed(environment: Environment, request: Request) -> Mapping[str, Colle
     return found
 
 
-def _refuse_strangers(
-    environment: Environment, sealer: Sealer, manifests: Committed, accepted: Collection[str]
-) -> None:
+def refuse_strangers(environment: Environment, sealer: Sealer, manifests: Committed, accepted: Collection[str]) -> None:
     """A certificate or recipient that a pull request swapped must not catch the environment's values."""
     known = record.fingerprints(manifest.object for manifest in manifests.values())
     mistakes = [

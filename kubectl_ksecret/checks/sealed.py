@@ -9,18 +9,10 @@ from ..manifests.committed import Manifest
 from ..model.environment import Made, Secret
 from ..model.kubernetes import Object
 from ..model.overlay import SealedSecret, Sops
-from ..rendering import sealedsecret, sops
+from ..rendering import held, sealedsecret, sops
 from . import Rules, Scene
 
 _SEALING = (SealedSecret, Sops)
-
-
-def _held(scene: Scene, document: Object) -> dict[str, str]:
-    return (
-        sealedsecret.sealed(document)
-        if isinstance(scene.environment.backend, SealedSecret)
-        else sops.encrypted(document)
-    )
 
 
 def _sealed(scene: Scene) -> Iterator[tuple[Secret, Manifest]]:
@@ -38,10 +30,10 @@ def not_sealed(scene: Scene) -> Iterator[Mistake]:
     if not isinstance(scene.environment.backend, _SEALING):
         return
     for name, secret in scene.environment.secrets.items():
-        held = _held(scene, scene.committed[name].object) if name in scene.committed else {}
+        sealed = held(scene.environment.backend, scene.committed[name].object) if name in scene.committed else {}
         spec = secret.declaration.spec
         for key in secret.keys:
-            if key not in held:
+            if key not in sealed:
                 yield Mistake(
                     f"{name}/{key} is not sealed in {scene.environment.name}",
                     spec.origin.key("keys", key),
@@ -53,7 +45,7 @@ def not_declared(scene: Scene) -> Iterator[Mistake]:
     """A sealed key is no longer declared: it lives on in one environment only."""
     section = ("spec", "encryptedData") if isinstance(scene.environment.backend, SealedSecret) else ("data",)
     for secret, manifest in _sealed(scene):
-        for key in _held(scene, manifest.object):
+        for key in held(scene.environment.backend, manifest.object):
             if key not in secret.keys:
                 hint = nearest(key, secret.keys) or f"run: kubectl ksecret render {scene.environment.name} --write"
                 if isinstance(scene.environment.backend, Sops):

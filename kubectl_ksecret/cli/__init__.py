@@ -10,7 +10,16 @@ import click
 from ..errors import InputError
 
 # The module of each command; one called list would hide the builtin from this package.
-COMMANDS = {"init": "init", "list": "inventory", "render": "render", "seal": "seal", "unseal": "unseal"}
+COMMANDS = {
+    "check": "check",
+    "init": "init",
+    "list": "inventory",
+    "render": "render",
+    "rotate": "rotate",
+    "seal": "seal",
+    "status": "status",
+    "unseal": "unseal",
+}
 
 
 class Commands(click.Group):

@@ -31,8 +31,12 @@ def value(addresses: tuple[str, ...]) -> Values:
     if len(addresses) != 1 or "/" not in addresses[0]:
         raise click.UsageError("--from-stdin takes the value of one key: name it as SECRET/KEY.")
     secret, _, key = addresses[0].partition("/")
-    content = _typed(addresses[0]) if sys.stdin.isatty() else sys.stdin.buffer.read().removesuffix(b"\n")
-    return {secret: {key: Sensitive(content)}}
+    return {secret: {key: one(addresses[0])}}
+
+
+def one(address: str) -> Sensitive:
+    """The same, of the key at an address."""
+    return Sensitive(_typed(address) if sys.stdin.isatty() else sys.stdin.buffer.read().removesuffix(b"\n"))
 
 
 def _typed(address: str) -> bytes:

@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 import click
 
 from ..actions import seal as action
-from ..actions.provision import FromSecrets, FromSource, Provision, Values
+from ..actions.missing import generate_missing as make_missing
+from ..actions.provision import FromSecrets, FromSource, Provision, Values, refuse_bad_patterns
 from ..actions.sealers import open_sealer
 from ..errors import InputError, Mistake
 from ..frozen import Record
 from ..model import sharing
 from ..model.environment import Environment, with_source
-from ..model.loading import in_order, select
+from ..model.loading import select
 from ..model.overlay import Dotenv, ExternalSecret
 from ..model.overlay import Environment as EnvironmentVariables
 from ..sensitive import forbid_core_dumps
-from ..sources import Progress, open_source
-from ..values.rules import pattern_mistakes
+from ..sources import Progress, open_source, open_writable
 from . import given
 from .formats import seal as format_
 from .progress import progress_bar
@@ -66,6 +66,7 @@ def _source(_context: click.Context, _parameter: click.Parameter, text: str | No
 @click.option("-f", "--filename", metavar="FILE|-", help="Take the values from Secret manifests.")
 @click.option("--from-stdin", is_flag=True, help="Take the value of the one addressed key from standard input.")
 @click.option("--accept", multiple=True, metavar="SHA256:…|age1…", help="Seal for this new certificate or recipient.")
+@click.option("--generate-missing", is_flag=True, help="Make what the source lacks and its declaration can generate.")
 @click.option("--dry-run", is_flag=True, help="Do everything but write.")
 def command(
     overlay: str | None,
@@ -75,6 +76,7 @@ def command(
     filename: str | None,
     from_stdin: bool,
     accept: tuple[str, ...],
+    generate_missing: bool,
     dry_run: bool,
 ) -> None:
     """Seal what is missing, addressed, or changed in the source.
@@ -85,12 +87,15 @@ def command(
     \b
     Examples:
       kubectl ksecret seal prod
+      kubectl ksecret seal prod --generate-missing
       kubectl ksecret seal prod --source dotenv=.env.prod
       kubectl ksecret seal prod backend-secrets/jwt-secret --from-stdin
       kubectl get secret backend-secrets -o yaml | kubectl ksecret seal prod -f -
     """
     if sum((source is not None, filename is not None, from_stdin)) > 1:
         raise click.UsageError("--source, --filename and --from-stdin exclude each other.")
+    if generate_missing and (source is not None or filename is not None or from_stdin):
+        raise click.UsageError("--generate-missing writes into the overlay's own source; no other can be named.")
     forbid_core_dumps()
     environments = _sealing(overlay, addresses)
     values: Values | None = None
@@ -103,6 +108,11 @@ def command(
     for environment in environments:
         sealer = open_sealer(environment, now, os.environ)
         with progress_bar("reading") as reading, progress_bar("sealing") as sealing:
+            if generate_missing:
+                made = make_missing(environment, open_writable(environment, reading), dry_run)
+                click.echo(format_.made(environment.name, made, dry_run), nl=False)
+                if made and dry_run:
+                    continue  # there is nothing yet that could be read
             provision = _provision(environment, values, source, reading)
             done = action.seal(environment, provision, sealer, request, now, sealing)
         for warning in done.warnings:
@@ -133,6 +143,5 @@ def _sealing(overlay: str | None, addresses: tuple[str, ...]) -> list[Environmen
         )
     if not sealing and len(chosen) > 1:
         raise InputError(Mistake("no overlay has anything to seal"))
-    if wrong := in_order(pattern_mistakes(sealing)):
-        raise InputError(*wrong)
+    refuse_bad_patterns(sealing)
     return sealing or list(chosen)

@@ -67,6 +67,19 @@ class Secret(Record):
         """Keys and inputs together."""
         return {**self.keys, **self.inputs}
 
+    def remotes(self, key: str) -> Mapping[str, Remote]:
+        """What a key takes from the source, by key or input: itself, or all that its template reaches."""
+        found: dict[str, Remote] = {}
+        todo = [key]
+        while todo:
+            name = todo.pop()
+            value = self.values[name]
+            if isinstance(value, Remote):
+                found[name] = value
+            else:
+                todo += [each.name for each in references(value.parts) if not each.parameter]
+        return dict(sorted(found.items()))
+
 
 class Environment(Record):
     """What every rendering, check and command works on; Secrets and keys are sorted by name."""

@@ -38,6 +38,11 @@ def source_of(environment: Environment) -> tuple[str, ...] | None:
     return ("command", *kind.arguments) if isinstance(kind, Command) else ("environment",)
 
 
+def one_name(source: tuple[str, ...], name: str) -> str:
+    """What is the same for two names that are one in a source: Key Vault compares them without case."""
+    return name.lower() if source[0] == "azureKeyVault" else name
+
+
 def mistakes(environments: Iterable[Environment], concerned: Iterable[Environment]) -> Iterator[Mistake]:
     """Two keys on one name, without `from`, an override or a remoteName on both; only those of `concerned`."""
     names = {environment.name for environment in concerned}
@@ -47,9 +52,7 @@ def mistakes(environments: Iterable[Environment], concerned: Iterable[Environmen
         if source is None:
             continue
         for reader in _readers(environment):
-            # Key Vault compares names without case.
-            name = reader.value.name.lower() if source[0] == "azureKeyVault" else reader.value.name
-            found.setdefault((source, name), []).append(reader)
+            found.setdefault((source, one_name(source, reader.value.name)), []).append(reader)
     for readers in found.values():
         # Places are worked out for what is suspect alone: this runs on every build.
         if len(readers) < 2 or all(reader.value.explicit for reader in readers):

@@ -5,7 +5,7 @@ from typing import assert_never
 from ..manifests.committed import Committed
 from ..model.environment import Environment
 from ..model.kubernetes import Object
-from ..model.overlay import ExternalSecret, SealedSecret, Sops
+from ..model.overlay import Backend, ExternalSecret, SealedSecret, Sops
 
 
 def render(environment: Environment, committed: Committed) -> list[Object]:
@@ -18,6 +18,19 @@ def render(environment: Environment, committed: Committed) -> list[Object]:
     if isinstance(backend, SealedSecret | Sops):
         return [committed[name].object for name in environment.secrets if name in committed]
     assert_never(backend)
+
+
+def held(backend: Backend, document: Object) -> dict[str, str]:
+    """What a committed object holds of each key, sealed."""
+    if isinstance(backend, SealedSecret):
+        from . import sealedsecret
+
+        return sealedsecret.sealed(document)
+    if isinstance(backend, Sops):
+        from . import sops
+
+        return sops.encrypted(document)
+    return {}
 
 
 def mend(environment: Environment, committed: Committed) -> list[Object]:

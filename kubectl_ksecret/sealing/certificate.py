@@ -18,14 +18,25 @@ _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----\s.*?-----END CERTIFICATE-----
 
 
 class Certificate(Record):
-    """Public key, its fingerprint as OpenSSH prints it, and until when it holds."""
+    """Public key, its fingerprint as OpenSSH prints it, and when it holds."""
 
     public_key: RSAPublicKey
     fingerprint: str
+    not_before: datetime
     not_after: datetime
 
 
 def load(pem: bytes, now: datetime) -> Certificate:
+    """The certificate of a PEM file, if it holds now. Raises ValueError with what is wrong."""
+    found = read(pem)
+    if found.not_after <= now:
+        raise ValueError(f"the certificate ended on {found.not_after:%Y-%m-%d}")
+    if found.not_before > now:
+        raise ValueError(f"the certificate begins on {found.not_before:%Y-%m-%d}")
+    return found
+
+
+def read(pem: bytes) -> Certificate:
     """The first certificate of a PEM file, as kubeseal chooses. Raises ValueError with what is wrong."""
     if b"PRIVATE KEY-----" in pem:
         raise ValueError("the file holds a private key, which seals nothing and must not lie here")
@@ -39,11 +50,12 @@ def load(pem: bytes, now: datetime) -> Certificate:
         raise ValueError("the certificate can't be read") from None
     if not isinstance(key, RSAPublicKey):
         raise ValueError("the certificate's key is not RSA")
-    if found.not_valid_after_utc <= now:
-        raise ValueError(f"the certificate ended on {found.not_valid_after_utc:%Y-%m-%d}")
-    if found.not_valid_before_utc > now:
-        raise ValueError(f"the certificate begins on {found.not_valid_before_utc:%Y-%m-%d}")
-    return Certificate(public_key=key, fingerprint=fingerprint(key), not_after=found.not_valid_after_utc)
+    return Certificate(
+        public_key=key,
+        fingerprint=fingerprint(key),
+        not_before=found.not_valid_before_utc,
+        not_after=found.not_valid_after_utc,
+    )
 
 
 def fingerprint(key: RSAPublicKey) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
-from typing import Protocol, assert_never
+from typing import NamedTuple, Protocol, assert_never
 
 from ..errors import InputError, Mistake, Refusal
 from ..frozen import Record
@@ -29,16 +29,23 @@ class Version(Record):
     newest: bool = True
 
 
-def problems(version: Version, now: datetime) -> Iterator[str]:
-    """What is wrong with a version, though the source hands it out: the end of a sentence."""
+class Problem(NamedTuple):
+    """Something to do about a value: a stable name, and the end of a sentence."""
+
+    reason: str
+    message: str
+
+
+def problems(version: Version, now: datetime) -> Iterator[Problem]:
+    """What is wrong with a version, though the source may hand it out."""
     if not version.enabled:
-        yield "is disabled"
+        yield Problem("disabled", "is disabled")
     if not version.newest:
-        yield "is not the newest: a newer one is disabled"
+        yield Problem("disabled", "is not the newest: a newer one is disabled")
     if version.expires and version.expires <= now:
-        yield f"expired on {version.expires:%Y-%m-%d}"
+        yield Problem("expired", f"expired on {version.expires:%Y-%m-%d}")
     if version.not_before and version.not_before > now:
-        yield f"is not valid before {version.not_before:%Y-%m-%d}"
+        yield Problem("not-yet-valid", f"is not valid before {version.not_before:%Y-%m-%d}")
 
 
 class Found(Record):

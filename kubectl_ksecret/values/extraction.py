@@ -28,6 +28,11 @@ def from_base64(text: bytes) -> bytes:
     return binascii.a2b_base64(joined)
 
 
+def stored(remote: Remote, value: Sensitive) -> Sensitive:
+    """The value of a key as the source holds it: what `extract` turns into the value again."""
+    return Sensitive(binascii.b2a_base64(value.reveal(), newline=False)) if remote.encoding == "base64" else value
+
+
 def _property(found: Sensitive, path: str) -> Sensitive:
     """A member of a JSON object: by its path, or by its whole name where that holds a dot, as gjson reads it."""
     try:

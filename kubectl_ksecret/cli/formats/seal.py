@@ -25,6 +25,11 @@ def text(done: Sealed, dry_run: bool) -> str:
     return "".join(blocks)
 
 
+def made(environment: str, names: Collection[str], dry_run: bool) -> str:
+    """First values that the source has, or would have, now."""
+    return _block(f"{environment}: {'would make' if dry_run else 'made'} in the source", names)
+
+
 def _block(what: str, lines: Collection[str]) -> str:
     return f"{what}\n" + "".join(f"  {line}\n" for line in lines) if lines else ""
 

@@ -1,0 +1,58 @@
+"""What is known of a rotation until it is finished: its id and plan, never a value.
+
+It lies in Git's own folder, out of every commit; without Git there is no place for it.
+"""
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from ..errors import InputError, Mistake, Refusal
+from ..files.folder import Folder, locked
+from ..files.project import Project
+
+_FOLDER = os.path.join("ksecret", "rotations")
+
+
+class Journal:
+    """The journal of the rotation of one name in one source; had from `opened`."""
+
+    def __init__(self, folder: Folder, name: str, id_: str, resumed: bool) -> None:
+        self._folder, self._name = folder, name
+        self.id, self.resumed = id_, resumed
+
+    def finish(self) -> None:
+        """The rotation is done: forget it."""
+        self._folder.remove(self._name)
+
+
+@contextmanager
+def opened(project: Project, source: tuple[str, ...], name: str, plan: Mapping[str, object]) -> Iterator[Journal]:
+    """The journal of an unfinished rotation of this name, or a new one; no other rotation runs beside it.
+
+    Raises InputError without Git, Refusal if a journal can't be read or written.
+    """
+    if project.git_folder is None:
+        raise InputError(Mistake("rotate needs a Git work tree: its journal lies in Git's own folder"))
+    key = hashlib.sha256("\0".join((*source, name)).encode()).hexdigest()[:32]
+    with locked(os.path.join(project.git_folder, _FOLDER)) as folder:
+        file = f"{key}.json"
+        found = _id(os.path.join(folder.path, file))
+        id_ = found or uuid.uuid4().hex
+        if found is None:
+            folder.write(file, json.dumps({"id": id_, **plan}, indent=2).encode())
+        yield Journal(folder, file, id_, found is not None)
+
+
+def _id(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return str(json.load(file)["id"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, LookupError, TypeError):
+        hint = "remove it if the rotation that it is of shall not be finished"
+        raise Refusal(Mistake(f"{path}: not a rotation's journal", hint=hint)) from None

@@ -1,0 +1,85 @@
+"""Values in memory: do they keep their rules, and is each environment's own? Nothing of a value is shown."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+from ..errors import Mistake, Place
+from ..frozen import Record
+from ..model.declared import root_of
+from ..model.environment import Environment, Remote
+from ..sensitive import Sensitive
+from ..values.rules import broken
+from . import Severity
+
+Values = Mapping[tuple[str, str], Sensitive]  # by Secret and key
+
+
+def broken_rules(environment: Environment, values: Values) -> Iterator[Mistake]:
+    """What the values of one environment break; what is sealed breaks nothing."""
+    for (name, key), value in values.items():
+        said = environment.secrets[name].values[key].key
+        for rule in broken(said.rules, value):
+            place = said.rules.origin.at(rule.partition(":")[0]) if said.rules else None
+            yield Mistake(f"the value of {name}/{key} breaks {rule}", place)
+
+
+class Held(Record):
+    """What the source of an environment holds: the names that are there, the values, and what can't be used."""
+
+    environment: Environment
+    names: Collection[str]
+    values: Values
+    unusable: Sequence[Mistake]
+
+
+def missing(held: Sequence[Held]) -> Iterator[Mistake]:
+    """A declared key has no value in the source: it can be neither fetched nor sealed."""
+    for each in held:
+        for secret in each.environment.secrets.values():
+            for key in secret.keys:
+                for remote in secret.remotes(key).values():
+                    if remote.name not in each.names:
+                        what = f"{secret.name}/{key}: the source of {each.environment.name} has no {remote.name}"
+                        yield Mistake(what, remote.key.origin.at())
+
+
+def unusable(held: Sequence[Held]) -> Iterator[Mistake]:
+    """A value is not what its declaration takes it for: JSON with a property, base64, a certificate."""
+    return (mistake for each in held for mistake in each.unusable)
+
+
+def breaking_rules(held: Sequence[Held]) -> Iterator[Mistake]:
+    """A value breaks a rule of its declaration: the program that reads it may not start."""
+    for each in held:
+        for mistake in broken_rules(each.environment, each.values):
+            yield mistake._replace(message=f"{mistake.message} in {each.environment.name}")
+
+
+def same_in_two(held: Sequence[Held]) -> Iterator[Mistake]:
+    """Two environments have one value: whoever reads test's has production's."""
+    holders: dict[bytes, dict[tuple[str, str], Place]] = {}
+    for each in held:
+        for (secret, key), value in each.values.items():
+            if value.reveal() and isinstance(each.environment.secrets[secret].values[key], Remote):
+                address, place = _declared(each.environment, secret, key)
+                holders.setdefault(value.reveal(), {}).setdefault((each.environment.name, address), place)
+    for places in holders.values():
+        first, address = next(iter(places))
+        for (environment, other), place in places.items():
+            if environment != first:
+                what = f"{other} has the same value in {environment} as {address} in {first}"
+                yield Mistake(what, place, f"set a value of its own in the source of {environment}")
+
+
+def _declared(environment: Environment, secret: str, key: str) -> tuple[str, Place]:
+    """The address and place of a key, or of that which it shares by `from`."""
+    secret, key = root_of(environment.declarations, secret, key)
+    spec = environment.declarations[secret].spec
+    return f"{secret}/{key}", spec.origin.key("keys" if key in spec.keys else "inputs", key)
+
+
+RULES: Mapping[str, tuple[Severity, Callable[[Sequence[Held]], Iterator[Mistake]]]] = {
+    "value-missing": ("error", missing),
+    "value-unusable": ("error", unusable),
+    "value-breaks-rule": ("error", breaking_rules),
+    "same-value": ("warning", same_in_two),
+}

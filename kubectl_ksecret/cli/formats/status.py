@@ -1,0 +1,109 @@
+"""What is stale, missing, due or about to end: as a table, or as an object."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from ... import yamlio
+from ...actions.status import Certificate, Row, Status
+from ...model.loading import API_VERSION
+from ...sources import Problem, Version
+from .inventory import table
+
+_HEAD = ("OVERLAY", "KEY", "IN SOURCE", "VERSION", "AGE", "EXPIRES", "SEALED", "BY", "STATE")
+
+
+def text(status: Status, output: str, now: datetime) -> str:
+    """The status in an output format; ages are counted to `now`."""
+    if output == "json":
+        return json.dumps(_object(status), indent=2, ensure_ascii=False) + "\n"
+    if output == "yaml":
+        return yamlio.dump([_object(status)])
+    lines = [f"{each.environment}: {_certificate(each)}\n" for each in status.certificates]
+    return table([_HEAD, *(_row(row, now) for row in status.rows)]) + "".join(lines)
+
+
+def _row(row: Row, now: datetime) -> tuple[str, ...]:
+    versions = list(row.read.values())
+    return (
+        row.environment,
+        f"{row.secret}/{row.key}",
+        ", ".join(row.read),
+        ", ".join(version.id[:8] if version else "-" for version in versions) or "-",
+        ", ".join(_age(version, now) for version in versions) or "-",
+        ", ".join(f"{v.expires:%Y-%m-%d}" if v and v.expires else "-" for v in versions) or "-",
+        row.sealed.time[:10] if row.sealed else "-",
+        row.sealed.by.removeprefix("SHA256:")[:8] if row.sealed else "-",
+        _state(row),
+    )
+
+
+def _age(version: Version | None, now: datetime) -> str:
+    if version is None or version.created is None:
+        return "-"
+    age = now - version.created
+    return f"{age.days}d" if age.days else f"{age.seconds // 3600}h"
+
+
+def _state(row: Row) -> str:
+    if row.problems:
+        return "; ".join(problem.message for problem in row.problems)
+    if any(row.read.values()) or not row.read:
+        return "ok"
+    return "ok, as far as can be told" if row.asked else "ok; the source was not asked"
+
+
+def _certificate(found: Certificate) -> str:
+    if found.problems:
+        return "; ".join(problem.message for problem in found.problems)
+    return f"sealed for {found.fingerprint}, until {found.ends:%Y-%m-%d}"
+
+
+def _object(status: Status) -> dict[str, object]:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Status",
+        "items": [
+            {
+                "overlay": row.environment,
+                "secret": row.secret,
+                "key": row.key,
+                "asked": row.asked,
+                "source": [_version(name, version) for name, version in row.read.items()],
+                "sealed": {"time": row.sealed.time, "by": row.sealed.by, "version": row.sealed.version}
+                if row.sealed
+                else None,
+                "problems": _problems(row.problems),
+            }
+            for row in status.rows
+        ],
+        "certificates": [
+            {
+                "overlay": each.environment,
+                "fingerprint": each.fingerprint or None,
+                "ends": _time(each.ends),
+                "problems": _problems(each.problems),
+            }
+            for each in status.certificates
+        ],
+    }
+
+
+def _version(name: str, version: Version | None) -> dict[str, object]:
+    if version is None:
+        return {"name": name, "version": None}
+    return {
+        "name": name,
+        "version": version.id,
+        "created": _time(version.created),
+        "expires": _time(version.expires),
+        "notBefore": _time(version.not_before),
+    }
+
+
+def _problems(found: Sequence[Problem]) -> list[dict[str, str]]:
+    return [{"reason": problem.reason, "message": problem.message} for problem in found]
+
+
+def _time(moment: datetime | None) -> str | None:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None

@@ -1,0 +1,71 @@
+"""`kubectl ksecret rotate`."""
+
+import os
+import sys
+from datetime import UTC, datetime
+
+import click
+
+from ..actions import rotate as action
+from ..actions.sealers import open_sealer
+from ..errors import InputError, Mistake
+from ..model.loading import select
+from ..sensitive import forbid_core_dumps
+from ..sources import open_source, open_writable
+from . import given
+from .formats import rotate as format_
+from .progress import progress_bar
+
+
+@click.command("rotate")
+@click.argument("overlay")
+@click.argument("address", metavar="SECRET/KEY")
+@click.option("--generate", is_flag=True, help="Make the value as its declaration says; so it is without an option.")
+@click.option("--from-stdin", is_flag=True, help="Take the new value from standard input, or ask for it.")
+@click.option("--yes", is_flag=True, help="Do not ask before anything is done.")
+def command(overlay: str, address: str, generate: bool, from_stdin: bool, yes: bool) -> None:
+    """Give a key a new value: in its source, and in every overlay that reads it there.
+
+    The plan is shown first. A rotation that was interrupted is finished by the same command: exactly one new version.
+
+    \b
+    Examples:
+      kubectl ksecret rotate prod backend-secrets/jwt-secret
+      kubectl ksecret rotate prod backend-secrets/api-key --from-stdin --yes < new-key
+    """
+    if generate and from_stdin:
+        raise click.UsageError("--generate and --from-stdin exclude each other.")
+    forbid_core_dumps()
+    [environment, *others] = select([overlay])
+    if others:
+        raise InputError(Mistake("a rotation begins in one overlay", hint="name it, and not a folder of several"))
+    source = open_writable(environment, _unseen)
+    plan = action.plan(select([environment.project.root]), environment, address)
+    value = given.one(address) if from_stdin else action.new_value(plan)
+    click.echo(format_.plan(plan), nl=False, err=True)
+    if not yes:
+        _confirm()
+    now = datetime.now(UTC)
+    with progress_bar("sealing") as progress:
+        done = action.rotate(
+            plan,
+            source,
+            value,
+            action.Ports(
+                opened_by=lambda each: open_source(each, _unseen),
+                sealer=lambda each: open_sealer(each, now, os.environ),
+                progress=progress,
+            ),
+            now,
+        )
+    click.echo(format_.done(done), nl=False)
+
+
+def _unseen(_done: int, _total: int) -> None:
+    """Reading one name is too short for a bar."""
+
+
+def _confirm() -> None:
+    if not sys.stdin.isatty():
+        raise InputError(Mistake("nobody can be asked here whether to go on", hint="add --yes"))
+    click.confirm("Go on?", abort=True, err=True)

@@ -1,0 +1,48 @@
+"""`kubectl ksecret status`."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from ..actions import status as action
+from ..sources import open_source
+from . import arguments
+from .formats import status as format_
+from .progress import progress_bar
+
+
+@click.command("status")
+@arguments.overlays()
+@arguments.output("table", "json", "yaml")
+@click.option("--offline", is_flag=True, help="Ask no source: what the committed manifests tell alone.")
+@click.option(
+    "--warn-days",
+    type=click.IntRange(min=0),
+    default=14,
+    show_default=True,
+    help="Tell what ends within so many days.",
+)
+def command(overlays: arguments.Overlays, output: str, offline: bool, warn_days: int) -> None:
+    """Show what is missing, stale, due for rotation or about to end; no value is read.
+
+    Of Key Vault only versions are listed. The exit code is 1 if there is anything to do.
+
+    \b
+    Examples:
+      kubectl ksecret status
+      kubectl ksecret status prod --offline
+      kubectl ksecret status -o json --warn-days 30
+    """
+    request = action.Request(offline=offline, warn=timedelta(days=warn_days))
+    now = datetime.now(UTC)
+    found = []
+    for environment in overlays.load():
+        with progress_bar("asking") as progress:
+            found.append(action.status(environment, lambda each: open_source(each, progress), request, now))
+    whole = action.Status(
+        rows=[row for each in found for row in each.rows],
+        certificates=[certificate for each in found for certificate in each.certificates],
+    )
+    click.echo(format_.text(whole, output, now), nl=False)
+    sys.exit(1 if whole.troubled else 0)
