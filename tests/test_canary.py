@@ -96,9 +96,12 @@ KEYS: dict[str, dict[str, Any]] = {
     "any value": {},
     "a longer one": {"rules": {"minLength": 999}},
     "a shorter one": {"rules": {"maxLength": 9}},
+    "one of a pattern": {"rules": {"pattern": "^[0-9]$"}},
+    "one of a format": {"rules": {"format": "pem"}},
     "one of JSON": {"property": "a.b"},
     "one of base64": {"encoding": "base64"},
     "one that is made": {"template": "{{ part | urlencode }}{{ part }}"},
+    "one that is made of a certificate": {"template": "{{ part }}{{ part | json | pkcs12key }}"},
     "one that is made of a longer one": {"template": "{{ longer }}"},
 }
 INPUTS = {"part": {"remoteName": "token"}, "longer": {"remoteName": "token", "rules": {"minLength": 999}}}
@@ -135,7 +138,8 @@ def test_a_value_leaves_no_trace_when_it_is_sealed_or_refused(tmp_path: Path, so
     done = seal_from(project, source)
     refused = "rules" in KEYS[key]
     if source not in ("data", "stringData", "stdin", "terminal"):  # these give what the Secret shall hold
-        refused |= key in ("one of JSON", "one of base64", "one that is made of a longer one")
+        refused |= key in ("one of JSON", "one of base64")
+        refused |= key in ("one that is made of a certificate", "one that is made of a longer one")
     assert (done.code, project.manifest("app").exists()) == ((2, False) if refused else (0, True))
     project.assert_nothing_leaked(done.out, done.err)
 
@@ -254,7 +258,7 @@ JSON_VALUES = {
     "another member": f'{{"{CORE}": "{CORE}"}}',
     "half a character": f'{{"a": "{CORE}\\ud800"}}',
     "deeply nested": "[" * 9999 + f'"{CORE}"' + "]" * 9999,
-    "a long number": '{"a": ' + "7" * 5000 + f', "b": "{CORE}"}}',
+    "a long number": '{"a": ' + "7" * 5001 + f', "b": "{CORE}"}}',
     "no base64": f'{{"a": "{CORE}%"}}',
 }
 
