@@ -21,7 +21,7 @@ class Record:
         complete = self._defaults | values
         if complete.keys() != self._names:
             raise TypeError(f"{type(self).__name__} takes {self._fields}, not {tuple(values)}")
-        self.__dict__.update(complete)
+        object.__setattr__(self, "__dict__", complete)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{name} of a frozen {type(self).__name__}")

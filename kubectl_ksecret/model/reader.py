@@ -41,11 +41,17 @@ class Form(NamedTuple):
 
     def fits(self, text: str) -> bool:
         """Whether a text has this form."""
-        return not self.is_too_long(text) and (not self.pattern or re.fullmatch(self.pattern, text) is not None)
+        return not self.is_too_long(text) and (not self.pattern or _fullmatch(self.pattern)(text) is not None)
 
     def is_too_long(self, text: str) -> bool:
         """Whether only its length is wrong, or that too."""
         return 0 < self.max_length < len(text)
+
+
+@cache
+def _fullmatch(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    """A pattern is compiled when a text asks for it: most are never asked for."""
+    return re.compile(pattern).fullmatch
 
 
 class Reading:
@@ -84,6 +90,9 @@ class Reading:
             return None
         if not self.once(node):
             return None
+        if len({key.value for key, _ in node.value if isinstance(key, ScalarNode)}) == len(node.value):
+            entries: list[tuple[ScalarNode, Node]] = node.value
+            return entries
         found: dict[str, tuple[ScalarNode, Node]] = {}
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
@@ -198,16 +207,16 @@ def _choice(choices: tuple[str, ...]) -> Read:
 
 def _text(form: Form) -> Read:
     def read_text(node: Node, reading: Reading) -> Any:
+        if isinstance(node, ScalarNode) and node.tag == STRING and form.fits(node.value):
+            return node.value
         if not isinstance(node, ScalarNode) or node.tag != STRING:
             quotable = isinstance(node, ScalarNode) and node.tag != NULL and form.fits(node.value)
             hint = form.hint or ("put it in quotes" if quotable else "")
             reading.mistake(node, f"expected {form.what}, found {_found(node)}", hint)
         elif form.is_too_long(node.value):
             reading.mistake(node, f"expected {form.what}, at most {form.max_length} characters", form.hint)
-        elif not form.fits(node.value):
-            reading.mistake(node, f"expected {form.what}", form.hint)
         else:
-            return node.value
+            reading.mistake(node, f"expected {form.what}", form.hint)
         return UNREAD
 
     return read_text
