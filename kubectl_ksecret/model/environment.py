@@ -25,6 +25,7 @@ from .overlay import Environment as EnvironmentVariables
 from .reader import member_name, shown
 from .template import Parts, references
 
+_VARIABLES = (Dotenv, EnvironmentVariables)  # the sources whose names are those of variables
 _PLACEHOLDERS = ("remoteName", "secret", "key")
 _SCOPES = ("sealedsecrets.bitnami.com/namespace-wide", "sealedsecrets.bitnami.com/cluster-wide")
 
@@ -163,7 +164,7 @@ def _secret(overlay: SecretOverlay, declarations: Declarations, declaration: Sec
     override = overlay.spec.overrides.get(declaration.name)
     omitted = {key for key, said in override.keys.items() if said.omit} if override else set()
     keys = sorted(spec.keys.keys() - omitted)
-    inputs = sorted({name for key in keys for name in needed(spec, key) if name in spec.inputs})
+    inputs = sorted({name for key in keys for name in needed(spec, key) if name in spec.inputs}) if spec.inputs else []
     values = {name: _value(overlay, declarations, declaration.name, name) for name in (*keys, *inputs)}
     return Secret(
         declaration=declaration,
@@ -177,9 +178,8 @@ def _value(overlay: SecretOverlay, declarations: Declarations, secret: str, name
     if own.template is not None:
         return Made(key=own, parts=parsed(own))
     root_secret, root_name = root_of(declarations, secret, name) if own.from_ else (secret, name)
-    key = declarations[root_secret].spec.entries[root_name]
-    overrides = overlay.spec.overrides
-    said = [o.keys[k] for s, k in ((secret, name), (root_secret, root_name)) if (o := overrides.get(s)) and k in o.keys]
+    key = declarations[root_secret].spec.entries[root_name] if own.from_ else own
+    said = _overrides_of(overlay, (secret, name), (root_secret, root_name))
     remote_name = next((o.remote_name for o in said if o.remote_name), None)
     plain = key.remote_name or root_name
     return Remote(
@@ -192,12 +192,18 @@ def _value(overlay: SecretOverlay, declarations: Declarations, secret: str, name
     )
 
 
+def _overrides_of(overlay: SecretOverlay, *keys: tuple[str, str]) -> list[KeyOverride]:
+    """What the overlay says of these keys, in their order."""
+    overrides = overlay.spec.overrides
+    return [o.keys[key] for secret, key in keys if (o := overrides.get(secret)) and key in o.keys] if overrides else []
+
+
 def _name_in_source(source: SourceSpec | None, secret: str, key: str, plain: str, override: str | None) -> str:
     """The override as it stands, else the name by the overlay's pattern; a variable where the source has variables."""
     if source is None:
         return override or plain
     patterned = source.names.replace("{secret}", secret).replace("{key}", key).replace("{remoteName}", plain)
-    if not isinstance(source.kind, Dotenv | EnvironmentVariables):
+    if not isinstance(source.kind, _VARIABLES):
         return override or patterned
     return override if override and re.fullmatch("[A-Za-z0-9_]+", override) else variable(override or patterned)
 
