@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from ..checks import Finding, Scene, check, sealed
 from ..files.folder import Folder, locked
 from ..frozen import Record
-from ..manifests import committed
+from ..manifests import committed, upkeep
 from ..model.environment import Environment
 from ..model.kubernetes import Object
 from ..rendering import mend
@@ -50,6 +50,6 @@ def write(environment: Environment) -> list[str]:
     return [environment.project.name(environment.path(name)) for name in changes.files]
 
 
-def _changes(environment: Environment) -> committed.Changes:
+def _changes(environment: Environment) -> upkeep.Changes:
     manifests = committed.read(environment)
-    return committed.changes(environment, mend(environment, manifests), manifests)
+    return upkeep.changes(environment, mend(environment, manifests), manifests)

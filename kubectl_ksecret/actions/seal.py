@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ..errors import InputError, Mistake, nearest
 from ..frozen import Record
-from ..manifests import committed, record
+from ..manifests import committed, record, upkeep
 from ..manifests.committed import Committed, Manifest
 from ..model.environment import Environment, Secret
 from ..sources import Progress, problems
@@ -64,7 +64,7 @@ def seal(
             objects += [document] if document else []
             done += len(values)
             progress(done, total)
-        changes = committed.changes(environment, objects, manifests)
+        changes = upkeep.changes(environment, objects, manifests)
         if not request.dry_run:
             changes.apply(folder)
     return Sealed(

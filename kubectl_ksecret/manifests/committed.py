@@ -1,21 +1,17 @@
-"""The committed folder of an overlay: its objects, one a file, and what has to change in it."""
+"""The committed folder of an overlay: its objects, one a file."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from .. import yamlio
 from ..errors import InputError, Mistake, Place
-from ..files.folder import Folder
 from ..files.project import decode
 from ..frozen import Record
 from ..model.environment import Environment
 from ..model.kubernetes import Object
 from ..model.overlay import ExternalSecret
-from . import kustomization, references
 
 FOLDER = "manifests"
-MARKER = "# Rendered by kubectl ksecret from ../ksecret.yaml; changes are overwritten.\n"
-STORE_FILE = "_store.yaml"  # an underscore can't begin a Kubernetes name: no Secret collides with it
 
 
 class Manifest(Record):
@@ -51,7 +47,7 @@ def read(environment: Environment) -> Committed:
 
 
 def _read(environment: Environment, name: str) -> Manifest | None:
-    text, shown = _text(environment, name), environment.project.name(environment.path(name))
+    text, shown = text_of(environment, name), environment.project.name(environment.path(name))
     if text is None:
         return None
     documents = yamlio.load(text, shown)
@@ -75,101 +71,14 @@ def _is_object(document: object) -> bool:
     )
 
 
-class Changes(Record):
-    """What has to change in an overlay's folder, as names in it; in the order in which it is done."""
-
-    written: Mapping[str, bytes]
-    removed: tuple[str, ...]
-    listed: Mapping[str, bytes]
-
-    @property
-    def files(self) -> list[str]:
-        """All files that are not as they should be."""
-        return [*self.written, *self.removed, *self.listed]
-
-    def apply(self, folder: Folder) -> None:
-        """Write, remove, then list.
-
-        A kill in between leaves a list that names a removed file: a build fails loudly and the next run mends it. In
-        the other order a file would stay that nobody may remove any more.
-        """
-        for name, content in self.written.items():
-            folder.write(name, content)
-        for name in self.removed:
-            folder.remove(name)
-        for name, content in self.listed.items():
-            folder.write(name, content)
-
-
-def changes(environment: Environment, objects: Iterable[Object], committed: Committed) -> Changes:
-    """What has to change so that the overlay's folder holds these objects and builds them.
-
-    A committed object that stays as it is keeps its file byte for byte. Raises InputError if one of the folder's
-    kustomizations can't be edited.
-    """
-    contents = {file_name(document): _content(document, committed) for document in objects}
-    contents[references.FILE] = (MARKER + references.text(environment.backend)).encode()
-    inner, outer = _kustomization_in(environment, FOLDER), _kustomization_in(environment, "")
-    listing, including = _text(environment, inner), _text(environment, outer)
-    shown_inner, shown_outer = (environment.project.name(environment.path(name)) for name in (inner, outer))
-    listed = kustomization.resources(listing, shown_inner)
-    removed = [name for name in listed if name not in contents and _is_ours(environment, name)]
-    wanted = {os.path.join(FOLDER, name): content for name, content in contents.items()}
-    ours = sorted(contents.keys() - {references.FILE})
-    lists = {
-        inner: kustomization.listing(listing, ours, removed, shown_inner),
-        outer: kustomization.including(including, shown_outer),
-    }
-    return Changes(
-        written={name: content for name, content in wanted.items() if _differs(environment, name, content)},
-        removed=tuple(os.path.join(FOLDER, name) for name in removed if _exists(environment, name)),
-        listed={name: text.encode() for name, text in lists.items() if _differs(environment, name, text.encode())},
-    )
-
-
-def _content(document: Object, committed: Committed) -> bytes:
-    old = committed.get(document["metadata"]["name"])
-    if old is not None and old.object == document:
-        return old.text.encode()
-    return (MARKER + yamlio.dump([document])).encode()
-
-
-def file_name(document: Object) -> str:
-    """backend-secrets.yaml; the store has a file of a name that no Secret can have."""
-    return STORE_FILE if document["kind"].endswith("SecretStore") else file_of(document["metadata"]["name"])
-
-
 def file_of(secret: str) -> str:
     """The file of a Secret in the folder, in which kustomization.yaml is something else."""
     name = f"{secret}.yaml"
-    return f"_{name}" if name == kustomization.FILE else name
+    return f"_{name}" if name == "kustomization.yaml" else name
 
 
-def _kustomization_in(environment: Environment, folder: str) -> str:
-    """The kustomization of a folder, by the name that it has."""
-    names = [os.path.join(folder, name) for name in kustomization.NAMES]
-    return next((name for name in names if os.path.lexists(environment.path(name))), names[0])
-
-
-def _text(environment: Environment, name: str) -> str | None:
+def text_of(environment: Environment, name: str) -> str | None:
+    """A file of the overlay's folder, which need not exist."""
     path = environment.path(name)
     content = environment.project.read_if_there(path)
     return None if content is None else decode(content, environment.project.name(path))
-
-
-def _differs(environment: Environment, name: str, content: bytes) -> bool:
-    return environment.project.read_if_there(environment.path(name)) != content
-
-
-def _exists(environment: Environment, name: str) -> bool:
-    return environment.project.read_if_there(environment.path(os.path.join(FOLDER, name))) is not None
-
-
-def _is_ours(environment: Environment, name: str) -> bool:
-    """Whether a listed file is one that this tool wrote: in the folder itself, and marked."""
-    path = environment.path(os.path.join(FOLDER, name))
-    if os.path.basename(name) != name or os.path.isdir(path):
-        return False
-    content = environment.project.read_if_there(path)
-    # A listed file of ours that is gone is what a kill between removing and listing leaves.
-    return content is None or content.startswith(MARKER.encode())

@@ -1,0 +1,103 @@
+"""What has to change in an overlay's folder, so that it holds what it should and builds it."""
+
+import os
+from collections.abc import Iterable, Mapping
+
+from .. import yamlio
+from ..files.folder import Folder
+from ..frozen import Record
+from ..model.environment import Environment
+from ..model.kubernetes import Object
+from . import kustomization, references
+from .committed import FOLDER, Committed, file_of, text_of
+
+MARKER = "# Rendered by kubectl ksecret from ../ksecret.yaml; changes are overwritten.\n"
+STORE_FILE = "_store.yaml"  # an underscore can't begin a Kubernetes name: no Secret collides with it
+
+
+class Changes(Record):
+    """What has to change in an overlay's folder, as names in it; in the order in which it is done."""
+
+    written: Mapping[str, bytes]
+    removed: tuple[str, ...]
+    listed: Mapping[str, bytes]
+
+    @property
+    def files(self) -> list[str]:
+        """All files that are not as they should be."""
+        return [*self.written, *self.removed, *self.listed]
+
+    def apply(self, folder: Folder) -> None:
+        """Write, remove, then list.
+
+        A kill in between leaves a list that names a removed file: a build fails loudly and the next run mends it. In
+        the other order a file would stay that nobody may remove any more.
+        """
+        for name, content in self.written.items():
+            folder.write(name, content)
+        for name in self.removed:
+            folder.remove(name)
+        for name, content in self.listed.items():
+            folder.write(name, content)
+
+
+def changes(environment: Environment, objects: Iterable[Object], committed: Committed) -> Changes:
+    """What has to change so that the overlay's folder holds these objects and builds them.
+
+    A committed object that stays as it is keeps its file byte for byte. Raises InputError if one of the folder's
+    kustomizations can't be edited.
+    """
+    contents = {file_name(document): _content(document, committed) for document in objects}
+    contents[references.FILE] = (MARKER + references.text(environment.backend)).encode()
+    inner, outer = _kustomization_in(environment, FOLDER), _kustomization_in(environment, "")
+    listing, including = text_of(environment, inner), text_of(environment, outer)
+    shown_inner, shown_outer = (environment.project.name(environment.path(name)) for name in (inner, outer))
+    listed = kustomization.resources(listing, shown_inner)
+    removed = [name for name in listed if name not in contents and _is_ours(environment, name)]
+    wanted = {os.path.join(FOLDER, name): content for name, content in contents.items()}
+    ours = sorted(contents.keys() - {references.FILE})
+    lists = {
+        inner: kustomization.listing(listing, ours, removed, shown_inner),
+        outer: kustomization.including(including, shown_outer),
+    }
+    return Changes(
+        written={name: content for name, content in wanted.items() if _differs(environment, name, content)},
+        removed=tuple(os.path.join(FOLDER, name) for name in removed if _exists(environment, name)),
+        listed={name: text.encode() for name, text in lists.items() if _differs(environment, name, text.encode())},
+    )
+
+
+def _content(document: Object, committed: Committed) -> bytes:
+    old = committed.get(document["metadata"]["name"])
+    if old is not None and old.object == document:
+        return old.text.encode()
+    return (MARKER + yamlio.dump([document])).encode()
+
+
+def file_name(document: Object) -> str:
+    """backend-secrets.yaml; the store has a file of a name that no Secret can have."""
+    return STORE_FILE if document["kind"].endswith("SecretStore") else file_of(document["metadata"]["name"])
+
+
+def _kustomization_in(environment: Environment, folder: str) -> str:
+    """The kustomization of a folder, by the name that it has."""
+    names = [os.path.join(folder, name) for name in kustomization.NAMES]
+    return next((name for name in names if os.path.lexists(environment.path(name))), names[0])
+
+
+def _differs(environment: Environment, name: str, content: bytes) -> bool:
+    return environment.project.read_if_there(environment.path(name)) != content
+
+
+def _exists(environment: Environment, name: str) -> bool:
+    return environment.project.read_if_there(environment.path(os.path.join(FOLDER, name))) is not None
+
+
+def _is_ours(environment: Environment, name: str) -> bool:
+    """Whether a listed file is one that this tool wrote: in the folder itself, and marked."""
+    path = environment.path(os.path.join(FOLDER, name))
+    if os.path.basename(name) != name or os.path.isdir(path):
+        return False
+    content = environment.project.read_if_there(path)
+    # A listed file of ours that is gone is what a kill between removing and listing leaves.
+    return content is None or content.startswith(MARKER.encode())
