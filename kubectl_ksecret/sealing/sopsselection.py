@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ..errors import InputError, Mistake, Place
-from ..manifests.sops import VALUE
+from ..manifests.sops import parts
 from ..model.kubernetes import Object
 from .sopsvalue import Path, Scalar
 
@@ -31,7 +31,7 @@ def selection(block: Object, file: str) -> Selection:
     wanted = not name.startswith("un")
     if name.endswith("comment_regex"):
         # Comments are not read here. What they select shows, and a value put in place of another fails the MAC.
-        return lambda path, value: isinstance(value, str) and VALUE.fullmatch(value) is not None
+        return lambda path, value: isinstance(value, str) and parts(value) is not None
     if name.endswith("suffix"):
         return lambda path, value: any(key.endswith(said) for key in path) is wanted
     search = _search(name, said, file)

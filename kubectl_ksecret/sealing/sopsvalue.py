@@ -10,7 +10,7 @@ from typing import Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ..manifests.sops import VALUE
+from ..manifests.sops import parts
 from ..sensitive import Sensitive
 
 Scalar = str | int | float | bool
@@ -50,7 +50,7 @@ class DataKey:
         """Decrypt a value of any type; a time is its text. Raises Changed."""
         if not text:
             return ""
-        found = VALUE.fullmatch(text)
+        found = parts(text)
         if not found:
             raise Changed
         data, iv, tag = map(b64decode, found.group(1, 2, 3))
