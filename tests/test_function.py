@@ -302,8 +302,8 @@ def test_aliases_that_grow_without_end_end_at_once(project: Project) -> None:
 
 LOADED = """
 import sys
-from kubectl_ksecret import krm
-krm.generate(sys.stdin.buffer.read(), sys.argv[1])
+from kubectl_ksecret.krm import generator
+generator.generate(sys.stdin.buffer.read(), sys.argv[1])
 print(*sys.modules)
 """
 HEAVY = {
