@@ -1,5 +1,6 @@
 """YAML in with places, YAML out in one form. The only module that imports PyYAML."""
 
+import operator
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -12,15 +13,20 @@ from .errors import InputError, Mistake, Place
 __all__ = ["Below", "MappingNode", "Node", "ScalarNode", "SequenceNode", "compose", "dump", "load", "place_of"]
 
 MAX_DEPTH = 100
+_FEW_BRACKETS = 20
+_INDENTED = re.compile(r"\n[ \t?:-]{20}")
+_OTHER_BREAKS = "\r\x85\u2028\u2029\ufeff"  # lines may begin after these too
 _STRING, _SEQUENCE, _MAPPING = (f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))
 # What plain text may mean, by its first character.
 _PLAIN: dict[str, list[tuple[str, re.Pattern[str]]]] = yaml.resolver.Resolver.yaml_implicit_resolvers
 
 
 class _Loader(yaml.CSafeLoader):
-    """Composes in C, to a limited depth: libyaml itself overflows the stack on deep nesting."""
+    """Composes in C what `_is_shallow`."""
 
-    depth = 0
+    # Both are called at each node and must do nothing; what is not written in Python does it sooner.
+    descend_resolver: Any = operator.is_
+    ascend_resolver: Any = bool
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
         """As the base class does, without the pattern that every value is tried with there and paths to nodes."""
@@ -38,6 +44,12 @@ class _Loader(yaml.CSafeLoader):
             node.value if node.tag == _STRING and isinstance(node, ScalarNode) else super().construct_object(node, deep)
         )
 
+
+class _LimitedLoader(_Loader):
+    """Composes to a limited depth: libyaml itself overflows the stack on deep nesting."""
+
+    depth = 0
+
     def descend_resolver(self, current_node: Any, current_index: Any) -> None:
         self.depth += 1
         if self.depth > MAX_DEPTH:
@@ -47,13 +59,31 @@ class _Loader(yaml.CSafeLoader):
         self.depth -= 1
 
 
+def _loader(text: str) -> type[_Loader]:
+    return _Loader if _is_shallow(text) else _LimitedLoader
+
+
+def _is_shallow(text: str) -> bool:
+    """Whether a look at the text shows that it can't reach MAX_DEPTH, as with nearly all that people write.
+
+    A bracket opens two collections at most: `[a: b]`. Any other collection begins where a line has had nothing but
+    spaces and indicators, and in one column no more than a mapping and a list in it: so two for each of 20 brackets
+    and 20 columns.
+    """
+    return (
+        text.count("[") + text.count("{") < _FEW_BRACKETS
+        and not any(character in text for character in _OTHER_BREAKS)
+        and not _INDENTED.search(f"\n{text}")
+    )
+
+
 def compose(text: str, file: str) -> list[Node]:
     """The documents of a file as nodes, empty ones left out.
 
     Raises InputError with the place of a syntax error; it never quotes the text.
     """
     try:
-        return [node for node in yaml.compose_all(text, Loader=_Loader) if node.tag != "tag:yaml.org,2002:null"]
+        return [node for node in yaml.compose_all(text, Loader=_loader(text)) if node.tag != "tag:yaml.org,2002:null"]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
@@ -71,7 +101,7 @@ def load(text: str, file: str) -> list[Any]:
     try:
         if "*" in text and "&" in text:
             _refuse_aliases(text, file)
-        return [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]
+        return [document for document in yaml.load_all(text, Loader=_loader(text)) if document is not None]
     except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError):  # a tag that its text does not fit
         compose(text, file)
         raise InputError(Mistake("not valid YAML", Place(file))) from None
