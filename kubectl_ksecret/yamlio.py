@@ -21,15 +21,15 @@ _STRING, _SEQUENCE, _MAPPING = (f"tag:yaml.org,2002:{name}" for name in ("str", 
 _PLAIN: dict[str, list[tuple[str, re.Pattern[str]]]] = yaml.resolver.Resolver.yaml_implicit_resolvers
 
 
-class _Loader(yaml.CSafeLoader):
-    """Composes in C what `_is_shallow`."""
+class _Resolver:
+    """What PyYAML asks of each node, without paths to nodes and a pattern that every value is tried with."""
 
-    # Both are called at each node and must do nothing; what is not written in Python does it sooner.
+    # Both must do nothing; what is not written in Python does it sooner.
     descend_resolver: Any = operator.is_
     ascend_resolver: Any = bool
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
-        """As the base class does, without the pattern that every value is tried with there and paths to nodes."""
+        """The tag of a node that states none."""
         if kind is not ScalarNode:
             return _MAPPING if kind is MappingNode else _SEQUENCE
         if implicit[0]:  # plain, not in quotes
@@ -37,6 +37,10 @@ class _Loader(yaml.CSafeLoader):
                 if pattern.match(value):
                     return tag
         return _STRING
+
+
+class _Loader(_Resolver, yaml.CSafeLoader):
+    """Composes in C what `_is_shallow`."""
 
     def construct_object(self, node: Node, deep: bool = False) -> Any:
         """Most of what is read is text, which needs none of what the base class keeps track of."""
@@ -131,7 +135,7 @@ class Below(str):
     """Text of one line that stands below its key (`>-`), so that git merges the changes of neighbouring keys."""
 
 
-class _Dumper(yaml.CSafeDumper):
+class _Dumper(_Resolver, yaml.CSafeDumper):
     def ignore_aliases(self, data: object) -> bool:
         return True
 

@@ -188,10 +188,11 @@ def _entries(
     old = record.of(manifest.object) if manifest else {}
     held = sealer.held(secret, manifest)
     entries = {key: entry for key, entry in old.items() if key in held and key in secret.keys}
+    time, by = f"{now:%Y-%m-%dT%H:%M:%SZ}", sealer.fingerprint(secret)
     for key, provided in sealed.items():
         entries[key] = record.Entry(
-            time=f"{now:%Y-%m-%dT%H:%M:%SZ}",
-            by=sealer.fingerprint(secret),
+            time=time,
+            by=by,
             version=provided.known.version,
             inputs=provided.known.inputs,
             template=provided.known.template,
