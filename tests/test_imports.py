@@ -18,5 +18,5 @@ def imported(code: str) -> set[str]:
 @pytest.mark.parametrize("arguments", [["--help"], ["render", "test"], ["render", "prod"], ["list"]])
 def test_help_render_and_list_import_no_azure_and_no_cryptography(arguments: list[str]) -> None:
     """Only what reads or seals values loads what that takes."""
-    code = f"from kubectl_ksecret.cli import group\ngroup({arguments!r}, standalone_mode=False)"
+    code = f"from kubectl_ksecret.cli.commands import group\ngroup({arguments!r}, standalone_mode=False)"
     assert imported(code) & {"azure", "cryptography", "kubernetes", "pyrage", "requests"} == set()

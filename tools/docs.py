@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from kubectl_ksecret.cli import group
+from kubectl_ksecret.cli.commands import group
 from kubectl_ksecret.model.schema import schema
 from kubectl_ksecret.values.formats import FORMATS
 from kubectl_ksecret.values.templates import FILTERS

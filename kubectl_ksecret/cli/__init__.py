@@ -1,94 +1,17 @@
 """The command line: a module a command, imported when it is called."""
 
 import gc
-import importlib
 import os
 import sys
-
-import click
-
-from ..errors import InputError
-
-# The module of each command; one called list would hide the builtin from this package.
-COMMANDS = {
-    "check": "check",
-    "init": "init",
-    "list": "inventory",
-    "render": "render",
-    "rotate": "rotate",
-    "seal": "seal",
-    "status": "status",
-    "unseal": "unseal",
-}
-
-
-class Commands(click.Group):
-    """Imports a command's module only when the command is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands, in the order in which they are met."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        command = importlib.import_module(f"{__name__}.{COMMANDS[cmd_name]}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run the command; click itself would end with 1 when interrupted, or when nobody reads any more."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            # The reader has seen enough; Python would complain when it flushes on the way out.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(0)
-        except (KeyboardInterrupt, click.Abort):
-            ctx.exit(130)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The same; an unknown command is told with the nearest name."""
-        from ..errors import nearest
-
-        if args and args[0] not in COMMANDS:
-            ctx.fail(" ".join(filter(None, (f'no command is named "{args[0]}".', nearest(args[0], COMMANDS)))))
-        return super().resolve_command(ctx, args)
-
-
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="kubectl-ksecret", prog_name="kubectl ksecret")
-def group() -> None:
-    """Declare each Kubernetes Secret once, render it for every environment.
-
-    OVERLAY is an overlay's name, a ksecret.yaml, or a folder (every ksecret.yaml beneath it); left out, it means
-    all overlays of the project.
-
-    Exit codes: 0 done; 1 findings or differences; 2 wrong usage or input; 3 a source or tool failed or refused;
-    130 interrupted.
-    """
 
 
 def main() -> None:
     """Entry point of `kubectl ksecret`."""
-    gc.disable()  # nothing lives longer than the process
-    code = _run()
+    gc.disable()  # nothing lives longer than the process; what is imported is much of it
+    from .commands import run
+
+    code = run()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # None where the caller closed it
             stream.flush()
     os._exit(code)  # tearing the interpreter down takes 10 ms
-
-
-def _run() -> int:
-    """Run a command; mistakes become messages and exit codes here alone."""
-    try:
-        group(prog_name="kubectl ksecret")
-    except SystemExit as done:  # as click ends each command
-        return done.code if isinstance(done.code, int) else 0
-    except InputError as error:
-        click.echo(error, err=True)
-        return error.exit_code
-    return 0
