@@ -18,7 +18,7 @@ from kubectl_ksecret.model import sharing
 from kubectl_ksecret.model.environment import Environment
 from kubectl_ksecret.model.loading import Loader
 from kubectl_ksecret.rendering import render
-from kubectl_ksecret.yamlio import MAX_DEPTH, MappingNode, Node, ScalarNode, compose, dump
+from kubectl_ksecret.yamlio import compose, dump
 
 from .projects import Done, Project
 
@@ -60,48 +60,6 @@ def test_fifty_thousand_nested_brackets_are_refused(project: Project, file: str,
     done = project.ksecret("render")
     assert (done.code, done.out) == (2, "")
     assert re.fullmatch(rf"error: {file}:1:[0-9]+: nested too deeply\n", done.err)
-
-
-def depth(node: Node) -> int:
-    """Of the deepest node."""
-    below = [each for pair in node.value for each in pair] if isinstance(node, MappingNode) else node.value
-    return 1 if isinstance(node, ScalarNode) else 1 + max(map(depth, below), default=0)
-
-
-def block(indicators: list[str], line_break: str) -> str:
-    """Collections of the block form, one begun in the other."""
-    text, column = "", 0
-    for indicator in indicators:
-        if indicator == "a:":  # what it holds stands one column further, a list may stand in the same one
-            column += 1
-            text += f"a:{line_break}{' ' * column}"
-        elif indicator == "a: -":
-            text += f"a:{line_break}{' ' * column}- "
-            column += 2
-        else:
-            text += f"{indicator} "
-            column += 2
-    return text
-
-
-@given(
-    st.lists(st.sampled_from(["a:", "a: -", "-", "?"]), max_size=120),
-    st.lists(st.sampled_from(["[", "{a: ", "[a: "]), max_size=60),
-    st.sampled_from(["\n", "\r", "\r\n", "\x85", "\u2028"]),
-)
-@example(["-"] * 110, [], "\n")
-@example(["a:"] * 110, [], "\r")
-@example([], ["[a: "] * 60, "\n")
-def test_nothing_deeper_than_the_limit_is_composed(indicators: list[str], brackets: list[str], line_break: str) -> None:
-    """Whether the depth is counted or seen from the text."""
-    flow = "".join(brackets) + "b" + "".join("}" if each == "{a: " else "]" for each in reversed(brackets))
-    text = block(indicators, line_break) + flow
-    quick = list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
-    if depth(quick[0]) > MAX_DEPTH:
-        with pytest.raises(InputError, match="nested too deeply"):
-            compose(text, "file")
-    else:
-        assert depth(compose(text, "file")[0]) == depth(quick[0])
 
 
 @pytest.mark.parametrize("file", ["generators/app.yaml", OVERLAY])

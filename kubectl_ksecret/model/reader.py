@@ -184,7 +184,7 @@ def is_record(kind: Any) -> bool:
 
 
 def _integer(node: Node, reading: Reading) -> Any:
-    plain = isinstance(node, ScalarNode) and re.fullmatch(INTEGER_PATTERN, node.value)
+    plain = isinstance(node, ScalarNode) and _fullmatch(INTEGER_PATTERN)(node.value)
     if plain and node.tag == "tag:yaml.org,2002:int":
         return int(node.value)
     hint = "leave the quotes out" if plain and node.tag == STRING else ""
