@@ -4,9 +4,12 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
+
+import pytest
 
 from .peers import ROOT
-from .projects import COMMAND
+from .projects import COMMAND, shop
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
@@ -36,3 +39,23 @@ def test_a_closed_standard_output_gives_no_traceback() -> None:
         shell = ["sh", "-c", 'exec "$0" "$@" >&-', COMMAND, *arguments]
         done = subprocess.run(shell, cwd=ROOT, stderr=subprocess.PIPE, check=False)
         assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
+
+
+STREAMS = {
+    "$0 seal prod -f - <&-": (2, "error: standard input is closed\nhint: pipe the values in\n"),
+    "$0 seal prod app/token --from-stdin <&-": (2, "error: standard input is closed\nhint: pipe the values in\n"),
+    "$0 list >/dev/full": (3, "error: No space left on device\n"),
+    "$0 --help >/dev/full": (3, "error: No space left on device\n"),
+    "$0 render nobody 2>/dev/full": (2, ""),
+    "$0 seal prod 2>&-": (0, ""),
+    "mkdir gone && cd gone && rmdir ../gone && $0 list": (3, "error: No such file or directory\n"),
+}
+
+
+@pytest.mark.parametrize("script", STREAMS)
+def test_a_stream_that_is_closed_or_full_gives_no_traceback(tmp_path: Path, script: str) -> None:
+    """Nor does a working directory that is gone."""
+    project = shop(tmp_path)
+    shell = ["sh", "-c", script, COMMAND]
+    done = subprocess.run(shell, cwd=project.root, env=project.environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr.decode()) == STREAMS[script]

@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from contextlib import suppress
 
 
 def main() -> None:
@@ -13,5 +14,6 @@ def main() -> None:
     code = run()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # None where the caller closed it
-            stream.flush()
+            with suppress(OSError):  # each line is flushed when it is said, so it has been told already
+                stream.flush()
     os._exit(code)  # tearing the interpreter down takes 10 ms

@@ -3,10 +3,11 @@
 import importlib
 import os
 import sys
+from contextlib import suppress
 
 import click
 
-from ..errors import InputError
+from ..errors import InputError, Mistake
 
 # The module of each command; one called list would hide the builtin from this package.
 COMMANDS = {
@@ -78,6 +79,13 @@ def run() -> int:
     except SystemExit as done:  # as click ends each command
         return done.code if isinstance(done.code, int) else 0
     except InputError as error:
-        click.echo(error, err=True)
-        return error.exit_code
+        return _fail(error, error.exit_code)
+    except OSError as error:  # files are told by those who open them; left are a full disk and a folder that is gone
+        return _fail(Mistake(": ".join(filter(None, (error.filename, error.strerror)))), 3)
     return 0
+
+
+def _fail(said: object, code: int) -> int:
+    with suppress(OSError):  # nobody can be told; the code says it
+        click.echo(said, err=True)
+    return code

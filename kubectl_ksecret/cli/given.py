@@ -13,7 +13,7 @@ from ..sources import secretfile
 def secrets(filename: str) -> Values:
     """The Secrets in a file, or on standard input where it is `-`."""
     if filename == "-":
-        return secretfile.parse(sys.stdin.buffer.read(), "standard input")
+        return secretfile.parse(_piped(), "standard input")
     return secretfile.parse(content(filename), filename)
 
 
@@ -36,7 +36,14 @@ def value(addresses: tuple[str, ...]) -> Values:
 
 def one(address: str) -> Sensitive:
     """The same, of the key at an address."""
-    return Sensitive(_typed(address) if sys.stdin.isatty() else sys.stdin.buffer.read().removesuffix(b"\n"))
+    asked = sys.stdin is not None and sys.stdin.isatty()
+    return Sensitive(_typed(address) if asked else _piped().removesuffix(b"\n"))
+
+
+def _piped() -> bytes:
+    if sys.stdin is None:  # as a shell closes it with <&-
+        raise InputError(Mistake("standard input is closed", hint="pipe the values in"))
+    return sys.stdin.buffer.read()
 
 
 def _typed(address: str) -> bytes:
