@@ -78,3 +78,17 @@ def test_decrypted_secrets_are_those_that_were_sealed(tmp_path: Path) -> None:
         "metadata": {"name": "app", "namespace": "shop-prod", "labels": {"a": "b"}},
         "type": "example.org/t",
     }
+
+
+def test_a_whole_folder_of_manifests_is_recovered(tmp_path: Path) -> None:
+    """As the guide says: *.yaml, in which the kustomization and its references lie too; alone they are no Secrets."""
+    project = shop(tmp_path)
+    project.declare("kustomization", {"one": {"from": "app/token"}})
+    project.done("seal")
+    project.write("key.pem", sealing(1).private_key)
+    folder = project.manifest("app").parent
+    files = sorted(map(str, folder.glob("*.yaml")))
+    opened = yaml.safe_load_all(project.done("unseal", *files, "--private-key", "key.pem"))
+    assert sorted(each["metadata"]["name"] for each in opened) == ["app", "kustomization"]
+    done = project.ksecret("unseal", str(folder / "kustomization.yaml"), "--private-key", "key.pem")
+    assert (done.code, done.out) == (2, "")

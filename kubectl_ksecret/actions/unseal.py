@@ -2,25 +2,30 @@
 
 import base64
 import json
+import os
 from collections.abc import Iterator, Sequence
 
 from .. import yamlio
 from ..errors import InputError, Mistake, Place, Refusal
 from ..files.project import decode
+from ..manifests import kustomization, references
 from ..model.kubernetes import Object
 from ..rendering import sealedsecret as rendering
 from ..sealing import certificate, sealedsecret
 from ..sensitive import Sensitive
 
+_BESIDE = {*kustomization.NAMES, references.FILE}
+
 
 def unseal(files: Sequence[tuple[str, bytes]], keys: Sequence[tuple[str, bytes]]) -> list[Sensitive]:
     """The Secrets in files of SealedSecrets, each as JSON; files and keys are names with their content.
 
-    Raises InputError for what is no SealedSecret or no key, Refusal with every value that none of the keys opens.
+    What lies beside them in a folder of manifests is left out, so that all of its files can be given. Raises InputError
+    for what is no SealedSecret or no key, Refusal with every value that none of the keys opens.
     """
     private_keys = [key for name, content in keys for key in certificate.private_keys(content, name)]
     opened, mistakes = [], []
-    for name, content in files:
+    for name, content in [each for each in files if os.path.basename(each[0]) not in _BESIDE] or files:
         for document in _sealed_secrets(content, name):
             values = {}
             for key, text in rendering.sealed(document).items():
