@@ -230,6 +230,7 @@ def _chosen(project: Project, arguments: Sequence[str], files: Sequence[str]) ->
             chosen.append(os.path.realpath(argument))
         else:
             mistakes.append(Mistake(f"no overlay is named {argument}", None, nearest(argument, names)))
+            chosen += names.get("", ())  # it may be one whose name can't be read: what is wrong there is told too
     return list(dict.fromkeys(chosen)), mistakes
 
 
