@@ -132,6 +132,27 @@ def test_a_kustomization_of_another_namespace_is_noted(tmp_path: Path) -> None:
     )
 
 
+def test_without_git_overlays_share_the_declarations_below_the_working_directory(tmp_path: Path) -> None:
+    """The second one finds those of the first, though its own folder's nearest parent is overlays/ by then."""
+    project = certified(tmp_path)
+    (project.root / ".git").rename(tmp_path / "no-git")
+    project.done(*TEST, *VAULT)
+    project.done(*PROD)
+    assert [name for name in project.files() if "generators" in name] == ["generators/app-secrets.yaml"]
+    assert project.done("list").count("app-secrets") == 1
+
+
+def test_a_link_to_nothing_in_place_of_a_kustomization_is_not_replaced(tmp_path: Path) -> None:
+    """Its target may come back."""
+    project = Project(tmp_path)
+    link = project.write("overlays/test/kustomization.yaml", "")
+    link.unlink()
+    link.symlink_to("shared.yaml")
+    done = project.ksecret(*TEST, *VAULT)
+    assert (done.code, done.err) == (2, "error: overlays/test/kustomization.yaml: No such file or directory\n")
+    assert (link.is_symlink(), project.files()) == (True, {})
+
+
 @pytest.mark.parametrize("name", ["ksecret.yaml", "kustomization.yaml"])
 def test_nothing_is_overwritten(tmp_path: Path, name: str) -> None:
     """A file that is there already is named, and no other is made."""

@@ -58,7 +58,7 @@ def init(request: Request, now: datetime) -> Initialised:
     folder = os.path.realpath(request.folder)
     secrets = os.path.join(folder, "secrets")
     file = os.path.join(secrets, overlay_type.FILE)
-    project = Project.around(_existing(folder))
+    project = _project(folder)
     project.inside(secrets)
     _refuse_same_name(project, os.path.basename(folder))
     declarations, files = _declarations(project)
@@ -86,10 +86,16 @@ def init(request: Request, now: datetime) -> Initialised:
     return Initialised(written=[*map(project.name, files), *rendered], notes=notes)
 
 
-def _existing(folder: str) -> str:
-    while not os.path.isdir(folder):
-        folder = os.path.dirname(folder)
-    return folder
+def _project(folder: str) -> Project:
+    """The project around a folder that need not exist; without Git, the working directory if it is that or above it.
+
+    The next overlay must find the declarations of the first, and a command without an argument both.
+    """
+    existing = folder
+    while not os.path.isdir(existing):
+        existing = os.path.dirname(existing)
+    project, here = Project.around(existing), os.path.realpath(".")
+    return project if project.git or os.path.commonpath((here, folder)) != here else Project(here)
 
 
 def _refuse_existing(project: Project, files: Iterable[str]) -> None:
@@ -182,7 +188,7 @@ def _refuse_no_recipients(project: Project, secrets: str) -> None:
 
 def _outer(project: Project, folder: str, namespace: str) -> tuple[dict[str, bytes], Sequence[str]]:
     """The kustomization that is deployed, with the Secrets in it, and what its owner has to decide."""
-    name = next((each for each in kustomization.NAMES if os.path.exists(os.path.join(folder, each))), None)
+    name = next((each for each in kustomization.NAMES if os.path.lexists(os.path.join(folder, each))), None)
     path = os.path.join(folder, name or kustomization.FILE)
     if name is None:
         return {path: kustomization.deployed(namespace).encode()}, ()
