@@ -185,9 +185,26 @@ def test_a_link_out_of_the_project_is_not_written_through(tmp_path: Path) -> Non
     assert "overlays/test/secrets lies outside the project" in done.err
 
 
+def test_names_that_yaml_reads_as_something_else_stand_in_quotes(tmp_path: Path) -> None:
+    """A namespace may be a number, and a folder have any name."""
+    project = certified(tmp_path)
+    project.declare("db", {"password": {}})
+    (project.root / "generators").rename(project.root / "it's, #1: [ü]")
+    certificate = str(project.write("a: b #c.pem", sealing(1).certificate))
+    project.overlay("true", {"sealedSecret": {"certificate": "x"}}, declarations=["../../../it's, #1: [ü]"])
+    project.done("init", "overlays/0123", *PROD[2:5], "1e3", "--certificate", certificate)
+    project.done("seal", "0123", "db/password", "--from-stdin", stdin="x")
+    (built,) = objects(from_manifests(project.root / "overlays/0123"))
+    assert built["metadata"]["namespace"] == "1e3"
+    assert objects(by_kubectl(project.root / "overlays/0123")) == [built]
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
+        ([*TEST[:-1], "a: b", *VAULT], "error: expected a namespace (lower case letters, digits and -)\n"),
+        ([*TEST, "--vault-url", 'https://"}'], "error: expected an https:// URL of a host\n"),
+        (["init", "overlays/a: b\nc", *TEST[2:], *VAULT], "error: expected a Kubernetes name (lower case letters,"),
         ([*TEST[:-1], "Shop_Test", *VAULT], "error: expected a namespace (lower case letters, digits and -)\n"),
         ([*TEST, "--vault-url", "http://shop"], "error: expected an https:// URL of a host\n"),
         (["init", "overlays/Test", *TEST[2:], *VAULT], "error: expected a Kubernetes name (lower case letters,"),

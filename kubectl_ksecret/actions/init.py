@@ -1,6 +1,8 @@
 """Makes one overlay, and the first declaration where there is none; overwrites nothing."""
 
+import json
 import os
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -146,30 +148,37 @@ def _certificate(
 def _overlay(request: Request, name: str, declarations: str, certificate: str | None) -> str:
     source = ""
     if request.vault_url:
-        source = f'  source:\n    names: "{{remoteName}}"\n    azureKeyVault: {{vaultUrl: "{request.vault_url}"}}\n'
+        url = json.dumps(request.vault_url)
+        source = f'  source:\n    names: "{{remoteName}}"\n    azureKeyVault: {{vaultUrl: {url}}}\n'
     backends = {
         "externalSecret": "    externalSecret:\n      refreshInterval: 1h\n      store:\n"
         "        name: azure-keyvault-store\n"
         "        # With auth the store is rendered too; without it, it exists already.\n"
         "        # auth: {workloadIdentity: {serviceAccountName: my-service-account}}\n",
-        "sealedSecret": f"    sealedSecret:\n      certificate: {certificate}\n      scope: strict\n",
-        "sops": "    sops:" + ("\n      age:\n" + "".join(f"      - {each}\n" for each in request.recipients)
+        "sealedSecret": f"    sealedSecret:\n      certificate: {_written(certificate or '')}\n      scope: strict\n",
+        "sops": "    sops:" + ("\n      age:\n" + "".join(f"      - {_written(each)}\n" for each in request.recipients)
                               if request.recipients else " {}  # the recipients of .sops.yaml\n"),
     }  # fmt: skip
     return (
         f"apiVersion: {API_VERSION}\n"
         "kind: SecretOverlay\n"
         "metadata:\n"
-        f"  name: {name}\n"
+        f"  name: {_written(name)}\n"
         "  annotations:\n"
         '    config.kubernetes.io/function: "exec: {path: ksecret-fn}"\n'
         "spec:\n"
-        f"  declarations: [{declarations}]\n"
-        f"  namespace: {request.namespace}\n"
+        f"  declarations: [{_written(declarations)}]\n"
+        f"  namespace: {_written(request.namespace)}\n"
         f"{source}"
         "  backend:\n"
         f"{backends[request.backend]}"
     )
+
+
+def _written(text: str) -> str:
+    """A text as it stands in YAML: in quotes where it may be read as something else, such as a number."""
+    plain = re.fullmatch("[-./_A-Za-z0-9]+", text) and yamlio.dump([text]).startswith(text)
+    return text if plain else json.dumps(text)
 
 
 def _refuse_mistakes(text: str) -> None:
@@ -191,7 +200,7 @@ def _outer(project: Project, folder: str, namespace: str) -> tuple[dict[str, byt
     name = next((each for each in kustomization.NAMES if os.path.lexists(os.path.join(folder, each))), None)
     path = os.path.join(folder, name or kustomization.FILE)
     if name is None:
-        return {path: kustomization.deployed(namespace).encode()}, ()
+        return {path: kustomization.deployed(_written(namespace)).encode()}, ()
     shown = project.name(path)
     before = decode(project.read(path), shown)
     after = kustomization.add_resource(before, "secrets", shown)
@@ -199,7 +208,7 @@ def _outer(project: Project, folder: str, namespace: str) -> tuple[dict[str, byt
     notes = []
     if found is None:
         notes.append(f"{shown} has no namespace; it would move its other objects too, so add it yourself:\n"
-                     f"namespace: {namespace}")  # fmt: skip
+                     f"namespace: {_written(namespace)}")  # fmt: skip
     elif found != namespace:
         notes.append(
             f"{shown} has the namespace {found}; references reach a Secret in {namespace} only if they are one"
