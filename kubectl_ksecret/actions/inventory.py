@@ -101,4 +101,4 @@ def _cell(environment: Environment, secret: str, key: str) -> Cell:
     if isinstance(value, Made):
         return Cell(environment=name, template=value.key.template)
     assert isinstance(value, Remote)
-    return Cell(environment=name, name=value.name, property=value.property, usual=said is None)
+    return Cell(environment=name, name=value.name, property=value.property, usual=not value.overridden)

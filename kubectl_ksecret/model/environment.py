@@ -39,6 +39,7 @@ class Remote(Record):
     property: str | None
     encoding: Encoding
     explicit: bool  # remoteName is written out, in the declaration or in an override
+    overridden: bool  # by the overlay, here or at the end of its `from`
 
 
 class Made(Record):
@@ -189,6 +190,7 @@ def _value(overlay: SecretOverlay, declarations: Declarations, secret: str, name
         property=next((o.property for o in said if o.property), key.property),
         encoding=key.encoding,
         explicit=bool(remote_name or key.remote_name),
+        overridden=bool(said),
     )
 
 
