@@ -15,7 +15,7 @@ def text(inventory: Inventory, output: str) -> str:
     if output == "yaml":
         return yamlio.dump([_object(inventory)])
     head = ["SECRET", "KEY", "PURPOSE", *(_title(inventory, index) for index in range(len(inventory.columns)))]
-    rows = [[row.secret, row.key, row.purpose, *map(_cell, row.cells)] for row in inventory.rows]
+    rows = [[row.secret, row.key, _line(row.purpose), *map(_cell, row.cells)] for row in inventory.rows]
     return _markdown(head, rows) if output == "markdown" else table([head, *rows])
 
 
@@ -28,10 +28,15 @@ def _cell(cell: Cell) -> str:
     if not cell.declared:
         return "not declared"
     if cell.omitted is not None:
-        return f"omitted: {cell.omitted}"
+        return f"omitted: {_line(cell.omitted)}"
     if cell.template is not None:
         return "template"
     return f"{cell.name}#{cell.property}" if cell.property else cell.name
+
+
+def _line(text: str) -> str:
+    """A text of several lines as one; a stranger's purpose can't move the cursor."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
