@@ -90,7 +90,7 @@ def not_encrypted(scene: Scene) -> Iterator[Mistake]:
 
 
 def out_of_date(scene: Scene) -> Iterator[Mistake]:
-    """The type, labels, annotations or template of a manifest are no longer the declared ones."""
+    """The API version, type, labels, annotations or template of a manifest are no longer the declared ones."""
     environment, backend = scene.environment, scene.environment.backend
     for secret, manifest in _sealed(scene):
         if _elsewhere(scene, secret, manifest):
@@ -111,6 +111,7 @@ def out_of_date(scene: Scene) -> Iterator[Mistake]:
 
 
 _FIELDS = (
+    ("apiVersion",),
     ("metadata", "namespace"),
     ("metadata", "labels"),
     ("metadata", "annotations"),
