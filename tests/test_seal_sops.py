@@ -10,7 +10,18 @@ import pytest
 import yaml
 
 from .peers import peer, run
-from .projects import DOTENV, OLD, Project, age, ciphertext, let_time_pass, opened_by_sops, record, sops_shop
+from .projects import (
+    DOTENV,
+    OLD,
+    Project,
+    age,
+    ciphertext,
+    let_time_pass,
+    opened_by_sops,
+    record,
+    secret_manifest,
+    sops_shop,
+)
 
 
 def test_sops_opens_what_was_sealed_for_each_recipient(tmp_path: Path) -> None:
@@ -131,6 +142,21 @@ def test_what_sops_set_changed_is_kept(tmp_path: Path) -> None:
     project.declare("app", {"token": {}, "password": {}, "added": {}})
     project.done("seal", "prod", **known)
     expected = {"token": b"by sops", "password": b"the password", "added": b"added by sops"}
+    assert opened_by_sops(project.manifest("app"), "alice") == expected
+    assert project.ksecret("render", "prod").code == 0
+
+
+def test_what_stands_in_string_data_is_told_and_taken_over(tmp_path: Path) -> None:
+    """A file that the real sops encrypted: no value is lost, and none goes before a checked one unseen."""
+    project = sops_shop(tmp_path, "alice")
+    given = {"stringData": {"token": "by hand", "surplus": "x"}, "data": {"password": b64encode(b"old").decode()}}
+    plain = project.write("plain.yaml", yaml.safe_dump(secret_manifest("app", **given)))
+    options = ("--age", age("alice").recipient, "--encrypted-regex", "^(data|stringData)$")
+    project.write("overlays/prod/secrets/manifests/app.yaml", run(peer("sops"), "encrypt", *options, plain))
+    done = project.ksecret("render", "prod")
+    assert (done.code, done.err.count("stands in stringData, which goes before data")) == (1, 2)
+    project.done("seal", "prod", "app/password", SOPS_AGE_KEY=age("alice").identity)
+    expected = {"token": b"by hand", "password": b"the password"}
     assert opened_by_sops(project.manifest("app"), "alice") == expected
     assert project.ksecret("render", "prod").code == 0
 

@@ -176,7 +176,8 @@ class SopsSealer:
             return ()
         if self._must_change(secret, manifest) and not self._opens(manifest):
             return ()
-        return sops_rendering.encrypted(manifest.object).keys()
+        # Another's file may hold some under stringData: sealing moves them to data.
+        return {str(key) for field in outside.ENCRYPTED_FIELDS for key in manifest.object.get(field) or ()}
 
     def _is_ours(self, secret: Secret, manifest: Manifest) -> bool:
         document = manifest.object

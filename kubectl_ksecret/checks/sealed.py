@@ -42,7 +42,7 @@ def not_sealed(scene: Scene) -> Iterator[Mistake]:
 
 
 def not_declared(scene: Scene) -> Iterator[Mistake]:
-    """A sealed key is no longer declared: it lives on in one environment only."""
+    """A sealed key is not declared, or not where it is declared to be: it lives on in one environment only."""
     section = ("spec", "encryptedData") if isinstance(scene.environment.backend, SealedSecret) else ("data",)
     for secret, manifest in _sealed(scene):
         for key in held(scene.environment.backend, manifest.object):
@@ -51,6 +51,15 @@ def not_declared(scene: Scene) -> Iterator[Mistake]:
                 if isinstance(scene.environment.backend, Sops):
                     hint = nearest(key, secret.keys) or _seal(scene)
                 yield Mistake(f"{secret.name}/{key} is sealed but not declared", manifest.place(*section, key), hint)
+        for key in _beside_data(scene, manifest.object):
+            what = f"{secret.name}/{key} stands in stringData, which goes before data"
+            yield Mistake(what, manifest.place("stringData", key), _seal(scene))
+
+
+def _beside_data(scene: Scene, document: Object) -> list[str]:
+    """What a Secret holds in another form than ours: the API server takes it before what is checked here."""
+    found = document.get("stringData") if isinstance(scene.environment.backend, Sops) else None
+    return [str(key) for key in found] if isinstance(found, dict) else []
 
 
 def sealed_for_another_place(scene: Scene) -> Iterator[Mistake]:
