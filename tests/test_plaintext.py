@@ -7,7 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from .projects import COMMAND, RECORD, Project, age, sealing, shop, sops_shop
+from .peers import peer, run
+from .projects import COMMAND, RECORD, Project, age, sealing, secret_manifest, shop, sops_shop
 
 
 def opening(project: Project) -> list[list[str]]:
@@ -92,3 +93,16 @@ def test_a_whole_folder_of_manifests_is_recovered(tmp_path: Path) -> None:
     assert sorted(each["metadata"]["name"] for each in opened) == ["app", "kustomization"]
     done = project.ksecret("unseal", str(folder / "kustomization.yaml"), "--private-key", "key.pem")
     assert (done.code, done.out) == (2, "")
+
+
+def test_a_value_that_is_not_base64_is_told_and_not_shown(tmp_path: Path) -> None:
+    """As the real sops may have encrypted it: no API server takes it, and it may not even be text."""
+    project = sops_shop(tmp_path, "alice")
+    lines = 'data:\n  token: !!binary /v9h\n  password: ""\n'
+    metadata = {"name": "app", "namespace": "shop-prod"}
+    plain = project.write("plain.yaml", yaml.safe_dump(secret_manifest("app") | {"metadata": metadata}) + lines)
+    options = ("--age", age("alice").recipient, "--encrypted-regex", "^(data|stringData)$")
+    project.write("overlays/prod/secrets/manifests/app.yaml", run(peer("sops"), "encrypt", *options, plain))
+    done = project.ksecret("render", "prod", "--decrypt", SOPS_AGE_KEY=age("alice").identity)
+    message = "error: overlays/prod/secrets/manifests/app.yaml: data.token is not base64\n"
+    assert (done.code, done.out, done.err) == (2, "", message)

@@ -20,7 +20,8 @@ class Decrypted(render.Rendered):
 def decrypt(environment: Environment, variables: Mapping[str, str]) -> Decrypted:
     """The plain Secrets of an environment; with findings there are none.
 
-    `variables` say where the identities are. Raises InputError for another backend, Refusal if none opens a file.
+    `variables` say where the identities are. Raises InputError for another backend and for a value that is not base64,
+    Refusal if none opens a file.
     """
     if not isinstance(environment.backend, Sops):
         place = environment.overlay.spec.origin.key("backend")
@@ -34,9 +35,12 @@ def decrypt(environment: Environment, variables: Mapping[str, str]) -> Decrypted
     mistakes: list[Mistake] = []
     for manifest in manifests.values():
         try:
-            secrets.append(sops.open_document(manifest.text, manifest.file, identities).plaintext)
+            document = sops.open_document(manifest.text, manifest.file, identities)
         except Refusal as error:
             mistakes += error.mistakes
+            continue
+        document.values()  # what the API server would not take is no Secret, and may be no text
+        secrets.append(document.plaintext)
     if mistakes:
         raise Refusal(*mistakes)
     return Decrypted(objects=(), findings=(), secrets=secrets)
