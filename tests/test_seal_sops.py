@@ -155,6 +155,8 @@ def test_what_stands_in_string_data_is_told_and_taken_over(tmp_path: Path) -> No
     project.write("overlays/prod/secrets/manifests/app.yaml", run(peer("sops"), "encrypt", *options, plain))
     done = project.ksecret("render", "prod")
     assert (done.code, done.err.count("stands in stringData, which goes before data")) == (1, 2)
+    assert "metadata.namespace of app is not the declared one" in done.err
+    assert "--write" not in done.err  # the MAC of sops covers the metadata: only sealing mends them
     project.done("seal", "prod", "app/password", SOPS_AGE_KEY=age("alice").identity)
     expected = {"token": b"by hand", "password": b"the password"}
     assert opened_by_sops(project.manifest("app"), "alice") == expected

@@ -110,13 +110,12 @@ def out_of_date(scene: Scene) -> Iterator[Mistake]:
             wanted = sops.shell(environment, backend, secret, {})
         else:
             return
+        # A MAC over the metadata too, as sops itself makes it, takes the data key to be made anew.
+        offline = isinstance(backend, SealedSecret) or outside.mac_survives_rewriting(manifest.object)
+        hint = f"run: kubectl ksecret render {environment.name} --write" if offline else _seal(scene)
         for path in _FIELDS:
             if _field(manifest.object, path) != _field(wanted, path):
-                yield Mistake(
-                    f"{'.'.join(path)} of {secret.name} is not the declared one",
-                    manifest.place(*path),
-                    f"run: kubectl ksecret render {environment.name} --write",
-                )
+                yield Mistake(f"{'.'.join(path)} of {secret.name} is not the declared one", manifest.place(*path), hint)
 
 
 _FIELDS = (
