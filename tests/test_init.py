@@ -118,6 +118,18 @@ def test_an_existing_kustomization_keeps_its_comments_and_gets_no_namespace(tmp_
     )
 
 
+@pytest.mark.parametrize("before", ["", "# ours, to be filled\n"])
+def test_an_empty_kustomization_is_filled(tmp_path: Path, before: str) -> None:
+    """As `touch` makes it; the namespace stays its owner's to say."""
+    project = Project(tmp_path)
+    path = project.write("overlays/test/kustomization.yaml", before)
+    done = project.ksecret(*TEST, *VAULT)
+    assert (done.code, path.read_text()) == (
+        0,
+        f"{before}apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n- secrets\n",
+    )
+
+
 def test_a_kustomization_of_another_namespace_is_noted(tmp_path: Path) -> None:
     """References do not cross namespaces."""
     project = Project(tmp_path)

@@ -62,6 +62,8 @@ def including(text: str | None, file: str) -> str:
 
 def add_resource(text: str, name: str, file: str) -> str:
     """A kustomization with one more resource, if it does not list it yet."""
+    if _List(text, "resources", file).is_of_nothing:
+        return _below(text, f"{_HEADER}resources:\n- {name}\n")
     return _List(text, "resources", file).ending_with(name)
 
 
