@@ -179,6 +179,10 @@ def test_a_kustomization_is_edited_under_the_name_that_it_has(project: Project, 
         ("a: b\n---\nc: d\n", f"{OUTER}: expected one YAML mapping\n"),
         ("- a\n", f"{OUTER}: expected one YAML mapping\n"),
         ("a: [\n", f"{OUTER}:2:1: not valid YAML\n"),
+        (
+            "resources: &all\n- a\nx: *all\n",
+            f"{OUTER}:1:12: resources with an anchor or a tag is not edited\nhint: write it without\n",
+        ),
         ("{namespace: a}\n", f"{OUTER}: a kustomization in braces is not edited\nhint: add to resources: manifests\n"),
     ],
 )

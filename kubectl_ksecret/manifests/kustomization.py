@@ -185,6 +185,10 @@ class _List:
         return _end(node) if node.end_mark.column == 0 else self._lines.index("\n", _end(node)) + 1
 
     def _edited(self, edits: Iterable[_Edit]) -> str:
+        value = self._pair[1] if self._pair else None
+        if isinstance(value, SequenceNode) and self._lines[_start(value)] not in "-[":
+            place = Place(self._file, value.start_mark.line + 1, value.start_mark.column + 1)
+            raise InputError(Mistake(f"{self._field} with an anchor or a tag is not edited", place, "write it without"))
         parts, at = [], 0
         for edit in sorted(edits, key=lambda edit: edit.start):
             parts += [self._lines[at : edit.start], edit.text]
