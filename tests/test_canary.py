@@ -36,11 +36,14 @@ def in_base64(secret: str) -> set[str]:
 
 
 def encodings(secret: str, piece: int) -> set[bytes]:
-    """What would give a secret away, in lower case: a piece of it, and its encodings, also one within another."""
+    """What would give a secret away, in lower case: a piece of it, and its encodings, also one within another.
+
+    None is shorter than the piece: base64 of base64 has a middle of four letters, which stand in many a ciphertext.
+    """
     found = {secret[at : at + piece] for at in range(len(secret) - piece + 1)}
     for text in (secret, *in_base64(secret)):
         found |= {text, text.encode().hex()} | in_base64(text)
-    return {each.lower().encode() for each in found}
+    return {each.lower().encode() for each in found if len(each) >= piece}
 
 
 # A short piece stands in any ciphertext by chance, once in a thousand runs of these tests.
