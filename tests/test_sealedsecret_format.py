@@ -265,6 +265,7 @@ BROKEN = {
     "a list of values": "{kind: SealedSecret, metadata: {name: a}, spec: {encryptedData: [b]}}",
     "a number as value": "{kind: SealedSecret, metadata: {name: a}, spec: {encryptedData: {b: 5}}}",
     "a text as template": "{kind: SealedSecret, metadata: {name: a}, spec: {template: b}}",
+    "data in the template": "{kind: SealedSecret, metadata: {name: a}, spec: {template: {data: {b: '{{ .c }}'}}}}",
     "not base64": "{kind: SealedSecret, metadata: {name: a}, spec: {encryptedData: {b: ä}}}",
     "nothing sealed": "{kind: SealedSecret, metadata: {name: a}, spec: {encryptedData: {b: ''}}}",
     "too short": "{kind: SealedSecret, metadata: {name: a}, spec: {encryptedData: {b: AQ==}}}",

@@ -48,6 +48,9 @@ def _sealed_secrets(content: bytes, file: str) -> Iterator[Object]:
                 raise InputError(Mistake("expected SealedSecrets, found another document", Place(file)))
             if not _is_whole(each):
                 raise InputError(Mistake("a SealedSecret here is not in the form of bitnami.com/v1alpha1", Place(file)))
+            if (each["spec"].get("template") or {}).get("data"):
+                hint = "kubeseal --recovery-unseal fills it in"
+                raise InputError(Mistake("a template with data of its own is not supported", Place(file), hint))
             found = True
             yield each
     if not found:
