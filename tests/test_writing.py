@@ -310,3 +310,12 @@ def test_a_manifest_that_can_not_be_read_is_not_overwritten(shop: Project) -> No
         done = shop.ksecret(*command, A="x", B="x", C="x")
         assert (done.code, done.err.startswith(f"error: {FOLDER}/manifests/secret-a.yaml:")) == (2, True)
         assert path.read_text() == merged
+
+
+def test_what_was_written_is_named_though_the_next_overlay_fails(shop: Project) -> None:
+    """Overlays are written one after the other; an error does not hide what has changed before it."""
+    shop.sealed_overlay("eu")
+    shop.manifest("secret-a").write_text("[")
+    done = shop.ksecret("render", "--write")
+    assert (done.code, done.err.startswith(f"error: {FOLDER}/manifests/secret-a.yaml:")) == (2, True)
+    assert "overlays/eu/secrets/manifests/kustomization.yaml\n" in done.out

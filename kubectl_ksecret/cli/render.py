@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import click
 
@@ -40,12 +40,20 @@ def command(
         return
     environments = overlays.load()
     if check or write:
-        files = [name for each in environments for name in (action.outdated if check else action.write)(each)]
-        click.echo("".join(f"{file}\n" for file in files), nl=False)
-        sys.exit(1 if check and files else 0)
+        sys.exit(1 if _keep(environments, action.outdated if check else action.write) and check else 0)
     rendered = [action.render(environment) for environment in environments]
     _stop_at(finding for each in rendered for finding in each.findings)
     click.echo(format_.text([document for each in rendered for document in each.objects], output), nl=False)
+
+
+def _keep(environments: Iterable[Environment], change: Callable[[Environment], list[str]]) -> bool:
+    """Whether files differ; each is named at once, as the next overlay may fail."""
+    found = False
+    for environment in environments:
+        files = change(environment)
+        click.echo("".join(f"{file}\n" for file in files), nl=False)
+        found = found or bool(files)
+    return found
 
 
 def _decrypt(environments: Sequence[Environment], output: str) -> None:
