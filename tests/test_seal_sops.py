@@ -116,6 +116,24 @@ def test_other_recipients_catch_no_value_until_they_are_accepted(
     assert "kept 2 keys" in project.done("seal", "prod", **known)
 
 
+def test_recipients_swapped_in_the_overlay_and_in_the_file_catch_no_value(tmp_path: Path) -> None:
+    """As a pull request may do, by one without an identity: the record tells. What is accepted is recorded for all."""
+    project = sops_shop(tmp_path, "alice")
+    project.done("seal", "prod")
+    project.sops_overlay("mallory")
+    path = project.manifest("app")
+    path.write_text(path.read_text().replace(age("alice").recipient, age("mallory").recipient))
+    before = project.files()
+    done = project.ksecret("seal", "prod", "--reseal", SOPS_AGE_KEY=age("alice").identity)
+    assert (done.code, done.out, project.changed_since(before)) == (2, "", set())
+    assert "the recipients of app are others than those of the sealed values" in done.err
+    accept = re.search(r"--accept (SHA256:\S{43})\n", done.err)
+    assert accept is not None
+    project.done("seal", "prod", "app/token", "--accept", accept[1], SOPS_AGE_KEY=age("alice").identity)
+    assert record(project).count(f"by={accept[1]}") == 2
+    project.done("seal", "prod")
+
+
 def test_a_key_that_is_no_longer_declared_leaves_a_sops_file_too(tmp_path: Path) -> None:
     """With an identity, the others as they are; without, from all values that are left."""
     project = sops_shop(tmp_path, "alice")

@@ -155,13 +155,19 @@ class SopsSealer:
     def refused(
         self, secret: Secret, manifest: Manifest | None, known: Collection[str], accepted: Collection[str]
     ) -> Mistake | None:
-        """Recipients other than those of the file must be accepted, each new one or the whole set."""
+        """Recipients other than those of the file, or of its record, must be accepted, each new one or the whole set.
+
+        The names in the sops block are not enough: nothing binds them to the keys, so a pull request may swap both.
+        """
         wanted, found = set(self._recipients[secret.name]), self.fingerprint(secret)
         before = set(outside.recipients(manifest.object)) if manifest else set()
+        recorded = record.fingerprints([manifest.object]) if manifest else set()
         if before:
             known = (outside.fingerprint(before),)
         added = sorted(wanted - before)
-        if not known or found in known or found in accepted or (added and set(added) <= set(accepted)):
+        if not known or (found in known and (not recorded or found in recorded)):
+            return None
+        if found in accepted or (added and set(added) <= set(accepted)):
             return None
         named = added if before and added else [found]
         return Mistake(
@@ -211,12 +217,14 @@ class SopsSealer:
         """The file with the least change; nothing for a Secret of which nothing is sealed."""
         from ..sealing import sops
 
-        shell = sops_rendering.shell(self._environment, self._backend, secret, dict(entries))
+        # One data key, so one set of recipients: what is kept is for them too from now on.
+        entries = {key: entry.but(by=self.fingerprint(secret)) for key, entry in entries.items()}
+        shell = sops_rendering.shell(self._environment, self._backend, secret, entries)
         recipients = self._recipients[secret.name]
         held = set(self.held(secret, manifest)) & secret.keys.keys()
         if manifest is not None and held and self._opens(manifest):
             if not values and not self._must_change(secret, manifest):
-                return sops_rendering.mend(self._environment, self._backend, secret, manifest.object)
+                return {**shell, "data": manifest.object["data"], outside.BLOCK: manifest.object[outside.BLOCK]}
             document = sops.open_document(manifest.text, manifest.file, self._identities)
             kept = held - values.keys()
             return sops.update(document, shell, values, kept=kept, recipients=recipients, now=self._now)
