@@ -11,7 +11,7 @@ import pytest
 
 from .builds import switch_to_generator, through_function
 from .peers import run
-from .projects import DOTENV, LEFTOVER, Done, Project, age, opened_by_kubeseal
+from .projects import DOTENV, LEFTOVER, Done, Project, age, opened_by_kubeseal, shop
 
 SECRETS = "overlays/prod/secrets"
 COMMANDS = {
@@ -327,3 +327,28 @@ def test_a_folder_that_looks_like_a_repository_runs_nothing(project: Project) ->
     done = project.ksecret("seal", "prod", "--reseal")
     assert (done.code, "fake/.env is tracked by Git" in done.err) == (2, True)
     assert not (project.root / "ran").exists()
+
+
+IDENTITY = {
+    "a path": ("  name: app\n", "  name: ../../../../generators/app\n"),
+    "another name": ("  name: app\n", "  name: other\n"),
+    "no name": ("  name: app\n", ""),
+    "another kind": ("kind: SealedSecret\n", "kind: SecretStore\n"),
+}
+
+
+@pytest.mark.parametrize("change", IDENTITY)
+def test_what_a_manifest_calls_itself_leads_to_no_other_file(tmp_path: Path, change: str) -> None:
+    """A manifest that is none of this Secret is told, and stays where it is; sealing mends it."""
+    project = shop(tmp_path)
+    project.done("seal", "prod")
+    text = project.manifest("app").read_text()
+    assert IDENTITY[change][0] in text
+    project.manifest("app").write_text(text.replace(*IDENTITY[change]))
+    before = project.files()
+    assert project.done("render", "--check") == ""
+    assert project.done("render", "--write") == ""
+    assert (project.changed_since(before), project.ksecret("render", "prod").code) == (set(), 1)
+    project.done("seal", "prod")
+    assert project.changed_since(before) == {"overlays/prod/secrets/manifests/app.yaml"}
+    assert project.ksecret("render", "prod").code == 0

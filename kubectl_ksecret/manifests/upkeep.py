@@ -47,7 +47,7 @@ def changes(environment: Environment, objects: Iterable[Object], committed: Comm
     A committed object that stays as it is keeps its file byte for byte. Raises InputError if one of the folder's
     kustomizations can't be edited.
     """
-    contents = {file_name(document): _content(document, committed) for document in objects}
+    contents = _contents(objects, committed)
     contents[references.FILE] = (MARKER + references.text(environment.backend)).encode()
     inner, outer = _kustomization_in(environment, FOLDER), _kustomization_in(environment, "")
     listing, including = text_of(environment, inner), text_of(environment, outer)
@@ -65,6 +65,22 @@ def changes(environment: Environment, objects: Iterable[Object], committed: Comm
         removed=tuple(os.path.join(FOLDER, name) for name in removed if _exists(environment, name)),
         listed={name: text.encode() for name, text in lists.items() if _differs(environment, name, text.encode())},
     )
+
+
+def _contents(objects: Iterable[Object], committed: Committed) -> dict[str, bytes]:
+    """The files of the objects, by name.
+
+    An object that stays as it was read stays in its file: the name in it may be anything, a path out of here too.
+    """
+    read_as = {id(manifest.object): name for name, manifest in committed.items()}
+    found = {}
+    for document in objects:
+        name = read_as.get(id(document))
+        if name is None:
+            found[file_name(document)] = _content(document, committed)
+        else:
+            found[file_of(name)] = committed[name].text.encode()
+    return found
 
 
 def _content(document: Object, committed: Committed) -> bytes:
