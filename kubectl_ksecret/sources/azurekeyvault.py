@@ -3,8 +3,9 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -38,12 +39,17 @@ def open_source(environment: Environment, source: AzureKeyVault, progress: Progr
     """
     for name in ("azure", "msal", "urllib3"):  # their warnings quote answers
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    host = source.vault_url.removeprefix("https://").rstrip("/").partition(":")[0]
+    host = source.vault_url.removeprefix("https://").rstrip("/").partition(":")[0].lower()
     found = [authority for suffix, authority in _AUTHORITIES.items() if host.endswith(suffix)]
     named = {"authority": found[0]} if found and not os.environ.get("AZURE_AUTHORITY_HOST") else {}
+    try:
+        credential = DefaultAzureCredential(**_TIMEOUTS, **named)
+    except (ValueError, OSError):
+        message, hint = errors.not_set_up()
+        raise Refusal(Mistake(message, source.origin.at(), hint)) from None
     client = SecretClient(
         source.vault_url.rstrip("/"),
-        DefaultAzureCredential(**_TIMEOUTS, **named),
+        credential,
         # Throttling is waited for, half a minute; a vault that can't be reached is told soon.
         retry_status=6,
         retry_backoff_max=10,
@@ -81,7 +87,8 @@ class KeyVault:
         return _version(enabled[-1], newest=newest)
 
     def _properties(self, name: str) -> list[SecretProperties]:
-        return list(self._client.list_properties_of_secret_versions(name))
+        with _any_answer():
+            return list(self._client.list_properties_of_secret_versions(name))
 
     def read(self, names: Collection[str]) -> Mapping[str, Found]:
         """The current values, each with its version."""
@@ -97,7 +104,11 @@ class KeyVault:
             return _found(self._get(name, current.id)).but(version=current)
 
     def _get(self, name: str, version: str | None = None) -> KeyVaultSecret:
-        return self._client.get_secret(name, version)
+        with _any_answer():
+            secret = self._client.get_secret(name, version)
+        if not isinstance(secret.value, str) or not secret.properties.version:
+            raise ValueError  # an empty secret must never be made of an answer that holds none
+        return secret
 
     def _each(self, names: Collection[str], call: Callable[[str], T]) -> Mapping[str, T]:
         """Call for all names, several side by side, and tell all that is wrong at once."""
@@ -144,7 +155,8 @@ class KeyVault:
     def _known(self) -> Collection[str]:
         """The vault's names, where listing is allowed: for a hint alone."""
         try:
-            return [each.name for each in self._client.list_properties_of_secrets() if each.name]
+            with _any_answer():
+                return [each.name for each in self._client.list_properties_of_secrets() if each.name]
         except errors.FAILURES:
             return ()
 
@@ -180,15 +192,25 @@ class KeyVault:
         said = self._source.write
         tags = {**((newest and newest.tags) or {}), **(said.tags if said else {}), TAG: id_}
         lives = said and said.expires_after
-        self._client.set_secret(
-            name,
-            value.reveal().decode(),
-            tags=tags,
-            content_type=(said and said.content_type) or (newest and newest.content_type) or None,
-            expires_on=datetime.now(UTC) + timedelta(seconds=seconds(lives)) if lives else None,
-            # The SDK must not repeat it: behind an answer that got lost may stand a version that was made.
-            retry_total=0,
-        )
+        with _any_answer():
+            self._client.set_secret(
+                name,
+                value.reveal().decode(),
+                tags=tags,
+                content_type=(said and said.content_type) or (newest and newest.content_type) or None,
+                expires_on=datetime.now(UTC) + timedelta(seconds=seconds(lives)) if lives else None,
+                # The SDK must not repeat it: behind an answer that got lost may stand a version that was made.
+                retry_total=0,
+            )
+
+
+@contextmanager
+def _any_answer() -> Iterator[None]:
+    """The SDK takes it for granted that JSON which it gets has the shape of Key Vault's."""
+    try:
+        yield
+    except (AttributeError, TypeError):
+        raise ValueError from None
 
 
 def _carries(versions: Collection[SecretProperties], id_: str) -> bool:

@@ -1,5 +1,6 @@
 """What Azure's SDK raises, in words of ours: its own messages quote answers, and so values."""
 
+import re
 from collections.abc import Callable, Mapping
 
 from azure.core.exceptions import (
@@ -11,9 +12,11 @@ from azure.core.exceptions import (
     ServiceRequestError,
 )
 
-# The SDK raises ValueError for a server whose challenge is not Key Vault's.
-FAILURES = (AzureError, ValueError)
+# The SDK raises ValueError for a server whose challenge is not Key Vault's, OSError where trusted certificates can't
+# be read.
+FAILURES = (AzureError, ValueError, OSError)
 Told = tuple[str, str]  # message and hint
+_BUNDLE = "REQUESTS_CA_BUNDLE"
 
 
 def code(error: Exception) -> str:
@@ -26,7 +29,7 @@ def code(error: Exception) -> str:
 def concerns_all(error: Exception) -> bool:
     """Whether other names would fail in the same way: all but what is said of the one name."""
     of_the_name = isinstance(error, HttpResponseError) and error.status_code in (400, 404, 409)
-    return not of_the_name and code(error) != "SecretDisabled"
+    return not (of_the_name and code(error)) and code(error) != "SecretDisabled"
 
 
 def may_pass(error: Exception) -> bool:
@@ -51,18 +54,56 @@ def told(error: Exception, url: str, name: str) -> Told:
     if isinstance(error, DecodeError | IncompleteReadError):
         return f"{url}: the answer for {name} was cut off", "try again; a proxy on the way may be at fault"
     if isinstance(error, ClientAuthenticationError) and error.status_code != 401:
-        return (
-            f"{url}: not signed in to Azure",
-            "run az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; a pod has its workload "
-            "identity",
-        )
+        return _not_signed_in(error, url)
     if isinstance(error, HttpResponseError) and error.status_code:
-        return _BY_STATUS.get(error.status_code, _failed)(error, url, name)
-    if isinstance(error, ServiceRequestError):
-        return f"{url} can't be reached", "check the vault's name, the network, and the trusted certificates"
+        return _BY_STATUS.get(error.status_code, _failed)(error, url, name) if _is_key_vaults(error) else _strange(url)
+    if isinstance(error, ServiceRequestError | OSError):
+        return _unreached(error, url)
     if isinstance(error, ValueError):
-        return f"{url} is no Key Vault", "check source.azureKeyVault.vaultUrl"
+        return _strange(url)
     return f"{url} gave no answer for {name}", "try again; it took too long, or the connection was cut"
+
+
+def not_set_up() -> Told:
+    """What the sign-in takes from the environment is malformed, before anything was asked."""
+    return (
+        "the sign-in to Azure can't be set up",
+        "check AZURE_AUTHORITY_HOST, AZURE_TENANT_ID, AZURE_CLIENT_CERTIFICATE_PATH and AZURE_TOKEN_CREDENTIALS",
+    )
+
+
+def _not_signed_in(error: ClientAuthenticationError, url: str) -> Told:
+    """The chain of credentials tells what each of them met in one text alone."""
+    if refused := re.search(r"AADSTS\d+", str(error)):
+        return (
+            f"{url}: Azure refuses the sign-in ({refused.group()})",
+            "check AZURE_TENANT_ID, AZURE_CLIENT_ID and the client secret, which may have expired; without them run "
+            "az login anew",
+        )
+    if "Authentication failed" in str(error):
+        return f"{url}: the sign-in to Azure failed", "check the network and AZURE_AUTHORITY_HOST, then try again"
+    return (
+        f"{url}: not signed in to Azure",
+        "run az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; a pod has its workload "
+        "identity",
+    )
+
+
+def _unreached(error: Exception, url: str) -> Told:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return f"{url}: its certificate is not trusted", f"where a proxy inspects TLS, {_BUNDLE} must name its CA"
+    if isinstance(error, OSError) or "[X509: " in str(error):  # there is no such file, or no certificate in it
+        return f"{url}: the trusted certificates can't be read", f"{_BUNDLE} must name a file of certificates in PEM"
+    return f"{url} can't be reached", "check the vault's name, the network, and HTTPS_PROXY if it is set"
+
+
+def _is_key_vaults(error: HttpResponseError) -> bool:
+    """Key Vault says no with a code; a page of some other server has none, but for what any proxy may say."""
+    return bool(code(error)) or (error.status_code or 0) >= 500 or error.status_code in (408, 429)
+
+
+def _strange(url: str) -> Told:
+    return f"{url} does not answer as a Key Vault", "check source.azureKeyVault.vaultUrl, and the proxy if there is one"
 
 
 def _unauthorized(_error: HttpResponseError, url: str, _name: str) -> Told:

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
-def server_context(subject: str) -> tuple[ssl.SSLContext, bytes]:
-    """The TLS side of a server on 127.0.0.1, and the PEM of the CA that signed its certificate."""
+def server_context(subject: str, *hosts: str) -> tuple[ssl.SSLContext, bytes]:
+    """The TLS side of a server on 127.0.0.1, of these hosts too, and the PEM of the CA that signed its certificate."""
+    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, hosts)]
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{subject} CA")])
     ca = (
@@ -28,7 +29,7 @@ def server_context(subject: str) -> tuple[ssl.SSLContext, bytes]:
     certificate = (
         _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]), key.public_key())
         .issuer_name(ca_name)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(ca=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
