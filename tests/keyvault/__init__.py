@@ -10,10 +10,11 @@ with KeyVault() as vault:
 ```
 """
 
+import contextlib
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self, Unpack
@@ -57,6 +58,10 @@ class KeyVault:
         """What was asked of the vault by a client that is signed in, faults included."""
         self.sign_ins: list[Seen] = []
         """What was asked without a token, which the vault answers with its challenge, and of the authority."""
+        self.most_at_once = 0
+        """How many requests of a client that is signed in were unanswered at one moment, at most."""
+        self._unanswered = 0
+        self._counting = threading.Lock()
         self._vault = Vault(skips_disabled=skips_disabled)
         self._ended = threading.Event()
         self._folder = tempfile.TemporaryDirectory(prefix="keyvault-")
@@ -170,8 +175,18 @@ class KeyVault:
             answer.carries_value and not unanswered,
         )
         (self.requests if signed_in else self.sign_ins).append(seen)
-        self._ended.wait(delay)
+        with self._counted(signed_in):
+            self._ended.wait(delay)
         return reply
+
+    @contextlib.contextmanager
+    def _counted(self, signed_in: bool) -> Iterator[None]:
+        with self._counting:
+            self._unanswered += signed_in
+            self.most_at_once = max(self.most_at_once, self._unanswered)
+        yield
+        with self._counting:
+            self._unanswered -= signed_in
 
     def _reply(self, request: Request, fault: Refuse | Cut | Garble | None, *, signed_in: bool) -> Reply:
         challenge = {"WWW-Authenticate": self._authority.challenge}
