@@ -4,6 +4,8 @@ import json
 import re
 import subprocess
 from base64 import b64decode, b64encode, urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +13,8 @@ from urllib.parse import quote
 import pytest
 import yaml
 
+from .keyvault import KeyVault
+from .keyvault.faults import Fault, cut, garbled
 from .projects import COMMAND, DOTENV, Done, Project, age, sealing, secret_manifest
 
 CORE = "Zx7qWv9kJt2m"
@@ -94,7 +98,10 @@ class Watched(Project):
         assert [name for name in written if not name.startswith((str(self.root), "/dev/"))] == []
 
 
-SOURCES = ("dotenv", "other dotenv", "environment", "command", "data", "stringData", "stdin", "terminal")
+SOURCES = (
+    *("azureKeyVault", "dotenv", "other dotenv", "environment", "command"),
+    *("data", "stringData", "stdin", "terminal"),
+)
 KEYS: dict[str, dict[str, Any]] = {
     "any value": {},
     "a longer one": {"rules": {"minLength": 999}},
@@ -110,6 +117,15 @@ KEYS: dict[str, dict[str, Any]] = {
 INPUTS = {"part": {"remoteName": "token"}, "longer": {"remoteName": "token", "rules": {"minLength": 999}}}
 
 
+@contextmanager
+def key_vault(project: Watched) -> Iterator[KeyVault]:
+    """A vault with the canary in it, from which the overlay `prod` is sealed."""
+    with KeyVault() as vault:
+        vault.set("token", CANARY)
+        project.sealed_overlay(source={"azureKeyVault": {"vaultUrl": vault.url}})
+        yield vault
+
+
 def seal_from(project: Watched, source: str) -> Done:
     """Seal app/token with the canary as its value in the source."""
     project.sealed_overlay()
@@ -117,6 +133,9 @@ def seal_from(project: Watched, source: str) -> Done:
         program = project.give("vault", f"cat <<'end'\n{CANARY}\nend\n")
         project.sealed_overlay(source={"command": {"arguments": ["sh", program, "{name}"]}})
         return project.ksecret("seal", "prod")
+    if source == "azureKeyVault":
+        with key_vault(project) as vault:
+            return project.ksecret("seal", "prod", **vault.environment)
     if source == "terminal":
         return project.on_terminal("seal", "prod", "app/token", "--from-stdin", typed=f"{CANARY}\n".encode())
     if source == "stdin":
@@ -276,6 +295,34 @@ def test_an_error_shows_nothing_of_a_json_value(tmp_path: Path, name: str) -> No
     done = project.ksecret("seal", "prod")
     assert done.code == 2
     project.assert_nothing_leaked(done.out, done.err)
+
+
+SEAL, CHECK = ["seal", "prod"], ["check", "--with-values"]
+ROTATE = ["rotate", "prod", "app/token", "--from-stdin", "--yes"]
+FAULTS: dict[str, tuple[list[str], Fault, str]] = {
+    "a value that is half a JSON text": (SEAL, garbled(), "GET /secrets/token"),
+    "a value that is cut off": (SEAL, cut("within"), "GET /secrets/token"),
+    "a value that is checked": (CHECK, garbled(), "GET /secrets/token"),
+    "a new version that is half a JSON text": (ROTATE, garbled(), "PUT /secrets/token"),
+    "a new version that is cut off": (ROTATE, cut("within"), "PUT /secrets/token"),
+    "a token that is half a JSON text": (SEAL, garbled(), "POST /adfs/**"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_an_error_shows_nothing_of_what_a_vault_answered(tmp_path: Path, name: str) -> None:
+    """Azure's own messages quote what is no JSON, and so a value; a new version's answer holds it as well."""
+    command, fault, requests = FAULTS[name]
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    with key_vault(project) as vault:
+        met = vault.faults.add(fault, requests)
+        done = project.ksecret(*command, stdin=CANARY, **vault.environment)
+        assert met.count > 0
+        assert [each for each in (vault.environment["AZURE_CLIENT_SECRET"], "access_") if each in done.err] == []
+    project.assert_nothing_leaked(done.out, done.err)
+    journal = b"".join(path.read_bytes() for path in (project.root / ".git").rglob("*") if path.is_file())
+    assert traces(journal, STORED) == []
 
 
 PROGRAMS = {

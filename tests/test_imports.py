@@ -2,10 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from kubectl_ksecret.cli import COMMANDS
+
 from .peers import ROOT
+from .projects import shop
 
 
 def imported(code: str) -> set[str]:
@@ -20,3 +24,20 @@ def test_help_render_and_list_import_no_azure_and_no_cryptography(arguments: lis
     """Only what reads or seals values loads what that takes."""
     code = f"from kubectl_ksecret.cli.commands import group\ngroup({arguments!r}, standalone_mode=False)"
     assert imported(code) & {"azure", "cryptography", "kubernetes", "pyrage", "requests"} == set()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_commands_help_imports_azure(command: str) -> None:
+    """Not even of those that read the vault: it is loaded when a vault is opened."""
+    code = f"from kubectl_ksecret.cli import group\ngroup([{command!r}, '--help'], standalone_mode=False)"
+    assert imported(code) & {"azure", "msal", "requests"} == set()
+
+
+def test_the_function_and_another_source_import_no_azure(tmp_path: Path) -> None:
+    """ksecret-fn when it is loaded, and a seal out of a dotenv file from its beginning to its end."""
+    assert "azure" not in imported("from kubectl_ksecret import krm")
+    project = shop(tmp_path)
+    (tmp_path / "azure").mkdir()
+    (tmp_path / "azure" / "__init__.py").write_text("raise SystemExit('imported')\n")
+    project.done("seal", "prod", PYTHONPATH=str(tmp_path))
+    project.done("render", "prod", PYTHONPATH=str(tmp_path))
