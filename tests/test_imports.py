@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_ksecret.cli import COMMANDS
+from kubectl_ksecret.cli.commands import COMMANDS
 
 from .peers import ROOT
 from .projects import shop
@@ -29,7 +29,7 @@ def test_help_render_and_list_import_no_azure_and_no_cryptography(arguments: lis
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_commands_help_imports_azure(command: str) -> None:
     """Not even of those that read the vault: it is loaded when a vault is opened."""
-    code = f"from kubectl_ksecret.cli import group\ngroup([{command!r}, '--help'], standalone_mode=False)"
+    code = f"from kubectl_ksecret.cli.commands import group\ngroup([{command!r}, '--help'], standalone_mode=False)"
     assert imported(code) & {"azure", "msal", "requests"} == set()
 
 
