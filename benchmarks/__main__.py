@@ -4,10 +4,15 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from . import building, sealing, starting, tools
+from . import building, reading, sealing, starting, tools
 from .measure import Line
 
-SUBJECTS = {"sealing": sealing.lines, "building": building.lines, "starting": starting.lines}
+SUBJECTS = {
+    "sealing": sealing.lines,
+    "reading": reading.lines,
+    "building": building.lines,
+    "starting": starting.lines,
+}
 ROW = "{:<76} {:>8} {:>8} {:>7} {:>9} {:>5} {:>6} {:>11}"
 
 

@@ -69,9 +69,12 @@ functionConfig:
 
 
 class Project:
-    """A Git work tree with declarations, and one overlay in its generator form; a SOPS one needs a recipient."""
+    """A Git work tree with declarations, and one overlay in its generator form; a SOPS one needs a recipient.
 
-    def __init__(self, root: Path, count: int, backend: str, recipient: str = "") -> None:
+    The source is the usual one of the backend unless it is said.
+    """
+
+    def __init__(self, root: Path, count: int, backend: str, recipient: str = "", source: str = "") -> None:
         self.root, self.names = root, [f"service-{number:03}" for number in range(1, count + 1)]
         self.overlay = root / "overlays" / "bench" / "secrets"
         self.manifests = self.overlay / "manifests"
@@ -81,8 +84,8 @@ class Project:
         self.overlay.mkdir(parents=True)
         subprocess.run(["git", "init", "--quiet", root], check=True)
         self._declare(root / "generators")
-        source, form = BACKENDS[backend]
-        overlay = _OVERLAY.replace("SOURCE", source).replace("NAME", backend).replace("BACKEND", form)
+        usual, form = BACKENDS[backend]
+        overlay = _OVERLAY.replace("SOURCE", source or usual).replace("NAME", backend).replace("BACKEND", form)
         self._overlay(overlay.replace("RECIPIENT", recipient))
 
     def _declare(self, folder: Path) -> None:

@@ -67,7 +67,9 @@ def _pip_install(python: Path) -> None:
             else:
                 shutil.copyfile(ROOT / name, copies[0] / name)
         pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--python", python, "install")
-        subprocess.run([*pip, "--compile", "-c", ROOT / "constraints.txt", *copies], check=True)
+        subprocess.run(
+            [*pip, "--compile", "-c", ROOT / "constraints.txt", f"{copies[0]}[azure]", copies[1]], check=True
+        )
 
 
 def path_with(folder: Path, function: Path) -> dict[str, str]:
