@@ -142,18 +142,18 @@ def large_shop(folder: Path, vault: KeyVault, secrets: int, keys: int, **said: o
     return project
 
 
-@pytest.mark.parametrize(("secrets", "retry_after"), [(20, 1), (6, None)])
+@pytest.mark.parametrize(("secrets", "per_second", "retry_after"), [(20, 300, 1), (6, 100, None)])
 def test_a_burst_that_is_throttled_arrives_whole_and_in_order(
-    tmp_path: Path, vault: KeyVault, secrets: int, retry_after: float | None
+    tmp_path: Path, vault: KeyVault, secrets: int, per_second: float, retry_after: float | None
 ) -> None:
-    """Two thousand keys, and fewer without Retry-After: less than one request in five is made in vain."""
+    """Two thousand keys, and fewer without Retry-After: for ten answers fewer than three are throttled."""
     project = large_shop(tmp_path, vault, secrets, 100)
-    beyond = vault.faults.add(throttled(retry_after), beyond_per_second=300)
+    beyond = vault.faults.add(throttled(retry_after), beyond_per_second=per_second)
     soon = vault.faults.add(throttled(retry_after), after=100, times=16)  # however slow the machine
     project.done("seal", "prod")
     assert soon.count == 16
     assert len(vault.values_read) == secrets * 100
-    assert len(vault.requests) == secrets * 100 + soon.count + beyond.count < 1.2 * secrets * 100
+    assert len(vault.requests) == secrets * 100 + soon.count + beyond.count < 1.3 * secrets * 100
     assert opened(project) == {
         f"app-{number:02}": [(f"key-{key:02}", f"value {key} of app-{number:02}") for key in range(100)]
         for number in range(secrets)
