@@ -11,9 +11,21 @@ from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from .errors import InputError, Mistake, Place
 
-__all__ = ["Below", "MappingNode", "Node", "ScalarNode", "SequenceNode", "compose", "dump", "load", "place_of"]
+__all__ = [
+    "Below",
+    "MappingNode",
+    "Node",
+    "ScalarNode",
+    "SequenceNode",
+    "compose",
+    "dump",
+    "load",
+    "load_shared",
+    "place_of",
+]
 
 MAX_DEPTH = 100
+MAX_NODES = 1_000_000
 _FEW_BRACKETS = 20
 _INDENTED = re.compile(r"\n[ \t?:-]{20}")
 _OTHER_BREAKS = "\r\x85\u2028\u2029\ufeff"  # lines may begin after these too
@@ -106,9 +118,33 @@ def load(text: str, file: str) -> list[Any]:
     plain = _plain_mapping(text)
     if plain is not None:
         return [plain]
+    if "*" in text and "&" in text:
+        _refuse_aliases(text, file)
+    return _documents(text, file)
+
+
+def load_shared(text: str, file: str) -> list[Any]:
+    """The same of what other people wrote: an alias stands for the value itself, unless all of it grows too large."""
+    if "*" in text and "&" in text:
+        for node in compose(text, file):
+            if _size(node, {}) > MAX_NODES:
+                raise InputError(Mistake("the YAML aliases grow into too much", Place(file)))
+    return _documents(text, file)
+
+
+def _size(node: Node, known: dict[int, int]) -> int:
+    """How many nodes there are below, each as often as it is referred to; one that holds itself is endless."""
+    if id(node) not in known:
+        known[id(node)] = MAX_NODES + 1
+        below = node.value if isinstance(node, SequenceNode) else ()
+        if isinstance(node, MappingNode):
+            below = [each for pair in node.value for each in pair]
+        known[id(node)] = 1 + sum(_size(each, known) for each in below)
+    return known[id(node)]
+
+
+def _documents(text: str, file: str) -> list[Any]:
     try:
-        if "*" in text and "&" in text:
-            _refuse_aliases(text, file)
         return [document for document in yaml.load_all(text, Loader=_loader(text)) if document is not None]
     except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError):  # a tag that its text does not fit
         compose(text, file)
@@ -160,11 +196,14 @@ def _is_text(word: str) -> bool:
 
 
 def _refuse_aliases(text: str, file: str) -> None:
-    for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.AliasEvent):
-            mark = event.start_mark
-            place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-            raise InputError(Mistake("a YAML alias is not supported here", place, "write the value out"))
+    try:
+        alias = next((each for each in yaml.parse(text, Loader=_Loader) if isinstance(each, yaml.AliasEvent)), None)
+    except yaml.YAMLError:
+        return  # told where it is read
+    if alias is not None:
+        mark = alias.start_mark
+        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
+        raise InputError(Mistake("a YAML alias is not supported here", place, "write the value out"))
 
 
 def place_of(text: str, file: str, *path: str) -> Place:

@@ -40,7 +40,9 @@ def two_environments(folder: Path, vault: KeyVault) -> Project:
             project.sealed_overlay(name, source=source, parameters=parameters)
         vault.set(f"token{suffix}", f"a value of {name}")
         vault.set(f"part{suffix}", f'{{"a": {{"b": "{name}"}}}}')
+        project.write(f"overlays/{name}/kustomization.yaml", "resources: [secrets]\n")
     project.done("seal", "prod")
+    project.done("render", "--write")
     return project
 
 

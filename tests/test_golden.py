@@ -1,7 +1,7 @@
 """Golden cases: tests/testdata/COMMAND/CASE/ holds a project and what a command must say of it.
 
 README     first line: one sentence of what the case shows
-in/        the project, as a user has it; its copy is a Git work tree
+in/        the project, as a user has it; its copy is a Git work tree, whose files are tracked
 args       the command line after `kubectl ksecret`
 out.yaml   standard output; without it there must be none
 error.txt  `exit N`, then standard error; without it the command must end with 0 and say nothing
@@ -32,6 +32,7 @@ def said(case: Path, folder: Path) -> Said:
     """What the command of a case says in a copy of its project."""
     shutil.copytree(case / "in", folder, symlinks=True)
     subprocess.run(["git", "init", "-q", str(folder)], check=True)
+    subprocess.run(["git", "-C", str(folder), "add", "--all"], check=True)
     command = [COMMAND, *shlex.split((case / "args").read_text())]
     done = subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=60)
     error = f"exit {done.returncode}\n{done.stderr.decode()}" if done.returncode or done.stderr else ""

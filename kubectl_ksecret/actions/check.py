@@ -1,14 +1,20 @@
-"""Judges environments: what is committed, and, where it is asked for, the values in their sources."""
+"""Judges environments: what is committed, built and lies around it, and, where it is asked for, the values."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
-from ..checks import Finding, Scene, check, sealed
-from ..checks import values as rules
-from ..errors import Mistake
+from ..checks import Finding, Scene, check, rules, values
+from ..checks.landscape import Landscape, Root, Sealing
+from ..errors import InputError, Mistake
+from ..files import git
+from ..files.project import Project
 from ..frozen import Record
-from ..manifests import committed
+from ..manifests import building, committed, kustomization
+from ..manifests.documents import Tree
 from ..model.environment import Environment
-from ..model.overlay import Command
+from ..model.loading import readable
+from ..model.overlay import Command, SealedSecret
 from ..sources import OpenedBy
 from .provision import FromSource, Keys, refuse_bad_patterns
 
@@ -17,13 +23,81 @@ class Checked(Record):
     """What was found, and whose values were not looked at, with the reason."""
 
     findings: Sequence[Finding]
-    left_out: Sequence[Mistake]
+    left_out: Sequence[Mistake] = ()
 
 
-def check_committed(environments: Sequence[Environment]) -> list[Finding]:
-    """What is wrong with what is committed. Raises InputError for an unreadable manifest."""
-    scenes = [Scene(environment=each, committed=committed.read_sealed(each)) for each in environments]
-    return [finding for scene in scenes for finding in check(scene, sealed.RULES)]
+class Built(Record):
+    """A build that somebody else made, and the file that it is in."""
+
+    file: str
+    text: str
+
+
+def survey(chosen: Sequence[Environment], built: Built | None, now: datetime) -> Landscape:
+    """All that the rules look at. Raises InputError for what can't be read, Refusal for what can't be built."""
+    project = chosen[0].project
+    everything = readable(project)
+    tree = Tree(project)
+    roots = list(_roots(project, chosen, everything, tree) if built is None else _given(chosen, everything, built))
+    files = {file: tree.documents(file) for root in roots for file in _files(project, root.folder)}
+    return Landscape(
+        project=project,
+        now=now,
+        scenes=[Scene(environment=each, committed=committed.read_sealed(each)) for each in chosen],
+        environments=everything,
+        roots=roots,
+        certificates={each.name: _sealing(each) for each in everything if isinstance(each.backend, SealedSecret)},
+        tree={project.name(file): documents for file, documents in files.items()},
+        unreadable=list(tree.unreadable.values()),
+        tracked=git.tracked(project),
+    )
+
+
+def root_of(environment: Environment) -> str:
+    """The folder of the kustomization that deploys an overlay."""
+    return os.path.realpath(environment.path(environment.overlay.spec.kustomization))
+
+
+def _roots(
+    project: Project, chosen: Sequence[Environment], everything: Sequence[Environment], tree: Tree
+) -> Iterator[Root]:
+    for folder in dict.fromkeys(map(root_of, chosen)):
+        if not any(os.path.exists(os.path.join(folder, name)) for name in kustomization.NAMES):
+            continue  # a rule says so
+        within = [each for each in everything if root_of(each) == folder]
+        said = within[0].overlay.spec.origin.at("kustomization")
+        yield Root(folder=folder, environments=within, objects=building.build(project, folder, tree, said))
+
+
+def _given(chosen: Sequence[Environment], everything: Sequence[Environment], built: Built) -> Iterator[Root]:
+    folders = list(dict.fromkeys(map(root_of, chosen)))
+    if len(folders) > 1:
+        names = ", ".join(each.name for each in chosen)
+        raise InputError(Mistake("a build is of one kustomization", hint=f"name its overlay, one of: {names}"))
+    within = [each for each in everything if root_of(each) == folders[0]]
+    yield Root(folder=folders[0], environments=within, objects=building.given(built.text, built.file))
+
+
+def _files(project: Project, folder: str) -> Iterator[str]:
+    for reached in building.reached(project, folder):
+        yield from project.yaml_files(reached)
+
+
+def _sealing(environment: Environment) -> Sealing:
+    from ..sealing import certificate
+
+    assert isinstance(environment.backend, SealedSecret)
+    try:
+        pem = environment.project.read(environment.path(environment.backend.certificate))
+        found = certificate.read(pem)
+    except (InputError, ValueError) as error:
+        return Sealing(broken=error.mistakes[0].message if isinstance(error, InputError) else str(error))
+    return Sealing(fingerprint=found.fingerprint, not_before=found.not_before, not_after=found.not_after)
+
+
+def check_landscape(landscape: Landscape) -> Checked:
+    """What the rules find."""
+    return Checked(findings=check(landscape, rules.OF_LANDSCAPE))
 
 
 def check_values(environments: Sequence[Environment], opened_by: OpenedBy) -> Checked:
@@ -31,12 +105,7 @@ def check_values(environments: Sequence[Environment], opened_by: OpenedBy) -> Ch
     refuse_bad_patterns(environments)
     left_out = {each.name: mistake for each in environments if (mistake := _unread(each))}
     held = [_held(each, opened_by) for each in environments if each.name not in left_out]
-    findings = [
-        Finding(rule=name, severity=severity, mistake=mistake)
-        for name, (severity, rule) in rules.RULES.items()
-        for mistake in rule(held)
-    ]
-    return Checked(findings=findings, left_out=list(left_out.values()))
+    return Checked(findings=check(held, rules.OF_VALUES), left_out=list(left_out.values()))
 
 
 def _unread(environment: Environment) -> Mistake | None:
@@ -50,7 +119,7 @@ def _unread(environment: Environment) -> Mistake | None:
     return None
 
 
-def _held(environment: Environment, opened_by: OpenedBy) -> rules.Held:
+def _held(environment: Environment, opened_by: OpenedBy) -> values.Held:
     provision = FromSource(environment, opened_by)
     keys: Keys = {name: list(secret.values) for name, secret in environment.secrets.items()}
     there = provision.versions(keys)
@@ -60,4 +129,4 @@ def _held(environment: Environment, opened_by: OpenedBy) -> rules.Held:
             for (name, wanted), secret in zip(keys.items(), environment.secrets.values(), strict=True)
         }
     )
-    return rules.Held(environment=environment, names=there.keys(), values=reading.values, unusable=reading.mistakes)
+    return values.Held(environment=environment, names=there.keys(), values=reading.values, unusable=reading.mistakes)

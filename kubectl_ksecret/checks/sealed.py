@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from ..errors import Mistake, nearest
+from ..errors import Mistake, Place, nearest
 from ..manifests import record
 from ..manifests import sops as outside
 from ..manifests.committed import Manifest
 from ..model.environment import Made, Secret
-from ..model.kubernetes import Object
+from ..model.kubernetes import Object, Subject
 from ..model.overlay import SealedSecret, Sops
 from ..rendering import held, sealedsecret, sops
-from . import Rules, Scene
+from . import Fault, Scene, rule
 
 _SEALING = (SealedSecret, Sops)
 
@@ -21,12 +21,23 @@ def _sealed(scene: Scene) -> Iterator[tuple[Secret, Manifest]]:
             yield secret, scene.committed[name]
 
 
+def _fault(scene: Scene, secret: str, message: str, place: Place | None, hint: str) -> Fault:
+    """What is wrong with a committed Secret, or one that should be."""
+    kind = sealedsecret.KIND if isinstance(scene.environment.backend, SealedSecret) else "Secret"
+    subject = Subject(kind, scene.environment.namespace, secret)
+    return Fault(message, place, hint, subject, overlay=scene.environment.name)
+
+
 def _seal(scene: Scene, address: str = "") -> str:
     return f"run: kubectl ksecret seal {scene.environment.name}" + (f" {address}" if address else "")
 
 
-def not_sealed(scene: Scene) -> Iterator[Mistake]:
-    """A declared key is not sealed: the pods that read it stay in CreateContainerConfigError."""
+@rule("not-sealed", "error")
+def not_sealed(scene: Scene) -> Iterator[Fault]:
+    """A declared key is not sealed.
+
+    The pods that read it stay in CreateContainerConfigError. `kubectl ksecret seal` seals it.
+    """
     if not isinstance(scene.environment.backend, _SEALING):
         return
     for name, secret in scene.environment.secrets.items():
@@ -34,15 +45,21 @@ def not_sealed(scene: Scene) -> Iterator[Mistake]:
         spec = secret.declaration.spec
         for key in secret.keys:
             if key not in sealed:
-                yield Mistake(
+                yield _fault(
+                    scene,
+                    name,
                     f"{name}/{key} is not sealed in {scene.environment.name}",
                     spec.origin.key("keys", key),
                     _seal(scene),
                 )
 
 
-def not_declared(scene: Scene) -> Iterator[Mistake]:
-    """A sealed key is not declared, or not where it is declared to be: it lives on in one environment only."""
+@rule("sealed-not-declared", "error")
+def not_declared(scene: Scene) -> Iterator[Fault]:
+    """A sealed key is not declared, or not where it is declared to be.
+
+    It lives on in one environment only. `kubectl ksecret render --write` drops it; a SOPS file takes a `seal`.
+    """
     section = ("spec", "encryptedData") if isinstance(scene.environment.backend, SealedSecret) else ("data",)
     for secret, manifest in _sealed(scene):
         for key in held(scene.environment.backend, manifest.object):
@@ -50,10 +67,11 @@ def not_declared(scene: Scene) -> Iterator[Mistake]:
                 hint = nearest(key, secret.keys) or f"run: kubectl ksecret render {scene.environment.name} --write"
                 if isinstance(scene.environment.backend, Sops):
                     hint = nearest(key, secret.keys) or _seal(scene)
-                yield Mistake(f"{secret.name}/{key} is sealed but not declared", manifest.place(*section, key), hint)
+                what = f"{secret.name}/{key} is sealed but not declared"
+                yield _fault(scene, secret.name, what, manifest.place(*section, key), hint)
         for key in _beside_data(scene, manifest.object):
             what = f"{secret.name}/{key} stands in stringData, which goes before data"
-            yield Mistake(what, manifest.place("stringData", key), _seal(scene))
+            yield _fault(scene, secret.name, what, manifest.place("stringData", key), _seal(scene))
 
 
 def _beside_data(scene: Scene, document: Object) -> list[str]:
@@ -62,11 +80,15 @@ def _beside_data(scene: Scene, document: Object) -> list[str]:
     return [str(key) for key in found] if isinstance(found, dict) else []
 
 
-def sealed_for_another_place(scene: Scene) -> Iterator[Mistake]:
-    """A manifest is of another kind, name, namespace or scope: no controller opens it here."""
+@rule("sealed-for-another-place", "error")
+def sealed_for_another_place(scene: Scene) -> Iterator[Fault]:
+    """A manifest is of another kind, name, namespace or scope than is declared.
+
+    No controller opens it here. `kubectl ksecret seal` seals it for the place where it is.
+    """
     for secret, manifest in _sealed(scene):
         if elsewhere := _elsewhere(scene, secret, manifest):
-            yield elsewhere
+            yield _fault(scene, secret.name, elsewhere.message, elsewhere.place, elsewhere.hint)
 
 
 def _elsewhere(scene: Scene, secret: Secret, manifest: Manifest) -> Mistake | None:
@@ -89,17 +111,26 @@ def _elsewhere(scene: Scene, secret: Secret, manifest: Manifest) -> Mistake | No
     return None
 
 
-def not_encrypted(scene: Scene) -> Iterator[Mistake]:
-    """A Secret that SOPS should have encrypted holds plain text, or its sops block is broken: the value leaks."""
+@rule("not-encrypted", "error")
+def not_encrypted(scene: Scene) -> Iterator[Fault]:
+    """A Secret that SOPS should have encrypted holds plain text, or its sops block is broken.
+
+    The value is in the repository for all to read, or nobody can open it. Change a value that leaked, then seal.
+    """
     if not isinstance(scene.environment.backend, Sops):
         return
     for secret, manifest in _sealed(scene):
         for path, mistake in outside.mistakes(manifest.object):
-            yield Mistake(f"{secret.name}: {mistake}", manifest.place(*path), _seal(scene, secret.name))
+            place, hint = manifest.place(*path), _seal(scene, secret.name)
+            yield _fault(scene, secret.name, f"{secret.name}: {mistake}", place, hint)
 
 
-def out_of_date(scene: Scene) -> Iterator[Mistake]:
-    """The API version, type, labels, annotations or template of a manifest are no longer the declared ones."""
+@rule("manifest-out-of-date", "error")
+def out_of_date(scene: Scene) -> Iterator[Fault]:
+    """The API version, type, labels, annotations or template of a manifest are no longer the declared ones.
+
+    The environments differ where they should be equal. `kubectl ksecret render --write` mends it without any value.
+    """
     environment, backend = scene.environment, scene.environment.backend
     for secret, manifest in _sealed(scene):
         if _elsewhere(scene, secret, manifest):
@@ -115,7 +146,8 @@ def out_of_date(scene: Scene) -> Iterator[Mistake]:
         hint = f"run: kubectl ksecret render {environment.name} --write" if offline else _seal(scene)
         for path in _FIELDS:
             if _field(manifest.object, path) != _field(wanted, path):
-                yield Mistake(f"{'.'.join(path)} of {secret.name} is not the declared one", manifest.place(*path), hint)
+                what = f"{'.'.join(path)} of {secret.name} is not the declared one"
+                yield _fault(scene, secret.name, what, manifest.place(*path), hint)
 
 
 _FIELDS = (
@@ -137,8 +169,12 @@ def _field(document: Object, path: tuple[str, ...]) -> object:
     return found or None
 
 
-def template_changed(scene: Scene) -> Iterator[Mistake]:
-    """A template or a parameter has changed since its key was sealed: the environments have drifted apart."""
+@rule("template-changed", "error")
+def template_changed(scene: Scene) -> Iterator[Fault]:
+    """A template or a parameter has changed since its key was sealed.
+
+    Production holds what the old template made. `kubectl ksecret seal` resolves it anew.
+    """
     parameters = scene.environment.overlay.spec.parameters
     for secret, manifest in _sealed(scene):
         made = {name: value for name, value in secret.keys.items() if isinstance(value, Made)}
@@ -146,18 +182,13 @@ def template_changed(scene: Scene) -> Iterator[Mistake]:
         for name, value in made.items():
             sealed_as = entries[name].template if name in entries else None
             if sealed_as and sealed_as != record.template_digest(value.parts, parameters):
-                yield Mistake(
+                yield _fault(
+                    scene,
+                    secret.name,
                     f"the template of {secret.name}/{name} has changed since it was sealed",
                     value.key.origin.at("template"),
                     _seal(scene),
                 )
 
 
-RULES: Rules = {
-    "not-sealed": ("error", not_sealed),
-    "sealed-not-declared": ("error", not_declared),
-    "sealed-for-another-place": ("error", sealed_for_another_place),
-    "not-encrypted": ("error", not_encrypted),
-    "manifest-out-of-date": ("error", out_of_date),
-    "template-changed": ("error", template_changed),
-}
+RULES = (not_sealed, not_declared, sealed_for_another_place, not_encrypted, out_of_date, template_changed)

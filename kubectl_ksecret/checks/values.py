@@ -1,6 +1,6 @@
 """Values in memory: do they keep their rules, and is each environment's own? Nothing of a value is shown."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ..errors import Mistake, Place
 from ..frozen import Record
@@ -8,7 +8,7 @@ from ..model.declared import root_of
 from ..model.environment import Environment, Remote
 from ..sensitive import Sensitive
 from ..values.rules import broken
-from . import Severity
+from . import Fault, rule
 
 Values = Mapping[tuple[str, str], Sensitive]  # by Secret and key
 
@@ -17,9 +17,9 @@ def broken_rules(environment: Environment, values: Values) -> Iterator[Mistake]:
     """What the values of one environment break; what is sealed breaks nothing."""
     for (name, key), value in values.items():
         said = environment.secrets[name].values[key].key
-        for rule in broken(said.rules, value):
-            place = said.rules.origin.at(rule.partition(":")[0]) if said.rules else None
-            yield Mistake(f"the value of {name}/{key} breaks {rule}", place)
+        for each in broken(said.rules, value):
+            place = said.rules.origin.at(each.partition(":")[0]) if said.rules else None
+            yield Mistake(f"the value of {name}/{key} breaks {each}", place)
 
 
 class Held(Record):
@@ -31,31 +31,49 @@ class Held(Record):
     unusable: Sequence[Mistake]
 
 
-def missing(held: Sequence[Held]) -> Iterator[Mistake]:
-    """A declared key has no value in the source: it can be neither fetched nor sealed."""
+@rule("value-missing", "error")
+def missing(held: Sequence[Held]) -> Iterator[Fault]:
+    """A declared key has no value in the source.
+
+    It can be neither fetched nor sealed. Set the value there, or correct `remoteName` or the overlay's `source.names`.
+    """
     for each in held:
         for secret in each.environment.secrets.values():
             for key in secret.keys:
                 for remote in secret.remotes(key).values():
                     if remote.name not in each.names:
                         what = f"{secret.name}/{key}: the source of {each.environment.name} has no {remote.name}"
-                        yield Mistake(what, remote.key.origin.at())
+                        yield Fault(what, remote.key.origin.at(), overlay=each.environment.name)
 
 
-def unusable(held: Sequence[Held]) -> Iterator[Mistake]:
-    """A value is not what its declaration takes it for: JSON with a property, base64, a certificate."""
-    return (mistake for each in held for mistake in each.unusable)
+@rule("value-unusable", "error")
+def unusable(held: Sequence[Held]) -> Iterator[Fault]:
+    """A value is not what its declaration takes it for: JSON with a property, base64, a certificate.
 
-
-def breaking_rules(held: Sequence[Held]) -> Iterator[Mistake]:
-    """A value breaks a rule of its declaration: the program that reads it may not start."""
+    Neither `seal` nor External Secrets Operator can make a Secret of it. Correct the value, or the declaration.
+    """
     for each in held:
-        for mistake in broken_rules(each.environment, each.values):
-            yield mistake._replace(message=f"{mistake.message} in {each.environment.name}")
+        for message, place, hint in each.unusable:
+            yield Fault(message, place, hint, overlay=each.environment.name)
 
 
-def same_in_two(held: Sequence[Held]) -> Iterator[Mistake]:
-    """Two environments have one value: whoever reads test's has production's."""
+@rule("value-breaks-rule", "error")
+def breaking_rules(held: Sequence[Held]) -> Iterator[Fault]:
+    """A value breaks a rule of its declaration.
+
+    The program that reads it may not start, or be open to anyone who guesses. Set a value that keeps the rule.
+    """
+    for each in held:
+        for message, place, hint in broken_rules(each.environment, each.values):
+            yield Fault(f"{message} in {each.environment.name}", place, hint, overlay=each.environment.name)
+
+
+@rule("same-value", "warning")
+def same_in_two(held: Sequence[Held]) -> Iterator[Fault]:
+    """Two environments have one value.
+
+    Whoever reads that of test has that of production. Set a value of its own for each environment.
+    """
     holders: dict[bytes, dict[tuple[str, str], Place]] = {}
     for each in held:
         for (secret, key), value in each.values.items():
@@ -67,7 +85,7 @@ def same_in_two(held: Sequence[Held]) -> Iterator[Mistake]:
         for (environment, other), place in places.items():
             if environment != first:
                 what = f"{other} has the same value in {environment} as {address} in {first}"
-                yield Mistake(what, place, f"set a value of its own in the source of {environment}")
+                yield Fault(what, place, f"set a value of its own in the source of {environment}", overlay=environment)
 
 
 def _declared(environment: Environment, secret: str, key: str) -> tuple[str, Place]:
@@ -77,9 +95,4 @@ def _declared(environment: Environment, secret: str, key: str) -> tuple[str, Pla
     return f"{secret}/{key}", spec.origin.key("keys" if key in spec.keys else "inputs", key)
 
 
-RULES: Mapping[str, tuple[Severity, Callable[[Sequence[Held]], Iterator[Mistake]]]] = {
-    "value-missing": ("error", missing),
-    "value-unusable": ("error", unusable),
-    "value-breaks-rule": ("error", breaking_rules),
-    "same-value": ("warning", same_in_two),
-}
+RULES = (missing, unusable, breaking_rules, same_in_two)

@@ -1,8 +1,17 @@
 """Kubernetes objects as plain mappings, as YAML and JSON have them."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 Object = dict[str, Any]
+
+
+class Subject(NamedTuple):
+    """An object as messages name it."""
+
+    kind: str
+    namespace: str
+    name: str
+
 
 # What the API server demands of the Secret types that it knows; of a row's keys each, or any (basic-auth).
 REQUIRED_KEYS: dict[str, tuple[str, ...]] = {

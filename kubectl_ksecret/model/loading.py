@@ -201,6 +201,17 @@ def select(arguments: Sequence[str]) -> list[Environment]:
     return environments
 
 
+def readable(project: Project) -> list[Environment]:
+    """All overlays of a project that have no mistake."""
+    loader, found = Loader(project), []
+    for file in project.find(overlay_type.FILE):
+        try:
+            found.append(loader.load(file))
+        except InputError:
+            continue  # told to whoever chooses it
+    return found
+
+
 def _start(arguments: Sequence[str]) -> str:
     """The first argument that is a path says which project it is; else the working directory."""
     path = next((argument for argument in arguments if os.path.exists(argument)), ".")

@@ -38,6 +38,13 @@ Property = Annotated[
 Address = Annotated[str, Form("an address, SECRET/KEY", rf"{_SUBDOMAIN}/[-._a-zA-Z0-9]+")]
 Duration = Annotated[str, Form("a duration such as 1h or 30m", r"([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+|0")]
 Period = Annotated[str, Form("a period such as 90d, 12h or 30m", r"[1-9][0-9]{0,4}[dhm]")]
+Date = Annotated[str, Form("a date as 2026-12-31", r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")]
+FieldPath = Annotated[
+    str, Form("a path of fields such as spec/credentials/secretName", r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
+]
+ObjectName = Annotated[
+    str, Form("an object, as Secret/app-secrets or Secret/shop/app-secrets", r"[A-Za-z0-9]+(/[^/\s]+){1,2}")
+]
 HttpsUrl = Annotated[str, Form("an https:// URL of a host", r"https://[A-Za-z0-9.-]+(:[0-9]+)?/?")]
 AgeRecipient = Annotated[str, Form("an age recipient (age1…)", r"age1[02-9ac-hj-np-z]{58}")]
 

@@ -8,7 +8,9 @@ from .names import (
     AgeRecipient,
     AnnotationName,
     Argument,
+    Date,
     Duration,
+    FieldPath,
     HttpsUrl,
     KeyName,
     LabelName,
@@ -16,6 +18,7 @@ from .names import (
     Line,
     Name,
     Namespace,
+    ObjectName,
     Path,
     Period,
     Property,
@@ -222,6 +225,34 @@ class SecretOverride(Stated):
     omit: Reason | None = None
 
 
+class SecretReference(Stated):
+    """A further place in which objects of a kind name a Secret, such as an operator's own workload.
+
+    kind: Kind of the objects.
+    path: Field that holds the Secret's name; lists on the way are passed through, as in kustomize's fieldSpecs.
+    key: Field beside it that holds the key; left out, all keys are read.
+    """
+
+    kind: Line
+    path: FieldPath
+    key: FieldPath | None = None
+
+
+class RuleException(Stated):
+    """A finding of `check` that is accepted, on purpose and with a reason.
+
+    rule: Name of the rule.
+    object: The object, as KIND/NAME or KIND/NAMESPACE/NAME.
+    reason: Why it is accepted.
+    until: Last day of it.
+    """
+
+    rule: Line
+    object: ObjectName
+    reason: Reason
+    until: Date | None = None
+
+
 class OverlaySpec(Stated):
     """One namespace of one environment.
 
@@ -232,6 +263,8 @@ class OverlaySpec(Stated):
     source: Where plaintext lives; not needed if values are piped in.
     backend: The form in which the environment gets its Secrets.
     overrides: All that differs in this environment, by Secret and key.
+    references: Further places in which objects name a Secret, for `check`.
+    exceptions: Findings of `check` that are accepted.
     """
 
     declarations: tuple[Path, ...]
@@ -241,6 +274,8 @@ class OverlaySpec(Stated):
     source: SourceSpec | None = None
     backend: Backend
     overrides: Mapping[Name, SecretOverride] = {}
+    references: tuple[SecretReference, ...] = ()
+    exceptions: tuple[RuleException, ...] = ()
 
 
 class SecretOverlay(Stated):

@@ -1,0 +1,58 @@
+"""All that the rules of `check` look at: environments side by side, what is built of them, and the tree around them."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from ..errors import Mistake
+from ..files.project import Project
+from ..frozen import Record
+from ..manifests.documents import Document
+from ..model.environment import Environment
+from . import Fault, Rule, Scene
+
+
+class Root(Record):
+    """A kustomization that is deployed, as it is built, with all overlays in it: together they provide its Secrets."""
+
+    folder: str
+    environments: Sequence[Environment]
+    objects: Sequence[Document]
+
+
+class Sealing(Record):
+    """What is known of the certificate of an overlay; `broken` says why nothing is."""
+
+    fingerprint: str = ""
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    broken: str = ""
+
+
+class Landscape(Record):
+    """Facts alone: nothing here needs a key, a network or cryptography.
+
+    `scenes` are the overlays that were asked for, `environments` all of the project that can be read. `tree` are the
+    documents of every YAML file in the folders that the roots reach, by file; `unreadable` those that are no YAML.
+    `tracked` are the files that Git tracks, by their path from the project's root; None without Git.
+    """
+
+    project: Project
+    now: datetime
+    scenes: Sequence[Scene]
+    environments: Sequence[Environment]
+    roots: Sequence[Root]
+    certificates: Mapping[str, Sealing]
+    tree: Mapping[str, Sequence[Document]]
+    unreadable: Sequence[Mistake]
+    tracked: Collection[str] | None
+
+
+def of_each_scene(rule: Rule) -> Rule:
+    """The same rule, for all overlays of a landscape."""
+
+    def find(landscape: Landscape) -> Iterator[Fault]:
+        for scene in landscape.scenes:
+            yield from rule.find(scene)
+
+    find.__doc__ = rule.find.__doc__
+    return Rule(name=rule.name, severity=rule.severity, find=find)

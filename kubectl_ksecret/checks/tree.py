@@ -1,0 +1,19 @@
+"""The files around the overlays: can they be read at all?"""
+
+from collections.abc import Iterator
+
+from . import Fault, rule
+from .landscape import Landscape
+
+
+@rule("unreadable-file", "error")
+def unreadable(landscape: Landscape) -> Iterator[Fault]:
+    """A file in an overlay's tree is not valid YAML.
+
+    What it holds is not checked, and a deployer may refuse it. Correct the file, or move it out of the tree.
+    """
+    for message, place, hint in landscape.unreadable:
+        yield Fault(message, place, hint)
+
+
+RULES = (unreadable,)

@@ -1,0 +1,117 @@
+"""Builds what is deployed, with kubectl's own kustomize, and tells where each object came from."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+
+from .. import yamlio
+from ..errors import InputError, Mistake, Place, Refusal
+from ..files.project import Project, decode
+from ..model.kubernetes import Object
+from .documents import Document, Tree, mapping, read, sequence
+from .kustomization import NAMES
+
+ORIGIN = "config.kubernetes.io/origin"
+_BUILDERS = (("kubectl", "kustomize"), ("kustomize", "build"))
+
+
+def build(project: Project, folder: str, tree: Tree, said: Place) -> list[Document]:
+    """The objects of a kustomization, each with the place in the file that it came from.
+
+    Nothing that the repository names is run. Raises Refusal if there is no builder, or if it can't build.
+    """
+    real = project.inside(folder, said)
+    if not any(os.path.exists(os.path.join(real, name)) for name in NAMES):
+        hint = "spec.kustomization names the folder of the one that is deployed"
+        raise InputError(Mistake(f"{project.name(real)} has no kustomization.yaml", said, hint))
+    with tempfile.TemporaryDirectory() as above:
+        # The user's kustomization stays as it is: one above it asks for the origins.
+        named = os.path.relpath(real, os.path.realpath(above))
+        with open(os.path.join(above, NAMES[0]), "w", encoding="utf-8") as file:
+            file.write(yamlio.dump([{"resources": [named], "buildMetadata": ["originAnnotations"]}]))
+        text = _built(above, project, real, said)
+        built = read(text, project.name(real))
+        return [_at_its_origin(project, os.path.realpath(above), document, tree) for document in built]
+
+
+def reached(project: Project, folder: str) -> list[str]:
+    """The folders of the kustomizations that one reaches, itself first; those outside of the project are left out."""
+    found: dict[str, None] = {}
+    todo = [os.path.realpath(folder)]
+    while todo:
+        current = todo.pop(0)
+        if current in found or not os.path.isdir(current):
+            continue
+        try:
+            project.inside(current)
+            listed = list(_listed(project, current))
+        except InputError:
+            continue
+        found[current] = None
+        todo += [os.path.realpath(os.path.join(current, each)) for each in listed if "://" not in each]
+    return list(found)
+
+
+def _listed(project: Project, folder: str) -> Iterator[str]:
+    for name in NAMES:
+        content = project.read_if_there(os.path.join(folder, name))
+        if content is None:
+            continue
+        for document in yamlio.load_shared(decode(content, name), name):
+            for field in ("resources", "components", "bases"):
+                yield from (each for each in sequence(mapping(document).get(field)) if isinstance(each, str))
+
+
+def given(text: str, file: str) -> list[Document]:
+    """The objects of a build that somebody else made."""
+    return read(text, file)
+
+
+def _built(above: str, project: Project, folder: str, said: Place) -> str:
+    shown = project.name(folder)
+    for program, verb in _BUILDERS:
+        try:
+            done = subprocess.run(
+                [program, verb, above], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            )
+        except FileNotFoundError:
+            continue
+        if done.returncode != 0:
+            raise Refusal(Mistake(f"{shown} can't be built by {program} {verb}", said, _hint(done.stderr, shown)))
+        return done.stdout
+    raise Refusal(Mistake("neither kubectl nor kustomize is on the PATH", said, "or give a build with --built"))
+
+
+def _hint(error: str, shown: str) -> str:
+    if "--enable-exec" in error or "enable-alpha-plugins" in error or "function" in error:
+        return f"kustomize build --enable-alpha-plugins --enable-exec {shown} | kubectl ksecret check --built -"
+    return f"see what it says: kubectl kustomize {shown}"
+
+
+def _at_its_origin(project: Project, above: str, built: Document, tree: Tree) -> Document:
+    """The built object, with the node of the file that it was read from; what is generated has its generator's."""
+    origin = _origin(built.object.get("metadata"))
+    path = origin.get("path") or origin.get("configuredIn")
+    if not isinstance(path, str):
+        return built
+    file = os.path.normpath(os.path.join(above, path))
+    found = _same(built, tree.documents(file))
+    return Document(project.name(file), found.node if found else None, built.object)
+
+
+def _origin(metadata: object) -> Object:
+    """What kustomize says of where an object came from, taken off the object."""
+    annotations = mapping(mapping(metadata).get("annotations"))
+    said = annotations.pop(ORIGIN, None)
+    if not annotations:
+        mapping(metadata).pop("annotations", None)
+    loaded = yamlio.load(said, ORIGIN) if isinstance(said, str) else []
+    return mapping(loaded[0]) if loaded else {}
+
+
+def _same(built: Document, documents: Sequence[Document]) -> Document | None:
+    """The document that an object was built from: of its kind, with the longest name that a prefix may have grown."""
+    of_kind = [each for each in documents if each.subject.kind == built.subject.kind]
+    named = [each for each in of_kind if each.subject.name and each.subject.name in built.subject.name]
+    return max(named, key=lambda each: len(each.subject.name), default=None)
