@@ -93,6 +93,33 @@ def test_one_new_value_reaches_every_overlay_that_reads_it(tmp_path: Path, vault
     assert project.done("seal").count("everything is sealed") == 3
 
 
+def test_nothing_but_the_plan_is_sealed(tmp_path: Path, vault: KeyVault) -> None:
+    """Neither another key that has changed in the source, nor one that is not sealed yet."""
+    project = Project(tmp_path)
+    project.environment |= vault.environment
+    project.declare("app", {"token": {"generate": {"length": 40}}, "other": {}})
+    project.sealed_overlay(source={"names": "{remoteName}-prod", "azureKeyVault": {"vaultUrl": vault.url}})
+    vault.set("other-prod", "old", created_on=datetime(2024, 1, 1, tzinfo=UTC))
+    project.done("seal")
+    vault.set("other-prod", "new")
+    project.declare("app", {"token": {"generate": {"length": 40}}, "other": {}, "more": {}})
+    done = project.ksecret("rotate", "prod", "app/token", "--yes")
+    assert (done.code, done.out.splitlines()[:5]) == (
+        0,
+        [
+            "token-prod: a new value",
+            "prod: sealed",
+            "  app/token",
+            "prod: wrote",
+            "  overlays/prod/secrets/manifests/app.yaml",
+        ],
+    )
+    assert opened_by_kubeseal(project.manifest("app")) == {
+        "token": vault.value("token-prod").encode(),
+        "other": b"old",
+    }
+
+
 def test_a_given_value_is_taken_from_standard_input(tmp_path: Path, vault: KeyVault) -> None:
     """Less one newline at its end; content type and tags of the version before are kept."""
     project = rotating(tmp_path, vault)

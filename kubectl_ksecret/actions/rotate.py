@@ -139,7 +139,7 @@ def rotate(plan: Plan, source: WritableSource, value: Sensitive, ports: Ports, n
             source.write(remote_name, kept, begun.id)
         results = []
         for name, readers in plan.by_overlay(sealed=True).items():
-            request = SealRequest(addresses=[reader.address for reader in readers])
+            request = SealRequest(addresses=[reader.address for reader in readers], alone=True)
             provision = FromSource(sealed[name], ports.opened_by)
             results.append(seal(sealed[name], provision, sealers[name], request, now, ports.progress))
         begun.finish()

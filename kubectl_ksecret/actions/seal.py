@@ -15,9 +15,13 @@ from .sealers import Sealer
 
 
 class Request(Record):
-    """What the user asked for; an address is SECRET or SECRET/KEY."""
+    """What the user asked for; an address is SECRET or SECRET/KEY.
+
+    With `alone` what is addressed is sealed, and neither what is missing nor what has changed beside it.
+    """
 
     addresses: Collection[str] = ()
+    alone: bool = False
     reseal: bool = False
     accepted: Collection[str] = ()
     dry_run: bool = False
@@ -52,7 +56,9 @@ def seal(
     with writing(environment) as folder:
         manifests = committed.read(environment)
         refuse_strangers(environment, sealer, manifests, request.accepted)
-        choice = _choose(environment, provision, sealer, manifests, chosen_by_user)
+        choice = _choose(
+            environment, provision, sealer, manifests, _Wish(addressed=chosen_by_user, alone=request.alone)
+        )
         provided = provision.read(choice.needed)
         objects, done = [], 0
         total = sum(map(len, choice.needed.values()))
@@ -126,6 +132,13 @@ def refuse_strangers(environment: Environment, sealer: Sealer, manifests: Commit
         raise InputError(*found)
 
 
+class _Wish(Record):
+    """The keys that the user asked for by name, and whether nothing else is sealed."""
+
+    addressed: Mapping[str, Collection[str]]
+    alone: bool
+
+
 class _Choice(Record):
     """By Secret the keys to seal.
 
@@ -144,19 +157,20 @@ def _choose(
     provision: Provision,
     sealer: Sealer,
     manifests: Committed,
-    addressed: Mapping[str, Collection[str]],
+    wish: _Wish,
 ) -> _Choice:
     needed, kept, gone, missing, mistakes = {}, [], [], [], []
     held = {name: set(sealer.held(secret, manifests.get(name))) for name, secret in environment.secrets.items()}
-    asked = {name: set(addressed.get(name, ())) for name in held}
-    known = provision.known(
-        {name: sorted((held[name] & secret.keys.keys()) - asked[name]) for name, secret in environment.secrets.items()}
-    )
+    asked = {name: set(wish.addressed.get(name, ())) for name in held}
+    others = {
+        name: set() if wish.alone else secret.keys.keys() - asked[name] for name, secret in environment.secrets.items()
+    }
+    known = provision.known({name: sorted(held[name] & others[name]) for name in held})
     for name, secret in environment.secrets.items():
         manifest = manifests.get(name)
         entries = record.of(manifest.object) if manifest else {}
         stale = {key for key, found in known[name].items() if changed(entries.get(key), found)}
-        chosen = asked[name] | (secret.keys.keys() - held[name]) | stale
+        chosen = asked[name] | (others[name] - held[name]) | stale
         absent = {key for key in chosen if not provision.provides(secret, key)}
         mistakes += [Mistake(f"{name}/{key} is not in what was given") for key in sorted(absent & asked[name])]
         missing += [f"{name}/{key}" for key in sorted(absent)]

@@ -52,7 +52,8 @@ class Server(ThreadingHTTPServer):
             return
         self._open.add(connection)
         try:
-            super().finish_request(connection, client_address)
+            with contextlib.suppress(OSError):  # a client that was killed amid an answer
+                super().finish_request(connection, client_address)
         finally:
             self._open.discard(connection)
             _end(connection)
