@@ -4,13 +4,14 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from . import building, reading, sealing, starting, tools
+from . import building, checking, reading, sealing, starting, tools
 from .measure import Line
 
 SUBJECTS = {
     "sealing": sealing.lines,
     "reading": reading.lines,
     "building": building.lines,
+    "checking": checking.lines,
     "starting": starting.lines,
 }
 ROW = "{:<76} {:>8} {:>8} {:>7} {:>9} {:>5} {:>6} {:>11}"
