@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -172,15 +173,20 @@ def test_type_labels_and_template_are_mended_without_touching_ciphertext(tmp_pat
 
 
 def test_what_kubeseal_made_is_taken_over(tmp_path: Path) -> None:
-    """A committed SealedSecret without a record keeps its ciphertext; what is missing is added."""
+    """A committed SealedSecret without a record keeps its ciphertext; what is missing is added, once accepted."""
     project = shop(tmp_path)
     plain = secret_manifest("app", stringData={"token": "by kubeseal"})
     plain["metadata"]["namespace"] = "shop-prod"
     cert = project.root / "overlays/prod/secrets/sealing.pem"
     by_kubeseal = run(peer("kubeseal"), "--cert", cert, "-o", "yaml", input=json.dumps(plain))
     project.write("overlays/prod/secrets/manifests/app.yaml", by_kubeseal)
-    assert "prod: sealed\n  app/password\n" in project.done("seal", "prod")
+    done = project.ksecret("seal", "prod")
+    assert "there is no record of what overlays/prod/secrets/manifests/app.yaml was sealed with\n" in done.err
+    accept = re.search(r"--accept (SHA256:\S{43})\n", done.err)
+    assert accept is not None
+    assert "prod: sealed\n  app/password\n" in project.done("seal", "prod", *accept[0].split())
     assert opened_by_kubeseal(project.manifest("app")) == {"token": b"by kubeseal", "password": b"the password"}
+    project.done("seal", "prod")  # from now on the record tells
 
 
 def test_a_secret_may_be_called_kustomization(tmp_path: Path) -> None:
@@ -276,6 +282,34 @@ def test_a_swapped_certificate_catches_no_value_until_it_is_accepted(tmp_path: P
         opened_by_kubeseal(project.manifest("app"), 2)
     project.done("seal", "prod", "--reseal")
     assert opened_by_kubeseal(project.manifest("app"), 2) == {"token": b"the token", "password": b"the password"}
+
+
+HIDING: dict[str, Callable[[str, str], str]] = {
+    # what becomes of the manifest, given the fingerprint of the swapped certificate
+    "no record": lambda text, _: re.sub(r"  annotations:\n    ksecret.dev/sealed-keys: \|\n(      .*\n)+", "", text),
+    "a record of nothing": lambda text, _: re.sub(r"time=\S+ by=\S+", "x", text),
+    "a line of a key that is not sealed": lambda text, new: text.replace(
+        "sealed-keys: |\n", f"sealed-keys: |\n      other:\n        time={OLD} by={new}\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("how", HIDING)
+def test_a_swapped_certificate_is_not_hidden_by_what_is_done_to_the_record(tmp_path: Path, how: str) -> None:
+    """As a pull request may try: only lines of sealed keys count, and ciphertext without any is asked about."""
+    project = shop(tmp_path)
+    project.done("seal", "prod")
+    project.sealed_overlay(number=2)
+    new = re.search(r"--accept (SHA256:\S{43})\n", project.ksecret("seal", "prod").err)
+    assert new is not None
+    text = project.manifest("app").read_text()
+    project.manifest("app").write_text(HIDING[how](text, new[1]))
+    assert project.manifest("app").read_text() != text
+    before = project.files()
+    done = project.ksecret("seal", "prod", "--reseal")
+    assert (done.code, done.out, f"--accept {new[1]}\n" in done.err) == (2, "", True)
+    assert project.changed_since(before) == set()
+    project.done("seal", "prod", "--reseal", "--accept", new[1])
 
 
 def test_no_command_runs_and_no_value_is_read_for_a_swapped_certificate(tmp_path: Path) -> None:

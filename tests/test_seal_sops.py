@@ -134,6 +134,18 @@ def test_recipients_swapped_in_the_overlay_and_in_the_file_catch_no_value(tmp_pa
     project.done("seal", "prod")
 
 
+def test_swapped_recipients_are_not_hidden_by_removing_the_record(tmp_path: Path) -> None:
+    """The names in the file are anybody's to write; without a record they say nothing."""
+    project = sops_shop(tmp_path, "alice")
+    project.done("seal", "prod")
+    project.sops_overlay("mallory")
+    path = project.manifest("app")
+    text = path.read_text().replace(age("alice").recipient, age("mallory").recipient)
+    path.write_text(text.replace("ksecret.dev/sealed-keys", "example.org/other"))
+    done = project.ksecret("seal", "prod", "--reseal")
+    assert (done.code, done.out, "there is no record of what" in done.err) == (2, "", True)
+
+
 def test_a_key_that_is_no_longer_declared_leaves_a_sops_file_too(tmp_path: Path) -> None:
     """With an identity, the others as they are; without, from all values that are left."""
     project = sops_shop(tmp_path, "alice")
@@ -175,7 +187,13 @@ def test_what_stands_in_string_data_is_told_and_taken_over(tmp_path: Path) -> No
     assert (done.code, done.err.count("stands in stringData, which goes before data")) == (1, 2)
     assert "metadata.namespace of app is not the declared one" in done.err
     assert "--write" not in done.err  # the MAC of sops covers the metadata: only sealing mends them
-    project.done("seal", "prod", "app/password", SOPS_AGE_KEY=age("alice").identity)
+    done = project.ksecret("seal", "prod", "app/password", SOPS_AGE_KEY=age("alice").identity)
+    assert (done.code, "there is no record of what overlays/prod/secrets/manifests/app.yaml was" in done.err) == (
+        2,
+        True,
+    )
+    accepting = done.err.split("add ")[1].split()
+    project.done("seal", "prod", "app/password", *accepting, SOPS_AGE_KEY=age("alice").identity)
     expected = {"token": b"by hand", "password": b"the password"}
     assert opened_by_sops(project.manifest("app"), "alice") == expected
     assert project.ksecret("render", "prod").code == 0

@@ -123,7 +123,10 @@ def _addressed(environment: Environment, request: Request) -> Mapping[str, Colle
 
 
 def refuse_strangers(environment: Environment, sealer: Sealer, manifests: Committed, accepted: Collection[str]) -> None:
-    """A certificate or recipient that a pull request swapped must not catch the environment's values."""
+    """A certificate or recipient that a pull request swapped must not catch the environment's values.
+
+    Raises InputError for one that is neither on record nor accepted.
+    """
     known = record.fingerprints(manifest.object for manifest in manifests.values())
     mistakes = [
         sealer.refused(secret, manifests.get(name), known, accepted) for name, secret in environment.secrets.items()

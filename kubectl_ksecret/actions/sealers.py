@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Protocol, assert_never
 
-from ..errors import InputError, Mistake
+from ..errors import InputError, Mistake, Place
 from ..manifests import committed, record, sopsconfig
 from ..manifests import sops as outside
 from ..manifests.committed import Manifest
@@ -64,6 +64,14 @@ def open_sealer(environment: Environment, now: datetime, variables: Mapping[str,
     assert_never(backend)
 
 
+def _without_record(manifest: Manifest | None, place: Place, fingerprint: str) -> Mistake | None:
+    """Ciphertext of which no record tells whose it is: a pull request may have removed that with the certificate."""
+    if manifest is None or not record.sealed_keys(manifest.object):
+        return None
+    what = f"there is no record of what {manifest.file} was sealed with"
+    return Mistake(what, place, f"if it is meant to seal from now on, add --accept {fingerprint}")
+
+
 class SealedSecretSealer:
     """SealedSecrets: each key is sealed by itself."""
 
@@ -85,15 +93,14 @@ class SealedSecretSealer:
     def refused(
         self, secret: Secret, manifest: Manifest | None, known: Collection[str], accepted: Collection[str]
     ) -> Mistake | None:
-        """A certificate that sealed nothing here yet must be accepted."""
-        found = self._certificate.fingerprint
-        if not known or found in known or found in accepted:
+        """A certificate that sealed nothing here yet must be accepted; so must any if no record says what did."""
+        found, place = self._certificate.fingerprint, self._backend.origin.at("certificate")
+        if found in known or found in accepted:
             return None
-        return Mistake(
-            "the certificate is another one than that of the sealed values",
-            self._backend.origin.at("certificate"),
-            f"if the controller really has a new key, add --accept {found}",
-        )
+        if known:
+            what = "the certificate is another one than that of the sealed values"
+            return Mistake(what, place, f"if the controller really has a new key, add --accept {found}")
+        return _without_record(manifest, place, found)
 
     def held(self, secret: Secret, manifest: Manifest | None) -> Collection[str]:
         """The keys with a ciphertext that the controller can open under the declared scope, namespace and name."""
@@ -161,18 +168,18 @@ class SopsSealer:
         """
         wanted, found = set(self._recipients[secret.name]), self.fingerprint(secret)
         before = set(outside.recipients(manifest.object)) if manifest else set()
-        recorded = record.fingerprints([manifest.object]) if manifest else set()
-        if before:
-            known = (outside.fingerprint(before),)
-        added = sorted(wanted - before)
-        if not known or (found in known and (not recorded or found in recorded)):
+        recorded = (record.fingerprints([manifest.object]) if manifest else set()) or known
+        added, place = sorted(wanted - before), self._backend.origin.at("age")
+        if found in accepted or set(added or wanted) <= set(accepted):
             return None
-        if found in accepted or (added and set(added) <= set(accepted)):
+        if (not before or wanted == before) and found in recorded:
             return None
+        if not recorded and (not before or wanted == before):
+            return _without_record(manifest, place, found)
         named = added if before and added else [found]
         return Mistake(
             f"the recipients of {secret.name} are others than those of the sealed values",
-            self._backend.origin.at("age"),
+            place,
             "if they are meant, add " + " ".join(f"--accept {each}" for each in named),
         )
 

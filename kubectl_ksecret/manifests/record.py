@@ -10,6 +10,7 @@ from itertools import pairwise
 from ..frozen import Record
 from ..model.kubernetes import Object
 from ..model.template import Parts, references
+from . import sops
 
 ANNOTATION = "ksecret.dev/sealed-keys"
 
@@ -86,5 +87,17 @@ def template_digest(parts: Parts, parameters: Mapping[str, str]) -> str:
 
 
 def fingerprints(documents: Iterable[Object]) -> set[str]:
-    """By which certificates or recipients the keys of these objects were sealed."""
-    return {entry.by for document in documents for entry in of(document).values()}
+    """By which certificates or recipients the keys of these objects were sealed.
+
+    A line of the record costs nothing to write: those of keys without ciphertext say nothing.
+    """
+    return {entry.by for document in documents for key, entry in of(document).items() if key in sealed_keys(document)}
+
+
+def sealed_keys(document: Object) -> set[str]:
+    """The keys of which an object holds ciphertext, whichever backend sealed it."""
+    spec = document.get("spec")
+    found = [spec.get("encryptedData")] if isinstance(spec, dict) else []
+    if sops.block(document):
+        found += [document.get(field) for field in sops.ENCRYPTED_FIELDS]
+    return {str(key) for each in found if isinstance(each, dict) for key in each}
