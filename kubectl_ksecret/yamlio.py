@@ -34,6 +34,20 @@ _STRING, _SEQUENCE, _MAPPING = (f"tag:yaml.org,2002:{name}" for name in ("str", 
 _PLAIN: dict[str, list[tuple[str, re.Pattern[str]]]] = yaml.resolver.Resolver.yaml_implicit_resolvers
 
 
+class _Twice(Exception):
+    """A key stands twice in one mapping; the argument is its second node."""
+
+
+def _second(node: MappingNode) -> Node:
+    seen: set[object] = set()
+    pairs: list[tuple[Node, Node]] = node.value
+    for key, _ in pairs:
+        if key.value in seen:
+            return key
+        seen.add(key.value if isinstance(key, ScalarNode) else None)
+    return node  # equal by what they mean, as 1 and 0x1
+
+
 class _Resolver:
     """What PyYAML asks of each node, without paths to nodes and a pattern that every value is tried with."""
 
@@ -60,6 +74,13 @@ class _Loader(_Resolver, yaml.CSafeLoader):
         return (
             node.value if node.tag == _STRING and isinstance(node, ScalarNode) else super().construct_object(node, deep)
         )
+
+    def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Of two equal keys the base class takes the last, without a word: what stands before it would go unread."""
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        if len(mapping) < len(node.value):
+            raise _Twice(_second(node))
+        return mapping
 
 
 class _LimitedLoader(_Loader):
@@ -113,7 +134,8 @@ def compose(text: str, file: str) -> list[Node]:
 def load(text: str, file: str) -> list[Any]:
     """The documents of a file as plain Python values, empty ones left out.
 
-    Raises InputError as `compose` does, and for an alias: what a few lines may grow into is not known before.
+    Raises InputError as `compose` does, for a key that stands twice, and for an alias: what a few lines may grow into
+    is not known before.
     """
     plain = _plain_mapping(text)
     if plain is not None:
@@ -146,6 +168,9 @@ def _size(node: Node, known: dict[int, int]) -> int:
 def _documents(text: str, file: str) -> list[Any]:
     try:
         return [document for document in yaml.load_all(text, Loader=_loader(text)) if document is not None]
+    except _Twice as twice:
+        mark = twice.args[0].start_mark
+        raise InputError(Mistake("this key stands here twice", Place(file, mark.line + 1, mark.column + 1))) from None
     except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError):  # a tag that its text does not fit
         compose(text, file)
         raise InputError(Mistake("not valid YAML", Place(file))) from None

@@ -319,3 +319,18 @@ def test_no_command_runs_and_no_value_is_read_for_a_swapped_certificate(tmp_path
     project.sealed_overlay(number=2, source={"command": {"arguments": ["touch", "{name}"]}})
     assert project.ksecret("seal", "prod", "--reseal").code == 2
     assert not (project.root / "token").exists()
+
+
+def test_a_key_that_stands_twice_in_a_manifest_is_refused(tmp_path: Path) -> None:
+    """As a bad merge leaves it: neither of two values is rendered, and neither is lost."""
+    project = shop(tmp_path)
+    project.done("seal", "prod")
+    text = project.manifest("app").read_text().replace("encryptedData:\n", "encryptedData:\n    token: eA==\n")
+    project.manifest("app").write_text(text)
+    for command in (["render", "prod"], ["render", "--write"], ["seal", "prod", "--reseal"]):
+        done = project.ksecret(*command)
+        assert (done.code, re.sub(r"\d+:\d", "N", done.err)) == (
+            2,
+            "error: overlays/prod/secrets/manifests/app.yaml:N: this key stands here twice\n",
+        )
+    assert project.manifest("app").read_text() == text

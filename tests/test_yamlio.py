@@ -77,6 +77,15 @@ PIECES = [
 ]
 
 
+def has_a_key_twice(node: yaml.Node | None) -> bool:
+    if isinstance(node, yaml.MappingNode):
+        keys = [key.value for key, _ in node.value]
+        return len(keys) > len(set(map(str, keys))) or any(
+            has_a_key_twice(each) for pair in node.value for each in pair
+        )
+    return isinstance(node, yaml.SequenceNode) and any(map(has_a_key_twice, node.value))
+
+
 @given(
     st.dictionaries(WORDS, MANIFESTS, min_size=1),
     st.lists(st.tuples(st.floats(0, 1), st.sampled_from(PIECES)), max_size=2),
@@ -90,6 +99,8 @@ def test_a_manifest_reads_as_libyaml_reads_it(document: dict[str, object], edits
         text = text[:at] + piece + text[at + (len(piece) == 0) :]
     try:
         expected = [each for each in yaml.load_all(text, yaml.CSafeLoader) if each is not None]
+        if any(map(has_a_key_twice, yaml.compose_all(text, yaml.CSafeLoader))):
+            raise ValueError
     except (yaml.YAMLError, ValueError, TypeError):
         with pytest.raises(InputError):
             load(text, "file")
@@ -98,3 +109,20 @@ def test_a_manifest_reads_as_libyaml_reads_it(document: dict[str, object], edits
         assert load(text, "file") == expected
     except InputError as error:
         assert "a YAML alias is not supported here" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a: b\na: c\n", "2:1"),
+        ('a:\n  b: c\n  "b": d\n', "3:3"),
+        ("{a: [1, {b: 2, c: 3, b: 4}]}", "1:22"),
+        ("1: a\n0x1: b\n", "1:1"),
+        ("<<: {a: b}\na: c\n", "2:1"),
+        ("x: {y: z}\n---\na: b\na: b\n", "4:1"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_where_it_does(text: str, place: str) -> None:
+    """Kustomize refuses it too; to take the last would hide what stands before it."""
+    with pytest.raises(InputError, match=f"^error: file:{place}: this key stands here twice$"):
+        load(text, "file")
