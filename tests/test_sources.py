@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from base64 import b64encode
 from pathlib import Path
@@ -161,6 +162,26 @@ def test_a_manifest_that_gives_no_sure_value_is_refused(tmp_path: Path, case: st
     done = project.ksecret("seal", "prod", "-f", "-", stdin=content)
     assert (done.code, done.out, done.err.splitlines()[0]) == (2, "", f"error: standard input: {said}")
     assert project.changed_since(before) == set()
+
+
+def test_a_secret_of_another_namespace_is_not_sealed_unawares(tmp_path: Path) -> None:
+    """One without a namespace, of the overlay's own, or not declared is fine; the hint leads a migration on."""
+    project = shop(tmp_path)
+    given = secret_manifest("app", stringData={"token": "a", "password": "b"})
+    given["metadata"]["namespace"] = "shop-test"
+    done = project.ksecret("seal", "prod", "-f", "-", stdin=yaml.safe_dump(given))
+    assert (done.code, done.out, project.manifest("app").exists()) == (2, "", False)
+    said, hint = done.err.splitlines()
+    assert said == "error: standard input: the Secret app is of the namespace shop-test, not of shop-prod"
+    (way,) = re.findall(r"sed '.*'", hint)
+    without = subprocess.run(
+        ["sh", "-c", way], input=yaml.safe_dump(given), text=True, capture_output=True, check=True
+    ).stdout
+    project.done("seal", "prod", "-f", "-", stdin=without)
+    given["metadata"]["namespace"] = "shop-prod"
+    other = secret_manifest("other", stringData={"x": "y"})
+    other["metadata"]["namespace"] = "shop-test"
+    project.done("seal", "prod", "-f", "-", stdin=yaml.safe_dump_all([given, other]))
 
 
 def test_standard_input_is_one_value_less_one_newline(tmp_path: Path) -> None:
@@ -484,7 +505,7 @@ def test_every_value_can_stand_in_a_secret_manifest(content: bytes, text: str) -
     manifest = secret_manifest("app", data={"a": b64encode(content).decode()}, stringData={"b": text})
     as_json = [json.dumps(manifest, ensure_ascii=each) for each in (True, False)]
     for written in (yaml.safe_dump(manifest), *as_json):
-        found = secretfile.parse(written.encode(), "file")["app"]
+        found = secretfile.parse(written.encode(), "file").values["app"]
         assert {key: value.reveal() for key, value in found.items()} == {"a": content, "b": text.encode()}
 
 

@@ -4,20 +4,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ..checks.values import broken_rules
-from ..errors import InputError, Mistake
+from ..errors import InputError, Mistake, Place
 from ..frozen import Record
 from ..manifests import record
 from ..model.environment import Environment, Remote, Secret
 from ..model.loading import in_order
+from ..model.reader import shown
 from ..model.template import references
 from ..sensitive import Sensitive
-from ..sources import Found, OpenedBy, OpenSource, Version, has_versions
+from ..sources import Found, Given, OpenedBy, OpenSource, Version, has_versions
 from ..values.extraction import extract
 from ..values.rules import pattern_mistakes
 from ..values.templates import evaluate
 
 Keys = Mapping[str, Collection[str]]
-Values = Mapping[str, Mapping[str, Sensitive]]
 Address = tuple[str, str]  # Secret and key
 
 
@@ -201,11 +201,14 @@ class Reading(Record):
 class FromSecrets:
     """Values out of Secret manifests or standard input, as the Secret shall hold them; they have no versions."""
 
-    def __init__(self, environment: Environment, given: Values) -> None:
-        self._environment, self._given = environment, given
+    def __init__(self, environment: Environment, given: Given) -> None:
+        """Raises InputError for a declared Secret of another namespace than the environment's."""
+        if mistakes := list(_of_other_namespaces(environment, given)):
+            raise InputError(*mistakes)
+        self._environment, self._given = environment, given.values
         declared = {f"{name}/{key}" for name, secret in environment.secrets.items() for key in secret.keys}
         self.left_out: Collection[str] = sorted(
-            {f"{name}/{key}" for name, values in given.items() for key in values} - declared
+            {f"{name}/{key}" for name, values in given.values.items() for key in values} - declared
         )
 
     def provides(self, secret: Secret, key: str) -> bool:
@@ -225,3 +228,14 @@ class FromSecrets:
             name: {key: Provided(value=values[name, key], known=Known()) for key in wanted}
             for name, wanted in keys.items()
         }
+
+
+def _of_other_namespaces(environment: Environment, given: Given) -> Iterator[Mistake]:
+    """Another namespace is another environment's: its values are given by an oversight, or moved on purpose."""
+    for name, namespace in given.namespaces.items():
+        if name in environment.secrets and namespace != environment.namespace:
+            yield Mistake(
+                f"the Secret {name} is of the namespace {shown(namespace)}, not of {environment.namespace}",
+                Place(given.file),
+                "to seal it all the same, give it without metadata.namespace: … | sed '/^ *namespace: /d' | …",
+            )

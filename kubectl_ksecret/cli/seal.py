@@ -7,7 +7,7 @@ import click
 
 from ..actions import seal as action
 from ..actions.missing import generate_missing as make_missing
-from ..actions.provision import FromSecrets, FromSource, Provision, Values, refuse_bad_patterns
+from ..actions.provision import FromSecrets, FromSource, Provision, refuse_bad_patterns
 from ..actions.sealers import open_sealer
 from ..errors import InputError, Mistake
 from ..frozen import Record
@@ -17,7 +17,7 @@ from ..model.loading import select
 from ..model.overlay import Dotenv, ExternalSecret
 from ..model.overlay import Environment as EnvironmentVariables
 from ..sensitive import forbid_core_dumps
-from ..sources import Progress, open_source, open_writable
+from ..sources import Given, Progress, open_source, open_writable
 from . import given
 from .formats import seal as format_
 from .progress import progress_bar
@@ -98,7 +98,7 @@ def command(
         raise click.UsageError("--generate-missing writes into the overlay's own source; no other can be named.")
     forbid_core_dumps()
     environments = _sealing(overlay, addresses)
-    values: Values | None = None
+    values: Given | None = None
     if from_stdin:
         values = given.value(addresses)
     elif filename is not None:
@@ -121,7 +121,7 @@ def command(
 
 
 def _provision(
-    environment: Environment, values: Values | None, source: OtherSource | None, progress: Progress
+    environment: Environment, values: Given | None, source: OtherSource | None, progress: Progress
 ) -> Provision:
     if values is not None:
         return FromSecrets(environment, values)

@@ -55,6 +55,14 @@ class Found(Record):
     version: Version | None = None
 
 
+class Given(Record):
+    """Values as a user gives them, by Secret and key, with the namespaces that the Secrets state."""
+
+    values: Mapping[str, Mapping[str, Sensitive]]
+    namespaces: Mapping[str, str] = {}
+    file: str = ""
+
+
 class OpenSource(Protocol):
     """A source that can be read."""
 

@@ -2,29 +2,32 @@
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from .. import yamlio
 from ..errors import InputError, Mistake, Place
 from ..files.project import decode
 from ..sensitive import Sensitive
-
-Given = Mapping[str, Mapping[str, Sensitive]]
+from . import Given
 
 
 def parse(content: bytes, file: str) -> Given:
-    """The values of the Secrets, by name and key; stringData goes before data.
+    """The values of the Secrets; stringData goes before data.
 
     Raises InputError for another kind of object, for data that is not base64, and for a Secret that is given twice.
     """
     found: dict[str, dict[str, Sensitive]] = {}
+    namespaces: dict[str, str] = {}
     mistakes: list[Mistake] = []
     for document in _documents(_read(decode(content, file), file)):
         if not isinstance(document, dict) or document.get("kind") != "Secret":
             mistakes.append(Mistake("expected Secrets, found another kind of object", Place(file)))
             continue
-        name = str(dict(_mapping(document.get("metadata"))).get("name", ""))
+        metadata = dict(_mapping(document.get("metadata")))
+        name = str(metadata.get("name", ""))
+        if metadata.get("namespace"):
+            namespaces[name] = str(metadata["namespace"])
         if name in found:
             hint = "give those of one namespace"
             mistakes.append(Mistake(f"the Secret {name} stands here twice", Place(file), hint))
@@ -33,7 +36,7 @@ def parse(content: bytes, file: str) -> Given:
         mistakes.append(Mistake("expected Secrets, found nothing", Place(file)))
     if mistakes:
         raise InputError(*mistakes)
-    return found
+    return Given(values=found, namespaces=namespaces, file=file)
 
 
 def _read(text: str, file: str) -> list[Any]:
