@@ -304,6 +304,26 @@ def test_several_overlays_are_sealed_in_one_call(tmp_path: Path) -> None:
     assert (done.code, "overlay test has nothing to seal" in done.err) == (2, True)
 
 
+@pytest.mark.parametrize("fault", ["swapped", "broken", "given to another namespace"])
+def test_no_overlay_is_sealed_if_another_can_not_be(tmp_path: Path, fault: str) -> None:
+    """Neither before it nor after: the user mends one thing and seals all of them."""
+    project = shop(tmp_path)
+    project.sealed_overlay("eu")
+    project.sealed_overlay("us")
+    project.done("seal")
+    project.declare("app", {"token": {}, "password": {}, "new": {}})
+    given = secret_manifest("app", stringData={"new": "x"})
+    if fault == "swapped":
+        project.sealed_overlay("prod", number=2)
+    elif fault == "broken":
+        project.write("overlays/prod/secrets/sealing.pem", "gone")
+    else:
+        given["metadata"]["namespace"] = "shop-eu"
+    before = project.files()
+    done = project.ksecret("seal", "-f", "-", stdin=json.dumps(given))
+    assert (done.code, done.out, project.changed_since(before)) == (2, "", set())
+
+
 def test_a_dotenv_file_that_git_tracks_is_refused(tmp_path: Path) -> None:
     """Plaintext in a commit is plaintext for good; the hint says what to do."""
     project = shop(tmp_path)

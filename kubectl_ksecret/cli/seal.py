@@ -1,6 +1,7 @@
 """`kubectl ksecret seal`."""
 
 import os
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 import click
@@ -8,9 +9,10 @@ import click
 from ..actions import seal as action
 from ..actions.missing import generate_missing as make_missing
 from ..actions.provision import FromSecrets, FromSource, Provision, refuse_bad_patterns
-from ..actions.sealers import open_sealer
+from ..actions.sealers import Sealer, open_sealer
 from ..errors import InputError, Mistake
 from ..frozen import Record
+from ..manifests import committed
 from ..model import sharing
 from ..model.environment import Environment, with_source
 from ..model.loading import select
@@ -105,19 +107,27 @@ def command(
         values = given.secrets(filename)
     request = action.Request(addresses=addresses, reseal=reseal, accepted=accept, dry_run=dry_run)
     now = datetime.now(UTC)
-    for environment in environments:
-        sealer = open_sealer(environment, now, os.environ)
-        with progress_bar("reading") as reading, progress_bar("sealing") as sealing:
+    sealers = _sealers(environments, accept, now)
+    with progress_bar("reading") as reading, progress_bar("sealing") as sealing:
+        provisions = [_provision(environment, values, source, reading) for environment in environments]
+        for environment, sealer, provision in zip(environments, sealers, provisions, strict=True):
             if generate_missing:
                 made = make_missing(environment, open_writable(environment, reading), dry_run)
                 click.echo(format_.made(environment.name, made, dry_run), nl=False)
                 if made and dry_run:
                     continue  # there is nothing yet that could be read
-            provision = _provision(environment, values, source, reading)
             done = action.seal(environment, provision, sealer, request, now, sealing)
-        for warning in done.warnings:
-            click.echo(warning.said("warning"), err=True)
-        click.echo(format_.text(done, dry_run), nl=False)
+            for warning in done.warnings:
+                click.echo(warning.said("warning"), err=True)
+            click.echo(format_.text(done, dry_run), nl=False)
+
+
+def _sealers(environments: Sequence[Environment], accepted: Collection[str], now: datetime) -> list[Sealer]:
+    """Of each overlay. All are asked before the first is written, and before a value is made or read."""
+    sealers = [open_sealer(environment, now, os.environ) for environment in environments]
+    for environment, sealer in zip(environments, sealers, strict=True):
+        action.refuse_strangers(environment, sealer, committed.read(environment), accepted)
+    return sealers
 
 
 def _provision(
