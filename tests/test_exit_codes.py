@@ -1,5 +1,6 @@
 """How a command ends when it is interrupted, or when nobody reads what it says."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from .peers import ROOT
 from .projects import COMMAND, shop
@@ -59,3 +61,31 @@ def test_a_stream_that_is_closed_or_full_gives_no_traceback(tmp_path: Path, scri
     shell = ["sh", "-c", script, COMMAND]
     done = subprocess.run(shell, cwd=project.root, env=project.environment, capture_output=True, check=False)
     assert (done.returncode, done.stderr.decode()) == STREAMS[script]
+
+
+FUNCTION = str(Path(COMMAND).with_name("ksecret-fn"))
+OF_THE_FUNCTION = {
+    "$0 <&-": (3, "error: standard input is closed\n"),
+    "$0 <list >&-": (3, "error: standard output is closed\n"),
+    "$0 <list >/dev/full": (3, "error: No space left on device\n"),
+    "$0 <list 2>&- >&-": (3, ""),
+    "$0 2>/dev/full": (2, ""),
+    'mkfifo p; { exec 3>p; $0 <list >&3; echo "$?" >&2; } & true <p; wait': (0, "0\n"),
+    "mkdir gone && cd gone && rmdir ../gone && $0 <../list": (3, "error: No such file or directory\n"),
+}
+
+
+@pytest.mark.parametrize("script", OF_THE_FUNCTION)
+def test_a_stream_that_is_closed_or_full_is_one_line_of_the_function(tmp_path: Path, script: str) -> None:
+    """Kustomize shows what ksecret-fn says; a reader that has seen enough is no error."""
+    project = shop(tmp_path)
+    project.done("seal")
+    overlay = yaml.safe_load((project.root / "overlays/prod/secrets/ksecret.yaml").read_text())
+    overlay["spec"]["declarations"] = ["generators"]
+    del overlay["spec"]["source"]
+    project.write("list", json.dumps({"kind": "ResourceList", "items": [], "functionConfig": overlay}))
+    for name in ("manifests", "sealing.pem"):
+        (project.root / name).symlink_to(f"overlays/prod/secrets/{name}")
+    shell = ["sh", "-c", script, FUNCTION]
+    done = subprocess.run(shell, cwd=project.root, env=project.environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr.decode()) == OF_THE_FUNCTION[script]
