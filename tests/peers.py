@@ -36,6 +36,15 @@ def missing(what: str) -> None:
     pytest.skip(f"{what} is missing; make tools builds it where Go is at hand")
 
 
+def unprivileged() -> list[str]:
+    """A command that runs another one which file modes bind, also where the tests run as root."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        missing("setpriv")
+    return ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+
+
 def run(*command: str | Path, folder: Path | None = None, **options: object) -> str:
     """The standard output of a command that must succeed."""
     done = subprocess.run(

@@ -3,6 +3,7 @@
 import os
 import re
 import string
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +21,8 @@ from kubectl_ksecret.model.loading import Loader
 from kubectl_ksecret.rendering import render
 from kubectl_ksecret.yamlio import compose, dump
 
-from .projects import Done, Project
+from .peers import unprivileged
+from .projects import COMMAND, Done, Project
 
 OVERLAY = "overlays/test/secrets/ksecret.yaml"
 VAULT = {"source": {"azureKeyVault": {"vaultUrl": "https://app-test.vault.azure.net"}}}
@@ -156,6 +158,27 @@ def test_a_project_without_an_overlay_is_told_how_to_make_one(project: Project) 
         f"error: there is no ksecret.yaml in {project.root.resolve()}",
         "hint: kubectl ksecret init DIR makes one",
     )
+
+
+def test_what_is_not_the_projects_own_is_not_searched(project: Project) -> None:
+    """A submodule is a project of its own, and so is a work tree inside; dependencies and test data are none."""
+    text = (project.root / OVERLAY).read_text()
+    for folder in ("node_modules/a", "tests/testdata/b", ".hidden", "submodule/c", "tree/d"):
+        project.write(f"{folder}/ksecret.yaml", text)
+    project.write("submodule/.git", "gitdir: ../.git/modules/submodule\n")
+    (project.root / "tree" / ".git").mkdir()
+    assert project.done("render", "-o", "name") == "externalsecret.external-secrets.io/app\n"
+
+
+def test_a_folder_that_can_not_be_read_is_told_once(project: Project) -> None:
+    """A data volume may be private; that an overlay in it is missed must not go unnoticed."""
+    private = project.root / "volume"
+    private.mkdir(0o000)
+    command = [*unprivileged(), COMMAND, "render", "-o", "name"]
+    done = subprocess.run(command, cwd=project.root, env=project.environment, capture_output=True, check=False)
+    private.chmod(0o755)
+    assert (done.returncode, done.stdout) == (0, b"externalsecret.external-secrets.io/app\n")
+    assert done.stderr.decode() == "warning: volume: Permission denied\nhint: no overlay in it is found\n"
 
 
 def test_without_git_the_project_is_the_folder_that_is_given(project: Project) -> None:

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import random
-import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ from kubectl_ksecret.files.folder import locked
 from kubectl_ksecret.sealing import certificate
 from kubectl_ksecret.sealing.sealedsecret import unseal
 
-from .peers import missing
+from .peers import unprivileged
 from .projects import COMMAND, LEFTOVER, Project, opened_by_kubeseal, sealing
 
 KILLS = 50
@@ -183,15 +182,6 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatc
         folder.write("below/file", b"content")
     assert done == ["on the disk", b"content"]
     assert (tmp_path / "below" / "file").read_bytes() == b"content"
-
-
-def unprivileged() -> list[str]:
-    """A command that runs another one which file modes bind, also where the tests run as root."""
-    if os.geteuid() != 0:
-        return []
-    if shutil.which("setpriv") is None:
-        missing("setpriv")
-    return ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
 
 
 @pytest.mark.parametrize("command", [["seal", "prod", "--reseal"], ["render", "--write"]])

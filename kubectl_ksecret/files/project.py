@@ -19,6 +19,7 @@ class Project:
         self.root = os.path.realpath(root)
         self._shown_from = os.path.join(os.path.realpath(shown_from or "."), "")
         self._real_folders: dict[str, str] = {}
+        self._told: set[str] = set()
 
     @classmethod
     def around(cls, path: str, shown_from: str | None = None) -> Self:
@@ -122,13 +123,32 @@ class Project:
                 yield entry.path
 
     def find(self, name: str, folder: str | None = None) -> list[str]:
-        """All files of a name below a folder or in the project, without hidden folders, node_modules and testdata."""
+        """All files of a name below a folder or in the project.
+
+        Left out are hidden folders, node_modules, testdata, and Git work trees of their own. What can't be read is
+        told: a project may hold a volume that is private, or an overlay that the user misses.
+        """
         found = []
-        for where, folders, names in os.walk(folder or self.root):
-            folders[:] = sorted(each for each in folders if not each.startswith(".") and each not in _NOT_OURS)
+        for where, folders, names in os.walk(folder or self.root, onerror=self._tell):
+            folders[:] = sorted(each for each in folders if self._is_searched(where, each))
             if name in names:
                 found.append(os.path.join(where, name))
         return found
+
+    def _is_searched(self, where: str, name: str) -> bool:
+        if name.startswith(".") or name in _NOT_OURS:
+            return False
+        return not os.path.lexists(os.path.join(where, name, ".git"))
+
+    def _tell(self, error: OSError) -> None:
+        if error.filename in self._told:
+            return
+        import logging  # a build searches for nothing
+
+        self._told.add(error.filename)
+        hint = "no overlay in it is found"
+        unread = Mistake(f"{self.name(error.filename)}: {error.strerror}", hint=hint)
+        logging.getLogger(__name__).warning("%s", unread.said("warning"))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
