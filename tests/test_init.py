@@ -154,6 +154,32 @@ def test_without_git_overlays_share_the_declarations_below_the_working_directory
     assert project.done("list").count("app-secrets") == 1
 
 
+def test_without_git_nothing_is_made_outside_of_the_working_directory(tmp_path: Path) -> None:
+    """No project is there to be found: the nearest folder that exists may be anybody's, and hold anything."""
+    project = Project(tmp_path)
+    (project.root / ".git").rename(tmp_path / "no-git")
+    for folder in ("../elsewhere/overlays/test", "..", "/"):
+        done = project.ksecret("init", folder, *TEST[2:], *VAULT)
+        assert (done.code, "lies neither in a Git work tree nor in the working directory" in done.err) == (2, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "no-git", "project"]
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below", "link", "shop", "overlays/test"])
+def test_a_path_below_a_file_is_wrong_usage(tmp_path: Path, folder: str) -> None:
+    """The file is named; nothing is made."""
+    project = Project(tmp_path)
+    project.write("file", "")
+    project.write("shop/secrets", "")
+    (project.root / "overlays/test").mkdir(parents=True)
+    (project.root / "overlays/test/secrets").symlink_to("/nowhere")
+    (project.root / "link").symlink_to("file")
+    before = project.files()
+    done = project.ksecret("init", folder, *TEST[2:], *VAULT)
+    named = {"shop": "shop/secrets", "overlays/test": "overlays/test/secrets"}.get(folder, "file")
+    assert (done.code, done.err) == (2, f"error: {named} is not a folder\n")
+    assert project.changed_since(before) == set()
+
+
 def test_a_link_to_nothing_in_place_of_a_kustomization_is_not_replaced(tmp_path: Path) -> None:
     """Its target may come back."""
     project = Project(tmp_path)
@@ -221,6 +247,7 @@ def test_names_that_yaml_reads_as_something_else_stand_in_quotes(tmp_path: Path)
         ([*TEST, "--vault-url", "http://shop"], "error: expected an https:// URL of a host\n"),
         (["init", "overlays/Test", *TEST[2:], *VAULT], "error: expected a Kubernetes name (lower case letters,"),
         (TEST, "Usage: "),
+        (["init", "", *TEST[2:], *VAULT], "Usage: "),
         ([*PROD[:-1], "nowhere.pem"], "error: nowhere.pem: No such file or directory\n"),
     ],
 )

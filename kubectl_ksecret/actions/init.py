@@ -60,7 +60,7 @@ def init(request: Request, now: datetime) -> Initialised:
     folder = os.path.realpath(request.folder)
     secrets = os.path.join(folder, "secrets")
     file = os.path.join(secrets, overlay_type.FILE)
-    project = _project(folder)
+    project = _project(secrets)
     project.inside(secrets)
     _refuse_same_name(project, os.path.basename(folder))
     declarations, files = _declarations(project)
@@ -89,15 +89,23 @@ def init(request: Request, now: datetime) -> Initialised:
 
 
 def _project(folder: str) -> Project:
-    """The project around a folder that need not exist; without Git, the working directory if it is that or above it.
+    """The project around a folder that need not exist; without Git, the working directory if the folder lies in it.
 
-    The next overlay must find the declarations of the first, and a command without an argument both.
+    The next overlay must find the declarations of the first, and a command without an argument both. Any other folder
+    would be a guess, and all of it would be searched.
     """
     existing = folder
-    while not os.path.isdir(existing):
+    while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
-    project, here = Project.around(existing), os.path.realpath(".")
-    return project if project.git or os.path.commonpath((here, folder)) != here else Project(here)
+    project, without_git = Project.around(existing), Project(".")
+    if not os.path.isdir(existing):
+        raise InputError(Mistake(f"{without_git.name(existing)} is not a folder"))
+    if project.git:
+        return project
+    if os.path.commonpath((without_git.root, folder)) != without_git.root:
+        what = f"{without_git.name(folder)} lies neither in a Git work tree nor in the working directory"
+        raise InputError(Mistake(what, hint="run git init at the root of the project, or init from there"))
+    return without_git
 
 
 def _refuse_existing(project: Project, files: Iterable[str]) -> None:

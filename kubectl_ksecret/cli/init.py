@@ -36,6 +36,8 @@ def command(
       kubectl ksecret init overlays/prod --backend sealedSecret --namespace shop --certificate sealing.pem
       kubectl ksecret init overlays/prod --backend sops --namespace shop --age age1…
     """
+    if not folder:
+        raise click.UsageError("DIR is empty.")
     _demand(backend == "externalSecret", vault_url, "--vault-url")
     _demand(backend == "sealedSecret", certificate, "--certificate")
     if certificate and backend != "sealedSecret":
