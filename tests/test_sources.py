@@ -354,6 +354,17 @@ def test_where_git_can_not_tell_nothing_is_sealed(tmp_path: Path) -> None:
     assert not project.manifest("app").exists()
 
 
+def test_without_git_itself_nothing_in_a_work_tree_is_sealed(tmp_path: Path) -> None:
+    """Whether the file is tracked nobody knows then; one outside of any work tree is sealed all the same."""
+    project = shop(tmp_path)
+    done = project.ksecret("seal", "prod", PATH="/nowhere")
+    assert (done.code, "git: No such file or directory\nhint: a dotenv file in a" in done.err) == (3, True)
+    assert not project.manifest("app").exists()
+    elsewhere = tmp_path / "values"
+    elsewhere.write_text("TOKEN=a\nPASSWORD=b\n")
+    project.done("seal", "prod", "--source", f"dotenv={elsewhere}", PATH="/nowhere")
+
+
 def test_all_missing_names_are_told_at_once_and_nothing_is_written(tmp_path: Path) -> None:
     """Exit code 3, since the source lacks them."""
     project = shop(tmp_path, "PASSWORD=x\n")

@@ -120,8 +120,9 @@ def _refuse_tracked(real: str, shown: str, said: Place | None) -> None:
             capture_output=True,
             check=False,
         ).returncode
-    except OSError:
-        return  # no Git, no commit
+    except OSError as error:
+        hint = "a dotenv file in a Git work tree is read if git says that it is not tracked: install git"
+        raise Refusal(Mistake(f"git: {error.strerror}", said, hint)) from None
     if code == 0:
         hint = f"git rm --cached {shown}, add it to .gitignore, and change the values that were committed"
         raise InputError(Mistake(f"{shown} is tracked by Git", said, hint))
