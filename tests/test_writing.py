@@ -245,6 +245,14 @@ def test_a_writer_waits_for_another_and_sees_what_that_one_wrote(shop: Project, 
     assert shop.object("secret-a")["spec"]["template"]["metadata"]["labels"] == {"changed": "yes"}
 
 
+@pytest.mark.parametrize("option", ["--write", "--check"])
+def test_a_format_goes_with_what_is_shown_alone(shop: Project, option: str) -> None:
+    """Files are listed in no other form; a script that counts on one must not go on without a word."""
+    for form in ("json", "yaml"):
+        done = shop.ksecret("render", option, "-o", form)
+        assert (done.code, "--write and --check list files; --output is of what is shown." in done.err) == (2, True)
+
+
 def listing(project: Project) -> list[str]:
     found: dict[str, Any] = yaml.safe_load((project.root / FOLDER / "manifests/kustomization.yaml").read_text())
     return list(found["resources"])

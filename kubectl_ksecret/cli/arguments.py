@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from ..model.environment import Environment
 from ..model.loading import select
@@ -24,6 +25,11 @@ def overlays() -> Decorator:
     return click.argument(
         "overlays", nargs=-1, metavar="[OVERLAY]...", callback=lambda _context, _parameter, given: Overlays(given)
     )
+
+
+def is_given(parameter: str) -> bool:
+    """Whether a parameter of the running command was typed, be it with its default."""
+    return click.get_current_context().get_parameter_source(parameter) is ParameterSource.COMMANDLINE
 
 
 def output(default: str, *formats: str) -> Decorator:

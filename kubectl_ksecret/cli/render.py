@@ -34,6 +34,8 @@ def command(
     """
     if write + check + decrypt > 1:
         raise click.UsageError("--write, --check and --decrypt exclude each other.")
+    if (write or check) and arguments.is_given("output"):
+        raise click.UsageError("--write and --check list files; --output is of what is shown.")
     if decrypt:
         plaintext.begin(allow_terminal)
         _decrypt(overlays.load(), output)
