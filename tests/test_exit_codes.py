@@ -10,17 +10,30 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kubectl_ksecret.cli.commands import COMMANDS
+
 from .peers import ROOT
 from .projects import COMMAND, shop
 
 
-def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+@pytest.mark.parametrize("arguments", [["list"], ["--help"], ["seal", "--help"], ["--version"]], ids=" ".join)
+def test_a_reader_that_has_seen_enough_is_no_error(arguments: list[str]) -> None:
     """A closed pipe ends the command with 0 and without a word."""
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run([COMMAND, "list"], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run([COMMAND, *arguments], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_every_help_ends_with_examples(command: str | None) -> None:
+    """Each begins as it is typed; what click adds, the options and commands, comes after."""
+    done = subprocess.run([COMMAND, *filter(None, [command]), "--help"], capture_output=True, text=True, check=True)
+    _, _, examples = done.stdout.partition("\n\n  Examples:\n")
+    first, *_ = examples.splitlines()
+    assert first.startswith("    kubectl ") and (f" ksecret {command or ''}") in first
+    assert examples.split("\n\n", 1)[1].startswith("Options:\n")
 
 
 def test_an_interrupted_command_ends_with_130() -> None:

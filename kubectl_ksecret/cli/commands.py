@@ -4,8 +4,10 @@ import importlib
 import os
 import sys
 from contextlib import suppress
+from typing import Any
 
 import click
+from click.exceptions import Exit
 
 from ..errors import InputError, Mistake
 
@@ -37,13 +39,22 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """The same; click itself would end with 1 when nobody reads the help any more."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except BrokenPipeError:
+            _forget_standard_output()
+            raise Exit(0) from None
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; click itself would end with 1 when interrupted, or when nobody reads any more."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # The reader has seen enough; Python would complain when it flushes on the way out.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _forget_standard_output()
             ctx.exit(0)
         except (KeyboardInterrupt, click.Abort):
             ctx.exit(130)
@@ -69,7 +80,20 @@ def group() -> None:
 
     Exit codes: 0 done; 1 findings or differences; 2 wrong usage or input; 3 a source or tool failed or refused;
     130 interrupted.
+
+    \b
+    Examples:
+      kubectl ksecret init overlays/test --backend externalSecret --namespace shop-test \\
+        --vault-url https://shop-test.vault.azure.net
+      kubectl ksecret render --write
+      kubectl ksecret seal prod
+      kubectl ksecret list
     """
+
+
+def _forget_standard_output() -> None:
+    """The reader has seen enough; Python would complain when it flushes on the way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run() -> int:
