@@ -84,6 +84,35 @@ def test_a_file_that_is_not_ours_is_neither_removed_nor_unlisted(project: Projec
     assert path.exists()
 
 
+def test_a_listed_file_that_is_missing_just_now_stays_listed(project: Project) -> None:
+    """It may be on another branch, or written by another tool; only what we removed ourselves is unlisted."""
+    folder = f"{FOLDER}/manifests"
+    project.write(f"{folder}/.gone.yaml.ksecret-tmp", f"{MARKER}kind: ExternalSecret\n")  # as a kill leaves it
+    listed = "resources:\n- gone.yaml\n- other-people.yaml\n"
+    project.write(INNER, listed)
+    assert project.ksecret("render", "--check").code == 1
+    assert project.files()[INNER].decode() == listed
+    after = rewritten(project, INNER, listed)
+    assert ("- other-people.yaml\n" in after, "gone" in after) == (True, False)
+    assert list((project.root / folder).glob(".*")) == []
+
+
+def test_an_object_of_another_kind_is_not_overwritten(project: Project) -> None:
+    """It is somebody's, under a name that a Secret of ours has; one that carries our marker is ours whatever it is."""
+    path = project.write(f"{FOLDER}/manifests/app.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app}\n")
+    before = project.files()
+    for command in (["render", "--write"], ["render", "--check"]):
+        done = project.ksecret(*command)
+        assert (done.code, done.out, project.changed_since(before)) == (2, "", set())
+        assert done.err == (
+            f"error: {FOLDER}/manifests/app.yaml:2:7: a ConfigMap stands where the Secret app is to be written\n"
+            "hint: move it to a file of another name\n"
+        )
+    path.write_text(MARKER + path.read_text())
+    project.done("render", "--write")
+    assert "kind: ExternalSecret\n" in path.read_text()
+
+
 def test_a_file_of_ours_that_nobody_lists_is_left_alone(project: Project) -> None:
     """It may be one that somebody took out of the list on purpose."""
     path = project.write(f"{FOLDER}/manifests/unlisted.yaml", MARKER)

@@ -79,6 +79,7 @@ def init(request: Request, now: datetime) -> Initialised:
     for path, content in files.items():
         with locked(os.path.dirname(path)) as held:
             held.write(os.path.basename(path), content)
+            held.clean()
     try:
         rendered = render.write(Loader(project).load(file))
     except InputError as error:

@@ -27,6 +27,7 @@ class Journal:
     def finish(self) -> None:
         """The rotation is done: forget it."""
         self._folder.remove(self._name)
+        self._folder.clean()
 
 
 @contextmanager

@@ -3,11 +3,20 @@
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ..errors import Mistake, Refusal
 
 LEFTOVER = ".ksecret-tmp"
+
+
+def leftover_of(path: str) -> str:
+    """What a file is written as before it has its name, and what is left of a removed one until all is done.
+
+    One fixed name a file: under the lock nobody else has it, and a leftover is known by it.
+    """
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}{LEFTOVER}")
 
 
 class Folder:
@@ -20,13 +29,11 @@ class Folder:
     def write(self, name: str, content: bytes) -> None:
         """Replace a file whole; `name` may lie one folder below. Raises Refusal if the system refuses."""
         path = os.path.join(self.path, name)
-        below, base = os.path.split(path)
-        # One fixed name a file: under the lock nobody else has it, and a leftover is known by it.
-        leftover = os.path.join(below, f".{base}{LEFTOVER}")
+        leftover = leftover_of(path)
         with self._changing(path):
-            os.makedirs(below, exist_ok=True)
-            # Never through a link that a repository holds under this name.
-            descriptor = os.open(leftover, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            _remove_leftover(leftover)
+            descriptor = _create(leftover, 0o666)
             with open(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
@@ -34,10 +41,20 @@ class Folder:
             os.replace(leftover, path)
 
     def remove(self, name: str) -> None:
-        """Remove a file. Raises Refusal if the system refuses."""
+        """Remove a file; until `clean` a leftover tells that it was here. Raises Refusal if the system refuses."""
         path = os.path.join(self.path, name)
         with self._changing(path):
-            os.remove(path)
+            os.replace(path, leftover_of(path))
+
+    def clean(self) -> None:
+        """Remove what this process or a killed one left behind. Raises Refusal if the system refuses."""
+        below = (entry.path for entry in os.scandir(self.path) if entry.is_dir(follow_symlinks=False))
+        for folder in (self.path, *below):
+            with _refusing(folder):
+                names = os.listdir(folder)
+            for name in names:
+                if name.startswith(".") and name.endswith(LEFTOVER):
+                    _remove_leftover(os.path.join(folder, name))
 
     @contextmanager
     def _changing(self, path: str) -> Iterator[None]:
@@ -50,7 +67,7 @@ class Folder:
 
 @contextmanager
 def locked(path: str) -> Iterator[Folder]:
-    """The folder, made if missing, locked against a second writer, leftovers of a killed one removed.
+    """The folder, made if missing, locked against a second writer.
 
     The lock is the folder's own: it leaves no file behind and ends with the process. A second writer waits.
     """
@@ -61,7 +78,6 @@ def locked(path: str) -> Iterator[Folder]:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        _clean(path)
         yield Folder(path)
     finally:
         os.close(descriptor)
@@ -72,9 +88,10 @@ def replace(path: str, content: bytes, through: str) -> None:
 
     What a kill leaves behind lies in the folder `through`, and is cleaned by the next run.
     """
-    with locked(through), _refusing(path):
-        leftover = os.path.join(through, f".{os.path.basename(path)}{LEFTOVER}")
-        descriptor = os.open(leftover, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with locked(through) as folder, _refusing(path):
+        folder.clean()
+        leftover = os.path.join(through, os.path.basename(leftover_of(path)))
+        descriptor = _create(leftover, 0o600)
         with open(descriptor, "wb") as file:
             os.fchmod(descriptor, stat.S_IMODE(os.stat(path).st_mode))
             file.write(content)
@@ -92,12 +109,11 @@ def _refusing(path: str, hint: str = "") -> Iterator[None]:
         raise Refusal(Mistake(f"{os.path.relpath(path)}: {error.strerror}", hint=hint)) from None
 
 
-def _clean(path: str) -> None:
-    for folder in (path, *(entry.path for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False))):
-        with _refusing(folder):
-            names = os.listdir(folder)
-        for name in names:
-            if name.startswith(".") and name.endswith(LEFTOVER):
-                leftover = os.path.join(folder, name)
-                with _refusing(leftover):
-                    os.remove(leftover)
+def _create(leftover: str, mode: int) -> int:
+    """Never through a link that a repository holds under this name."""
+    return os.open(leftover, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+
+
+def _remove_leftover(path: str) -> None:
+    with _refusing(path), suppress(FileNotFoundError):
+        os.remove(path)

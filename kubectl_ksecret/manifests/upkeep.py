@@ -1,17 +1,20 @@
 """What has to change in an overlay's folder, so that it holds what it should and builds it."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from .. import yamlio
-from ..files.folder import Folder
+from ..errors import InputError, Mistake
+from ..files.folder import Folder, leftover_of
 from ..frozen import Record
 from ..model.environment import Environment
 from ..model.kubernetes import Object
+from ..model.reader import shown
 from . import kustomization, references
 from .committed import FOLDER, Committed, file_of, text_of
 
 MARKER = "# Rendered by kubectl ksecret from ../ksecret.yaml; changes are overwritten.\n"
+_FORMS = ("Secret", "SealedSecret", "ExternalSecret")
 STORE_FILE = "_store.yaml"  # an underscore can't begin a Kubernetes name: no Secret collides with it
 
 
@@ -30,8 +33,8 @@ class Changes(Record):
     def apply(self, folder: Folder) -> None:
         """Write, remove, then list.
 
-        A kill in between leaves a list that names a removed file: a build fails loudly and the next run mends it. In
-        the other order a file would stay that nobody may remove any more.
+        A kill in between leaves a list that names a removed file: a build fails loudly and the next run mends it, as
+        the file's leftover tells whose it was. In the other order a file would stay that nobody may remove any more.
         """
         for name, content in self.written.items():
             folder.write(name, content)
@@ -39,13 +42,14 @@ class Changes(Record):
             folder.remove(name)
         for name, content in self.listed.items():
             folder.write(name, content)
+        folder.clean()
 
 
 def changes(environment: Environment, objects: Iterable[Object], committed: Committed) -> Changes:
     """What has to change so that the overlay's folder holds these objects and builds them.
 
     A committed object that stays as it is keeps its file byte for byte. Raises InputError if one of the folder's
-    kustomizations can't be edited.
+    kustomizations can't be edited, or somebody's object stands where one of these should.
     """
     contents = _contents(objects, committed)
     contents[references.FILE] = (MARKER + references.text(environment.backend)).encode()
@@ -74,13 +78,26 @@ def _contents(objects: Iterable[Object], committed: Committed) -> dict[str, byte
     """
     read_as = {id(manifest.object): name for name, manifest in committed.items()}
     found = {}
+    mistakes: list[Mistake] = []
     for document in objects:
         name = read_as.get(id(document))
         if name is None:
+            mistakes += _in_the_way(document, committed)
             found[file_name(document)] = _content(document, committed)
         else:
             found[file_of(name)] = committed[name].text.encode()
+    if mistakes:
+        raise InputError(*mistakes)
     return found
+
+
+def _in_the_way(document: Object, committed: Committed) -> Iterator[Mistake]:
+    """Somebody's object under the name of ours; a form of the Secret itself is taken over."""
+    name = document["metadata"]["name"]
+    old = committed.get(name)
+    if old is not None and not old.text.startswith(MARKER) and old.object["kind"] not in _FORMS:
+        what = f"a {shown(old.object['kind'])} stands where the Secret {name} is to be written"
+        yield Mistake(what, old.place("kind"), "move it to a file of another name")
 
 
 def _content(document: Object, committed: Committed) -> bytes:
@@ -115,5 +132,6 @@ def _is_ours(environment: Environment, name: str) -> bool:
     if os.path.basename(name) != name or os.path.isdir(path):
         return False
     content = environment.project.read_if_there(path)
-    # A listed file of ours that is gone is what a kill between removing and listing leaves.
-    return content is None or content.startswith(MARKER.encode())
+    if content is None:  # anybody's, unless a kill between removing and listing left it so
+        return os.path.lexists(leftover_of(path))
+    return content.startswith(MARKER.encode())
