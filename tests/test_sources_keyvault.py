@@ -147,9 +147,15 @@ def test_all_missing_names_are_told_at_once_with_the_nearest(tmp_path: Path, vau
 
 
 def test_a_name_that_no_vault_takes_is_told_before_anything_is_asked(tmp_path: Path, vault: KeyVault) -> None:
-    """Such a name could lead to another place of the vault."""
+    """Such a name could lead to another place of the vault; one of another kind is the operator's alone to read."""
     project = vault_shop(tmp_path, vault)
     project.declare("app", {"token": {"remoteName": "a/../b"}})
     done = project.ksecret("seal", "prod")
     assert (done.code, "Key Vault takes no name like a/../b-prod" in done.err) == (2, True)
+    project.declare("app", {"token": {"remoteName": "cert/token"}})
+    source = {"azureKeyVault": {"vaultUrl": vault.url}}
+    project.overlay("prod", {"externalSecret": {"store": {"name": "vault"}}}, source=source)
+    assert "key: cert/token\n" in project.done("render", "prod")
+    done = project.ksecret("status", "prod")
+    assert (done.code, "Key Vault takes no name like cert/token" in done.err) == (2, True)
     assert (vault.requests, vault.connections) == ([], 0)

@@ -2,13 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..errors import InputError, Mistake, Place, nearest
 from ..files.project import Project
 from ..frozen import Record
 from .declaration import DeclarationSpec, Encoding, Key, SecretDeclaration
 from .declared import Declarations, lacking, mistakes_in, needed, parsed, reserved, root_of
+from .names import KEY_VAULT_NAME
 from .overlay import (
     AzureKeyVault,
     Backend,
@@ -27,6 +28,8 @@ from .template import Parts, references
 
 _VARIABLES = (Dotenv, EnvironmentVariables)  # the sources whose names are those of variables
 _PLACEHOLDERS = ("remoteName", "secret", "key")
+_VAULT_NAMES = "a name in Key Vault has up to 127 letters, digits and -"
+_VAULT_KINDS = ("secret/", "key/", "cert/")
 _SCOPES = ("sealedsecrets.bitnami.com/namespace-wide", "sealedsecrets.bitnami.com/cluster-wide")
 
 
@@ -147,6 +150,8 @@ def mistakes(environment: Environment, complete: bool = True) -> Iterator[Mistak
             yield Mistake(f"no declaration is named {name}", place, nearest(name, declarations))
     for secret in environment.secrets.values():
         yield from _secret_mistakes(overlay, secret)
+    if overlay.spec.source and isinstance(overlay.spec.source.kind, AzureKeyVault):
+        yield from _vault_mistakes(overlay, overlay.spec.source, environment.secrets.values())
 
 
 def with_source(environment: Environment, kind: Source) -> Environment:
@@ -256,6 +261,32 @@ def _source_mistakes(source: SourceSpec) -> Iterator[Mistake]:
             yield Mistake("no argument holds {name}", command.origin.at("arguments"), hint)
         elif command.arguments[0].startswith("{name}"):
             yield Mistake("the program can't be {name}", command.origin.element("arguments", 0))
+
+
+def _vault_mistakes(overlay: SecretOverlay, source: SourceSpec, secrets: Iterable[Secret]) -> Iterator[Mistake]:
+    """Names that no vault takes; some would even lead to another place of it.
+
+    External Secrets Operator reads keys and certificates too, under a name with the kind before it.
+    """
+    kinds = _VAULT_KINDS if isinstance(overlay.spec.backend, ExternalSecret) else ()
+    pattern = _without_kind(re.sub(r"\{[^{}]*\}", "", source.names), kinds)
+    if pattern and not KEY_VAULT_NAME.fullmatch(pattern):
+        if "{" not in pattern and "}" not in pattern:  # told already
+            what = "this pattern gives names that Key Vault does not take"
+            yield Mistake(what, source.origin.at("names"), _VAULT_NAMES)
+        return
+    for secret in secrets:
+        for key, value in secret.values.items():
+            if isinstance(value, Remote) and not KEY_VAULT_NAME.fullmatch(_without_kind(value.name, kinds)):
+                override = overlay.spec.overrides.get(secret.name)
+                said = override.keys.get(key) if override else None
+                place = (said if said and said.remote_name else value.key).origin.at("remoteName")
+                what = f"Key Vault takes no name like {shown(value.name)}"
+                yield Mistake(what, place, f"set remoteName; {_VAULT_NAMES}")
+
+
+def _without_kind(name: str, kinds: Iterable[str]) -> str:
+    return next((name.removeprefix(kind) for kind in kinds if name.startswith(kind)), name)
 
 
 def _override_mistakes(overlay: SecretOverlay, declaration: SecretDeclaration) -> Iterator[Mistake]:
