@@ -284,6 +284,18 @@ def test_what_is_no_whole_sealed_secret_is_refused_with_its_file(tmp_path: Path,
     assert done.err.startswith("error: broken.yaml: ")
 
 
+def test_a_name_in_a_sealed_secret_can_not_move_the_cursor(tmp_path: Path) -> None:
+    """An error names what can't be opened, on one line."""
+    project = Project(tmp_path)
+    evil = "a\x1b[2J\nb"
+    sealed = {"kind": "SealedSecret", "metadata": {"name": evil}, "spec": {"encryptedData": {evil: "AQ=="}}}
+    project.write("sealed.yaml", json.dumps(sealed))
+    project.write("key.pem", sealing(1).private_key)
+    done = project.ksecret("unseal", "sealed.yaml", "--private-key", "key.pem")
+    name = r"a\x1b[2J\nb"
+    assert (done.code, done.err) == (3, f"error: sealed.yaml: {name}/{name}: none of the keys opens it\n")
+
+
 def test_every_value_gets_a_session_key_of_its_own() -> None:
     """The nonce is constant, so two ciphertexts of one value must have nothing in common."""
     first, second = (seal(Sensitive(b"the same value"), CERTIFICATE, "") for _ in range(2))

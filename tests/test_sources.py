@@ -122,6 +122,22 @@ def test_what_is_given_and_not_declared_is_named_and_left_out(tmp_path: Path) ->
     assert not project.manifest("old").exists()
 
 
+def test_a_name_out_of_a_given_secret_can_not_move_the_cursor(tmp_path: Path) -> None:
+    """Nor feign a line of its own: neither in what is left out nor in an error."""
+    project = shop(tmp_path)
+    evil = "a\x1b[2J\nprod: sealed"
+    given = [secret_manifest("app", stringData={evil: "x", "token": "a"}), secret_manifest(evil, stringData={"b": "c"})]
+    out = project.done("seal", "prod", "-f", "-", stdin=json.dumps({"kind": "List", "items": given}))
+    assert "  a\\x1b[2J\\nprod: sealed/b\n  app/a\\x1b[2J\\nprod: sealed\n" in out
+    for broken in (
+        [secret_manifest(evil, data={evil: "%"})],
+        [secret_manifest(evil, stringData={evil: [1]})],
+        [secret_manifest(evil)] * 2,
+    ):
+        done = project.ksecret("seal", "prod", "-f", "-", stdin=json.dumps({"kind": "List", "items": broken}))
+        assert (done.code, "\x1b" in done.err, "\nprod" in done.err) == (2, False, False)
+
+
 def test_only_what_was_given_is_said_to_be_kept(tmp_path: Path) -> None:
     """A value for one key leaves the others alone without a word about them."""
     project = shop(tmp_path)
@@ -240,10 +256,10 @@ def test_a_dotenv_file_may_come_out_of_a_pipe(tmp_path: Path) -> None:
 
 
 def test_two_keys_that_come_to_one_name_in_the_other_source_are_refused(tmp_path: Path) -> None:
-    """a.b and a-b are two names in a vault and one variable: it is not guessed whose value that is."""
+    """a.b and a-b are two names of a command and one variable: it is not guessed whose value that is."""
     project = Project(tmp_path)
     project.declare("app", {"a.b": {}, "a-b": {}})
-    project.sealed_overlay(source={"azureKeyVault": {"vaultUrl": "https://v.example"}})
+    project.sealed_overlay(source={"command": {"arguments": ["show", "{name}"]}})
     done = project.ksecret("seal", "prod", "--source", "environment", A_B="value")
     assert done.code == 2
     assert "app/a-b and app/a.b read one name, A_B, in one source" in done.err

@@ -10,6 +10,7 @@ from ..errors import InputError, Mistake, Place, Refusal
 from ..files.project import decode
 from ..manifests import kustomization, references
 from ..model.kubernetes import Object
+from ..model.reader import shown
 from ..rendering import sealedsecret as rendering
 from ..sealing import certificate, sealedsecret
 from ..sensitive import Sensitive
@@ -32,7 +33,7 @@ def unseal(files: Sequence[tuple[str, bytes]], keys: Sequence[tuple[str, bytes]]
                 try:
                     values[key] = sealedsecret.unseal(_ciphertext(text), private_keys, _label(document))
                 except ValueError as error:
-                    mistakes.append(Mistake(f"{document['metadata']['name']}/{key}: {error}", Place(name)))
+                    mistakes.append(Mistake(f"{_address(document, key)}: {error}", Place(name)))
             opened.append(_secret(document, values))
     if mistakes:
         raise Refusal(*mistakes)
@@ -70,6 +71,10 @@ def _is_whole(document: Object) -> bool:
         # One that was dropped here would be missed in the recovered Secret.
         and rendering.sealed(document) == (spec.get("encryptedData") or {})
     )
+
+
+def _address(document: Object, key: object) -> str:
+    return f"{shown(str(document['metadata']['name']))}/{shown(str(key))}"
 
 
 def _label(document: Object) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import InputError, Mistake, Place
 from ..model.kubernetes import Object
+from ..model.reader import shown
 from ..yamlio import MappingNode, Node, ScalarNode, compose
 from .sopsvalue import Scalar, text_of
 
@@ -55,7 +56,7 @@ class _Reading:
             if not isinstance(name, str) or key.tag == _BINARY:
                 raise self.mistake(key, "a key that is not text; SOPS knows no other")
             if name in found:
-                raise self.mistake(key, f'"{name}" stands here twice')
+                raise self.mistake(key, f'"{shown(name)}" stands here twice')
             found[name] = self.value(value)
         return found
 

@@ -25,6 +25,7 @@ from ..manifests.sops import (
     mac_covers_plain_fields,
 )
 from ..model.kubernetes import Object
+from ..model.reader import shown
 from ..sensitive import Sensitive
 from . import age, goyaml
 from .sopsselection import selection
@@ -64,14 +65,14 @@ class Document(Record):
             raise InputError(Mistake(f"{field} is not a mapping", Place(self.file)))
         for key, text in values.items():
             if not isinstance(text, str):
-                raise InputError(Mistake(f"{field}.{key} is not text", Place(self.file)))
+                raise InputError(Mistake(f"{field}.{shown(key)} is not text", Place(self.file)))
             yield key, text
 
     def _decoded(self, key: str, text: str) -> bytes:
         try:
             return b64decode("".join(text.split()), validate=True)
         except ValueError:
-            raise InputError(Mistake(f"data.{key} is not base64", Place(self.file))) from None
+            raise InputError(Mistake(f"data.{shown(key)} is not base64", Place(self.file))) from None
 
 
 def open_document(text: str, file: str, identities: Sequence[Sensitive]) -> Document:
@@ -131,7 +132,7 @@ class _Opening:
         return plain
 
     def decrypted(self, value: Scalar, path: Path) -> Scalar:
-        what = ".".join(path)
+        what = shown(".".join(path))
         if not isinstance(value, str) or (value and not value.startswith("ENC[")):
             raise self.refusal(f"{what} is not encrypted", path)
         try:

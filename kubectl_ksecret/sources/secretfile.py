@@ -8,6 +8,7 @@ from typing import Any
 from .. import yamlio
 from ..errors import InputError, Mistake, Place
 from ..files.project import decode
+from ..model.reader import shown
 from ..sensitive import Sensitive
 from . import Given
 
@@ -24,14 +25,13 @@ def parse(content: bytes, file: str) -> Given:
         if not isinstance(document, dict) or document.get("kind") != "Secret":
             mistakes.append(Mistake("expected Secrets, found another kind of object", Place(file)))
             continue
-        metadata = dict(_mapping(document.get("metadata")))
-        name = str(metadata.get("name", ""))
-        if metadata.get("namespace"):
-            namespaces[name] = str(metadata["namespace"])
+        name, namespace = _said(document, "name"), _said(document, "namespace")
+        if namespace:
+            namespaces[name] = namespace
         if name in found:
             hint = "give those of one namespace"
-            mistakes.append(Mistake(f"the Secret {name} stands here twice", Place(file), hint))
-        found[name] = _values(document, name, file, mistakes)
+            mistakes.append(Mistake(f"the Secret {shown(name)} stands here twice", Place(file), hint))
+        found[name] = _values(document, file, mistakes)
     if not found and not mistakes:
         mistakes.append(Mistake("expected Secrets, found nothing", Place(file)))
     if mistakes:
@@ -56,18 +56,23 @@ def _documents(documents: list[Any]) -> list[Any]:
     return found
 
 
-def _values(document: dict[str, Any], name: str, file: str, mistakes: list[Mistake]) -> dict[str, Sensitive]:
+def _said(document: dict[str, Any], field: str) -> str:
+    return str(dict(_mapping(document.get("metadata"))).get(field) or "")
+
+
+def _values(document: dict[str, Any], file: str, mistakes: list[Mistake]) -> dict[str, Sensitive]:
     values = {}
+    name = shown(_said(document, "name"))
     for key, text in _mapping(document.get("data")):
         try:
             values[str(key)] = Sensitive(base64.b64decode("".join(_text(text).split()), validate=True))
         except ValueError:
-            mistakes.append(Mistake(f"data of {name}/{key} is not base64", Place(file)))
+            mistakes.append(Mistake(f"data of {name}/{shown(str(key))} is not base64", Place(file)))
     for key, text in _mapping(document.get("stringData")):
         try:
             values[str(key)] = Sensitive(_text(text).encode())
         except ValueError:
-            mistakes.append(Mistake(f"stringData of {name}/{key} is not a string", Place(file)))
+            mistakes.append(Mistake(f"stringData of {name}/{shown(str(key))} is not a string", Place(file)))
     return values
 
 

@@ -1,8 +1,9 @@
 """What `seal` did, for a person."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from ...actions.seal import Sealed
+from ...model.reader import shown
 
 
 def text(done: Sealed, dry_run: bool) -> str:
@@ -12,7 +13,7 @@ def text(done: Sealed, dry_run: bool) -> str:
         _block(f"{done.environment}: {would}seal" if dry_run else f"{done.environment}: sealed", done.sealed),
         _block(f"{done.environment}: not sealed, nothing gives a value for", done.missing),
         _block(f"{done.environment}: kept as sealed, though the source no longer has", done.gone),
-        _block(f"{done.environment}: left out, not declared here", done.left_out),
+        _block(f"{done.environment}: left out, not declared here", map(_shown, done.left_out)),
         _block(f"{done.environment}: {would}write" if dry_run else f"{done.environment}: wrote", done.changed),
     ]
     if done.kept:
@@ -30,8 +31,14 @@ def made(environment: str, names: Collection[str], dry_run: bool) -> str:
     return _block(f"{environment}: {'would make' if dry_run else 'made'} in the source", names)
 
 
-def _block(what: str, lines: Collection[str]) -> str:
-    return f"{what}\n" + "".join(f"  {line}\n" for line in lines) if lines else ""
+def _shown(address: str) -> str:
+    """An address out of a given Secret, whose names nobody has checked."""
+    return "/".join(map(shown, address.split("/", 1)))
+
+
+def _block(what: str, lines: Iterable[str]) -> str:
+    below = "".join(f"  {line}\n" for line in lines)
+    return f"{what}\n{below}" if below else ""
 
 
 def _keys(count: int) -> str:
