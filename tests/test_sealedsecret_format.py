@@ -63,11 +63,11 @@ def test_kubeseal_opens_500_random_values_in_each_scope_byte_for_byte(tmp_path: 
 @pytest.mark.parametrize("form", ["yaml", "json"])
 @pytest.mark.parametrize("scope", SCOPES)
 def test_what_kubeseal_seals_is_opened_by_unseal(tmp_path: Path, scope: str, form: str) -> None:
-    """The Secret comes back with its values, type, labels and namespace, whichever scope and format kubeseal wrote."""
+    """The Secret comes back with values, type, labels, namespace and all, whichever scope and format kubeseal wrote."""
     project, values = Project(tmp_path), random_values(20)
     plain = secret_manifest("app", data={key: b64encode(value).decode() for key, value in values.items()})
     plain["metadata"] |= {"namespace": "shop", "labels": {"team": "checkout"}}
-    plain["type"] = "example.org/own"
+    plain |= {"type": "example.org/own", "immutable": True}
     cert, key = project.write("sealing.pem", sealing(1).certificate), project.write("key.pem", sealing(1).private_key)
     by_kubeseal = (peer("kubeseal"), "--cert", cert, "--scope", scope, "--format", form)
     project.write("sealed", run(*by_kubeseal, input=json.dumps(plain)))
@@ -75,6 +75,7 @@ def test_what_kubeseal_seals_is_opened_by_unseal(tmp_path: Path, scope: str, for
     (opened,) = yaml.safe_load_all(project.done("unseal", "sealed", "--private-key", key.name))
     assert {name: b64decode(text) for name, text in opened["data"].items()} == values
     assert (opened["type"], opened["metadata"]["labels"]) == ("example.org/own", {"team": "checkout"})
+    assert opened["immutable"] is True
     assert (opened["metadata"]["name"], opened["metadata"]["namespace"]) == ("app", "shop")
 
 

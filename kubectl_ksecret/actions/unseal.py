@@ -104,6 +104,7 @@ def _secret(document: Object, values: dict[str, Sensitive]) -> Sensitive:
         "kind": "Secret",
         "metadata": {name: value for name, value in metadata.items() if value},
         "type": template.get("type", "Opaque"),
+        **({"immutable": True} if template.get("immutable") is True else {}),
         "data": {str(key): base64.b64encode(value.reveal()).decode() for key, value in values.items()},
     }
     return Sensitive(json.dumps(secret, default=str).encode())
