@@ -129,6 +129,23 @@ def test_a_new_manifest_is_listed_where_it_would_have_been_from_the_start(new: s
     assert kustomization.listing(whole.replace(f"- {new}\n", ""), ours, (), "f") == whole
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[\n  a, # of a\n  x, # of x\n  b, # of b\n]", "[\n  a, # of a\n   # of x\n  b, # of b\n]"),
+        ("[a, # of a\n  x # of x\n]", "[a, # of a\n   # of x\n]"),
+        ("[x # of x\n  , a]", "[ # of x\n   a]"),
+        ("[\n  # both\n  x, 'y', a\n]", "[\n  # both\n    a\n]"),
+        ("[\n  a,\n  x,\n]", "[a]"),
+        ("[x, 'a#b']", "['a#b']"),
+    ],
+)
+def test_comments_in_brackets_stay_when_a_stale_name_goes(before: str, after: str) -> None:
+    """They may be of the whole list, or worth a look."""
+    head, tail = "resources: ", "\nconfigurations: [_references.yaml]\n"
+    assert kustomization.listing(f"{head}{before}{tail}", [], {"x", "y"}, "f") == f"{head}{after}{tail}"
+
+
 HEAD = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
 FRESH = f"""{HEAD}resources:
 - manifests
@@ -211,6 +228,11 @@ def test_a_kustomization_is_edited_under_the_name_that_it_has(project: Project, 
         (
             "resources: &all\n- a\nx: *all\n",
             f"{OUTER}:1:12: resources with an anchor or a tag is not edited\nhint: write it without\n",
+        ),
+        (
+            "resources: [ # none\n]\n",
+            f"{OUTER}:1:12: brackets that hold nothing but a comment are not edited\n"
+            "hint: write the list in lines, or add to it: manifests\n",
         ),
         ("{namespace: a}\n", f"{OUTER}: a kustomization in braces is not edited\nhint: add to resources: manifests\n"),
     ],

@@ -1,6 +1,7 @@
 """The two kustomizations of an overlay's folder, edited in place: what is not ours stays byte for byte."""
 
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -140,11 +141,28 @@ class _List:
         going = [each for name, each in self.names.items() if name in names]
         if not going or self._pair is None:
             return self._text
+        if self._in_brackets and self._has_comments:
+            return self._edited(edit for each in going for edit in self._without_its_comma(each))
         if self._in_brackets:
             kept = [self._lines[_start(each) : _end(each)] for each in self._elements if each not in going]
             return self._edited([_Edit(_start(self._pair[1]), _end(self._pair[1]), f"[{', '.join(kept)}]")])
         lines = ((self._lines.rindex("\n", 0, _start(each)) + 1, self._line_below(each)) for each in going)
         return self._edited(_Edit(start, end, "") for start, end in lines)
+
+    @property
+    def _has_comments(self) -> bool:
+        """Whether anything but names, commas and blanks stands in the brackets."""
+        assert self._pair is not None
+        ends = [_start(self._pair[1]) + 1, *map(_end, self._elements)]
+        begins = [*map(_start, self._elements), _end(self._pair[1]) - 1]
+        return any(self._lines[end:begin].strip(", \t\r\n") for end, begin in zip(ends, begins, strict=True))
+
+    def _without_its_comma(self, element: Node) -> Iterator[_Edit]:
+        """The edits that take one name out and leave what stands around it, comments too."""
+        yield _Edit(_start(element), _end(element), "")
+        comma = re.compile(r"(?:\s|#[^\n]*\n)*,").match(self._lines, _end(element))
+        if comma:
+            yield _Edit(comma.end() - 1, comma.end(), "")
 
     def _behind(self, names: Iterable[str], listed: dict[str, Node]) -> Iterator[_Edit]:
         """The edits that put each name that is not listed behind the one before it."""
@@ -173,6 +191,10 @@ class _List:
             yield _Edit(at, at, f"{' ' * column}{self._field}:{self._line_end}{self._block(names, column)}")
             return
         key, value = self._pair
+        if self._in_brackets and self._has_comments:
+            place = Place(self._file, value.start_mark.line + 1, value.start_mark.column + 1)
+            hint = f"write the list in lines, or add to it: {', '.join(names)}"
+            raise InputError(Mistake("brackets that hold nothing but a comment are not edited", place, hint))
         below = self._line_below(value)
         yield _Edit(len(self._lines[: _start(value)].rstrip(" ")), _end(value), "")
         yield _Edit(below, below, self._block(names, key.start_mark.column))
