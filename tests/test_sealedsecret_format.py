@@ -270,6 +270,7 @@ BROKEN = {
     "not base64": "{kind: SealedSecret, metadata: {name: a}, spec: {encryptedData: {b: ä}}}",
     "nothing sealed": "{kind: SealedSecret, metadata: {name: a}, spec: {encryptedData: {b: ''}}}",
     "too short": "{kind: SealedSecret, metadata: {name: a}, spec: {encryptedData: {b: AQ==}}}",
+    "items without a list": "{items: [{kind: SealedSecret, metadata: {name: a}, spec: {}}]}",
     "one good, one bad": "{kind: List, items: [{kind: SealedSecret, metadata: {name: a}, spec: {}}, {kind: Pod}]}",
 }
 

@@ -151,6 +151,8 @@ def test_only_what_was_given_is_said_to_be_kept(tmp_path: Path) -> None:
 NOT_GIVEN = {
     "another kind": ("{kind: ConfigMap, metadata: {name: app}}", "expected Secrets, found another kind of object"),
     "nothing": ("", "expected Secrets, found nothing"),
+    "an empty list": ("{kind: List, items: []}", "expected Secrets, found nothing"),
+    "a list without items": ("{kind: List, items: 5}", "expected Secrets, found another kind of object"),
     "a number": ("{kind: Secret, metadata: {name: app}, data: {token: 1234}}", "data of app/token is not base64"),
     "a number as text": (
         "{kind: Secret, metadata: {name: app}, stringData: {token: 12}}",

@@ -9,7 +9,7 @@ from .. import yamlio
 from ..errors import InputError, Mistake, Place, Refusal
 from ..files.project import decode
 from ..manifests import kustomization, references
-from ..model.kubernetes import Object
+from ..model.kubernetes import Object, decoded, unfolded
 from ..model.reader import shown
 from ..rendering import sealedsecret as rendering
 from ..sealing import certificate, sealedsecret
@@ -42,18 +42,16 @@ def unseal(files: Sequence[tuple[str, bytes]], keys: Sequence[tuple[str, bytes]]
 
 def _sealed_secrets(content: bytes, file: str) -> Iterator[Object]:
     found = False
-    for document in yamlio.load(decode(content, file), file):
-        items = document.get("items") if isinstance(document, dict) else None
-        for each in items if isinstance(items, list) else [document]:
-            if not isinstance(each, dict) or each.get("kind") != rendering.KIND:
-                raise InputError(Mistake("expected SealedSecrets, found another document", Place(file)))
-            if not _is_whole(each):
-                raise InputError(Mistake("a SealedSecret here is not in the form of bitnami.com/v1alpha1", Place(file)))
-            if (each["spec"].get("template") or {}).get("data"):
-                hint = "kubeseal --recovery-unseal fills it in"
-                raise InputError(Mistake("a template with data of its own is not supported", Place(file), hint))
-            found = True
-            yield each
+    for each in unfolded(yamlio.load(decode(content, file), file)):
+        if not isinstance(each, dict) or each.get("kind") != rendering.KIND:
+            raise InputError(Mistake("expected SealedSecrets, found another document", Place(file)))
+        if not _is_whole(each):
+            raise InputError(Mistake("a SealedSecret here is not in the form of bitnami.com/v1alpha1", Place(file)))
+        if (each["spec"].get("template") or {}).get("data"):
+            hint = "kubeseal --recovery-unseal fills it in"
+            raise InputError(Mistake("a template with data of its own is not supported", Place(file), hint))
+        found = True
+        yield each
     if not found:
         raise InputError(Mistake("expected SealedSecrets, found nothing", Place(file)))
 
@@ -85,7 +83,7 @@ def _label(document: Object) -> str:
 
 def _ciphertext(text: str) -> bytes:
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
+        return decoded(text)
     except ValueError:
         raise ValueError("the ciphertext is not base64") from None
 

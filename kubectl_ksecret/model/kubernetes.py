@@ -1,5 +1,6 @@
 """Kubernetes objects as plain mappings, as YAML and JSON have them."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 Object = dict[str, Any]
@@ -25,3 +26,20 @@ BASIC_AUTH = "kubernetes.io/basic-auth"
 BASIC_AUTH_KEYS = ("username", "password")
 SERVICE_ACCOUNT = "kubernetes.io/service-account-token"
 SERVICE_ACCOUNT_NAME = "kubernetes.io/service-account.name"
+
+
+def unfolded(documents: Iterable[Any]) -> Iterator[Any]:
+    """The documents, and in place of a List what it lists."""
+    for document in documents:
+        listed = document.get("items") if isinstance(document, dict) else None
+        if isinstance(listed, list) and str(document.get("kind", "")).endswith("List"):
+            yield from listed
+        else:
+            yield document
+
+
+def decoded(text: str) -> bytes:
+    """What stands in base64 under a Secret's data; YAML may have broken it into lines. Raises ValueError."""
+    from base64 import b64decode  # a build decodes nothing
+
+    return b64decode("".join(text.split()), validate=True)

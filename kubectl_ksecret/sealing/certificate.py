@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from .. import yamlio
 from ..errors import InputError, Mistake, Place
 from ..frozen import Record
+from ..model.kubernetes import decoded, unfolded
 
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----\s.*?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -93,18 +94,13 @@ def _in_secrets(content: bytes, file: str) -> list[bytes]:
         documents = yamlio.load(content.decode(), file)
     except UnicodeDecodeError:
         return []
-    return [pem for document in documents for each in _items(document) if (pem := _tls_key(each))]
-
-
-def _items(document: Any) -> list[Any]:
-    items = document.get("items") if isinstance(document, dict) else None
-    return items if isinstance(items, list) else [document]
+    return [pem for each in unfolded(documents) if (pem := _tls_key(each))]
 
 
 def _tls_key(document: Any) -> bytes | None:
     found = document.get("data") if isinstance(document, dict) else None
     text = found.get("tls.key") if isinstance(found, dict) else None
     try:
-        return base64.b64decode("".join(text.split()), validate=True) if isinstance(text, str) else None
+        return decoded(text) if isinstance(text, str) else None
     except ValueError:
         return None

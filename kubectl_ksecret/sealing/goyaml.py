@@ -2,11 +2,10 @@
 
 import math
 import re
-from base64 import b64decode
 from typing import Any
 
 from ..errors import InputError, Mistake, Place
-from ..model.kubernetes import Object
+from ..model.kubernetes import Object, decoded
 from ..model.reader import shown
 from ..yamlio import MappingNode, Node, ScalarNode, compose
 from .sopsvalue import Scalar, text_of
@@ -63,7 +62,7 @@ class _Reading:
     def scalar(self, node: ScalarNode) -> Scalar | None:
         if node.tag == _BINARY:
             try:
-                return text_of(b64decode("".join(node.value.split()), validate=True))
+                return text_of(decoded(node.value))
             except ValueError:
                 raise self.mistake(node, "not base64") from None
         return node.value if node.style else resolve(node.value)

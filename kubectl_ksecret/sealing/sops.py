@@ -7,7 +7,7 @@ a file if it is applied by mistake, and kustomize may change the metadata.
 import hashlib
 import hmac
 import json
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from ..manifests.sops import (
     in_our_form,
     mac_covers_plain_fields,
 )
-from ..model.kubernetes import Object
+from ..model.kubernetes import Object, decoded
 from ..model.reader import shown
 from ..sensitive import Sensitive
 from . import age, goyaml
@@ -70,7 +70,7 @@ class Document(Record):
 
     def _decoded(self, key: str, text: str) -> bytes:
         try:
-            return b64decode("".join(text.split()), validate=True)
+            return decoded(text)
         except ValueError:
             raise InputError(Mistake(f"data.{shown(key)} is not base64", Place(self.file))) from None
 

@@ -1,6 +1,5 @@
 """Secret manifests as a source: what `kubectl get secret -o yaml` prints, or a file of them."""
 
-import base64
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from .. import yamlio
 from ..errors import InputError, Mistake, Place
 from ..files.project import decode
+from ..model.kubernetes import decoded, unfolded
 from ..model.reader import shown
 from ..sensitive import Sensitive
 from . import Given
@@ -21,7 +21,7 @@ def parse(content: bytes, file: str) -> Given:
     found: dict[str, dict[str, Sensitive]] = {}
     namespaces: dict[str, str] = {}
     mistakes: list[Mistake] = []
-    for document in _documents(_read(decode(content, file), file)):
+    for document in unfolded(_read(decode(content, file), file)):
         if not isinstance(document, dict) or document.get("kind") != "Secret":
             mistakes.append(Mistake("expected Secrets, found another kind of object", Place(file)))
             continue
@@ -47,15 +47,6 @@ def _read(text: str, file: str) -> list[Any]:
         return yamlio.load(text, file)
 
 
-def _documents(documents: list[Any]) -> list[Any]:
-    found = []
-    for document in documents:
-        is_list = isinstance(document, dict) and str(document.get("kind", "")).endswith("List")
-        items = document.get("items") if is_list else [document]
-        found += items if isinstance(items, list) else []
-    return found
-
-
 def _said(document: dict[str, Any], field: str) -> str:
     return str(dict(_mapping(document.get("metadata"))).get(field) or "")
 
@@ -65,7 +56,7 @@ def _values(document: dict[str, Any], file: str, mistakes: list[Mistake]) -> dic
     name = shown(_said(document, "name"))
     for key, text in _mapping(document.get("data")):
         try:
-            values[str(key)] = Sensitive(base64.b64decode("".join(_text(text).split()), validate=True))
+            values[str(key)] = Sensitive(decoded(_text(text)))
         except ValueError:
             mistakes.append(Mistake(f"data of {name}/{shown(str(key))} is not base64", Place(file)))
     for key, text in _mapping(document.get("stringData")):
