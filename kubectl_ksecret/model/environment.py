@@ -281,7 +281,7 @@ def _vault_mistakes(overlay: SecretOverlay, source: SourceSpec, secrets: Iterabl
                 override = overlay.spec.overrides.get(secret.name)
                 said = override.keys.get(key) if override else None
                 place = (said if said and said.remote_name else value.key).origin.at("remoteName")
-                what = f"Key Vault takes no name like {shown(value.name)}"
+                what = f"Key Vault takes no name like that of {secret.name}/{key}"  # it may be a value, pasted here
                 yield Mistake(what, place, f"set remoteName; {_VAULT_NAMES}")
 
 
