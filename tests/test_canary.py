@@ -2,7 +2,10 @@
 
 import json
 import re
+import signal
 import subprocess
+import sys
+import time
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +18,7 @@ import yaml
 
 from .keyvault import KeyVault
 from .keyvault.faults import Fault, cut, garbled
+from .peers import unprivileged
 from .projects import COMMAND, DOTENV, Done, Project, age, sealing, secret_manifest
 
 CORE = "Zx7qWv9kJt2m"
@@ -479,7 +483,13 @@ def test_an_error_shows_nothing_of_a_value_pasted_into_a_declaration(tmp_path: P
     keys = PASTED[where]
     project.declare("app", keys.get("keys", keys))
     project.given.add("generators/app.yaml")
-    for arguments in (["list"], ["render", "--write"], ["seal", "prod"]):
+    for arguments in (
+        ["list"],
+        ["render", "--write"],
+        ["render", "--check"],
+        ["render", "--decrypt"],
+        ["seal", "prod"],
+    ):
         done = project.ksecret(*arguments)
         assert (done.code, done.err.startswith("error: generators/app.yaml:")) == (2, True)
         project.assert_nothing_leaked(done.out, done.err)
@@ -566,3 +576,305 @@ def test_the_watch_sees_what_a_command_writes_and_runs(tmp_path: Path) -> None:
 def test_the_search_for_traces_finds_a_value_in_every_encoding(text: str) -> None:
     """Else the tests above would show nothing."""
     assert traces(f"some text {text}".encode(), SHOWN) != []
+
+
+FUNCTION = str(Path(COMMAND).with_name("ksecret-fn"))
+OBJECT = {"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "metadata": {"name": "app"}}
+BROKEN_YAML = f'a: "{CORE}'
+MANIFESTS: dict[str, str] = {
+    # what is committed in place of a SealedSecret
+    "in place of ciphertext": yaml.safe_dump({**OBJECT, "spec": {"encryptedData": {"token": CANARY}}}),
+    "as data of the template": yaml.safe_dump(
+        {**OBJECT, "spec": {"template": {"data": {"token": CANARY}}, "encryptedData": {"token": "AAAA"}}}
+    ),
+    "in a field of somebody": yaml.safe_dump({**OBJECT, "value": CANARY, "spec": {"encryptedData": [CANARY]}}),
+    "as its namespace": yaml.safe_dump({**OBJECT, "metadata": {"name": "app", "namespace": CANARY}}),
+    "as its kind": yaml.safe_dump({**OBJECT, "kind": CANARY}),
+    "twice": yaml.safe_dump({**OBJECT, "spec": {"encryptedData": {"token": CANARY}}}) + f"spec: {CORE}\n",
+    "as a plain Secret": yaml.safe_dump(secret_manifest("app", data={"token": BASE64})),
+    "in broken YAML": BROKEN_YAML,
+    "alone": CANARY,
+}
+
+
+@pytest.mark.parametrize("where", MANIFESTS)
+def test_no_command_says_anything_of_a_value_in_a_committed_manifest(tmp_path: Path, where: str) -> None:
+    """Somebody pasted it there: what is committed is rendered as it is, and told without a word of it."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    project.sealed_overlay()
+    project.write("key.pem", sealing(1).private_key)
+    manifest = project.give("overlays/prod/secrets/manifests/app.yaml", MANIFESTS[where])
+    for arguments in (["render"], ["render", "--check"], ["render", "--write"], ["seal", "prod", "--reseal"]):
+        done = (
+            project.ksecret(*arguments, "--source", "environment")
+            if "seal" in arguments
+            else project.ksecret(*arguments)
+        )
+        project.assert_nothing_leaked(done.err, *([] if arguments == ["render"] else [done.out]))
+    done = project.ksecret("unseal", manifest, "--private-key", "key.pem")
+    assert (done.code in (2, 3), done.out) == (True, "")
+    project.assert_nothing_leaked(done.err)
+
+
+def function(project: Watched, given: str | bytes) -> subprocess.CompletedProcess[bytes]:
+    """Run ksecret-fn beside the overlay `prod`."""
+    folder = project.root / "overlays/prod/secrets"
+    content = given.encode() if isinstance(given, str) else given
+    command = [FUNCTION]
+    return subprocess.run(command, cwd=folder, env=project.environment, input=content, capture_output=True, check=False)
+
+
+def resource_list(overlay: object) -> str:
+    return json.dumps({"kind": "ResourceList", "items": [], "functionConfig": overlay})
+
+
+INPUTS_OF_THE_FUNCTION: dict[str, str | bytes] = {
+    "alone": CANARY,
+    "in broken YAML": BROKEN_YAML,
+    "in broken JSON": f'{{"functionConfig": {{"spec": "{CORE}',
+    "beside what is not UTF-8": CORE.encode() + b"\xff",
+    "as the functionConfig": resource_list(CANARY),
+    "in another object": resource_list({"kind": CANARY, "spec": {"a": CANARY}}),
+    "in an alias": f"functionConfig: &{CORE} {{kind: SecretOverlay, spec: *{CORE}}}\n",
+    "among other resources": json.dumps({"items": [{"kind": "Secret", "data": {"a": BASE64}}], "functionConfig": {}}),
+}
+
+
+@pytest.mark.parametrize("where", INPUTS_OF_THE_FUNCTION)
+def test_the_function_says_nothing_of_a_value_on_its_standard_input(tmp_path: Path, where: str) -> None:
+    """Nothing is rendered, and the error has no word of it."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    project.sealed_overlay()
+    done = function(project, INPUTS_OF_THE_FUNCTION[where])
+    assert (done.returncode, done.stdout) == (2, b"")
+    project.assert_nothing_leaked(done.stderr.decode())
+
+
+@pytest.mark.parametrize("where", MANIFESTS)
+def test_the_function_says_nothing_of_a_value_in_a_committed_manifest(tmp_path: Path, where: str) -> None:
+    """A build that fails shows its error in the log of a deployer."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    project.sealed_overlay()
+    project.give("overlays/prod/secrets/manifests/app.yaml", MANIFESTS[where])
+    overlay = yaml.safe_load((project.root / "overlays/prod/secrets/ksecret.yaml").read_text())
+    done = function(project, resource_list(overlay))
+    assert (done.returncode, done.stdout) == (2, b"")
+    project.assert_nothing_leaked(done.stderr.decode())
+
+
+VAULT_URL = {"azureKeyVault": {"vaultUrl": "https://v.vault.azure.net"}}
+PASTED_INTO_OVERLAYS: dict[str, dict[str, Any]] = {
+    # spec of the overlay
+    "as a namespace": {"namespace": CANARY},
+    "as a field": {"value": CANARY},
+    "as all of the source": {"source": CANARY},
+    "as a pattern": {"source": {"names": f"{{{CORE}", **VAULT_URL}},
+    "as a pattern of names": {"source": {"names": CANARY, **VAULT_URL}},
+    "as a URL": {"source": {"azureKeyVault": {"vaultUrl": CANARY}}},
+    "as a count": {"source": {"azureKeyVault": {**VAULT_URL["azureKeyVault"], "parallelism": CANARY}}},
+    "as a command": {"source": {"command": {"arguments": CANARY}}},
+    "as an argument": {"source": {"command": {"arguments": ["echo", CANARY]}}},
+    "as the backend": {"backend": CANARY},
+    "as a scope": {"backend": {"sealedSecret": {"certificate": "sealing.pem", "scope": CANARY}}},
+    "as a certificate": {"backend": {"sealedSecret": {"certificate": f"{CANARY}\n"}}},
+    "as a recipient": {"backend": {"sops": {"age": [CANARY]}}},
+    "as an interval": {
+        "source": VAULT_URL,
+        "backend": {"externalSecret": {"refreshInterval": CANARY, "store": {"name": "v"}}},
+    },
+    "as a store": {"source": VAULT_URL, "backend": {"externalSecret": {"store": {"name": CANARY}}}},
+    "as a label": {"backend": {"sealedSecret": {"certificate": "sealing.pem", "metadata": {"labels": {"a": CANARY}}}}},
+    "as an override": {"overrides": {"app": {"keys": {"token": CANARY}}}},
+    "as a remote name": {"source": VAULT_URL, "overrides": {"app": {"keys": {"token": {"remoteName": CANARY}}}}},
+    "as a property": {"overrides": {"app": {"keys": {"token": {"property": CANARY}}}}},
+    "as parameters": {"parameters": CANARY},
+    "as a parameter": {"parameters": {"a": {"b": CANARY}}},
+}
+
+
+@pytest.mark.parametrize("where", PASTED_INTO_OVERLAYS)
+def test_an_error_shows_nothing_of_a_value_pasted_into_an_overlay(tmp_path: Path, where: str) -> None:
+    """By the command, and by the function in a build; field and place are named."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    project.write("overlays/prod/secrets/sealing.pem", sealing(1).certificate)
+    project.overlay(
+        "prod", **({"backend": {"sealedSecret": {"certificate": "sealing.pem"}}} | PASTED_INTO_OVERLAYS[where])
+    )
+    project.given.add("overlays/prod/secrets/ksecret.yaml")
+    for arguments in (["render"], ["render", "--check"]):
+        done = project.ksecret(*arguments)
+        assert (done.code, done.err.startswith("error: overlays/prod/secrets/ksecret.yaml:")) == (2, True)
+        project.assert_nothing_leaked(done.out, done.err)
+    overlay = yaml.safe_load((project.root / "overlays/prod/secrets/ksecret.yaml").read_text())
+    by_function = function(project, resource_list(overlay))
+    assert (by_function.returncode, by_function.stdout) == (2, b"")
+    project.assert_nothing_leaked(by_function.stderr.decode())
+
+
+@pytest.mark.parametrize("where", PASTED)
+def test_nor_does_the_function_of_one_pasted_into_a_declaration(tmp_path: Path, where: str) -> None:
+    """As the commands."""
+    project = Watched(tmp_path)
+    project.sealed_overlay()
+    keys = PASTED[where]
+    project.declare("app", keys.get("keys", keys))
+    project.given.add("generators/app.yaml")
+    overlay = yaml.safe_load((project.root / "overlays/prod/secrets/ksecret.yaml").read_text())
+    done = function(project, resource_list(overlay))
+    assert (done.returncode, done.stdout) == (2, b"")
+    project.assert_nothing_leaked(done.stderr.decode())
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("source", ["dotenv", "data"])
+def test_a_value_leaves_no_trace_when_sops_encrypts_it(tmp_path: Path, source: str, key: str) -> None:
+    """The values are the same; what is written, and by whom, is not."""
+    project = Watched(tmp_path)
+    inputs = {name: said for name, said in INPUTS.items() if name in KEYS[key].get("template", "")}
+    project.declare("app", {"token": KEYS[key]}, inputs=inputs)
+    project.sops_overlay("bob")
+    if source == "dotenv":
+        project.give(".env", f"TOKEN={CANARY}\n")
+        done = project.ksecret("seal", "prod")
+    else:
+        project.give("given.yaml", yaml.safe_dump(secret_manifest("app", data={"token": BASE64})))
+        done = project.ksecret("seal", "prod", "-f", "given.yaml")
+    assert project.manifest("app").exists() == (done.code == 0)
+    project.assert_nothing_leaked(done.out, done.err)
+
+
+KUSTOMIZATIONS = {
+    "broken": BROKEN_YAML,
+    "a text": CANARY,
+    "a text as its list": f"resources: {json.dumps(CANARY)}\n",
+    "an anchor": f"resources: &{CORE} [a]\n",
+    "a namespace": f"namespace: {json.dumps(CANARY)}\nresources: {{a: {CORE}}}\n",
+}
+
+
+@pytest.mark.parametrize("what", KUSTOMIZATIONS)
+def test_an_error_shows_nothing_of_a_kustomization_or_creation_rules(tmp_path: Path, what: str) -> None:
+    """Broken files of other tools are told by their place."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    project.sealed_overlay()
+    project.overlay("eu", {"sops": {}}, **DOTENV)
+    project.write(".env", "TOKEN=x\n")
+    for name in ("kustomization.yaml", "manifests/kustomization.yaml"):
+        given = project.give(f"overlays/prod/secrets/{name}", KUSTOMIZATIONS[what])
+        for arguments in (["render", "prod", "--write"], ["seal", "prod"]):
+            done = project.ksecret(*arguments)
+            assert done.code == 2 or what == "an anchor"
+            project.assert_nothing_leaked(done.out, done.err)
+        (project.root / given).unlink()
+    project.give(".sops.yaml", KUSTOMIZATIONS[what].replace("resources", "creation_rules"))
+    done = project.ksecret("seal", "eu")
+    assert (done.code, done.out) == (2, "")
+    project.assert_nothing_leaked(done.err)
+
+
+@pytest.mark.parametrize("option", ["--vault-url", "--namespace", "--age", "DIR"])
+def test_init_shows_nothing_of_a_value_in_the_wrong_place(tmp_path: Path, option: str) -> None:
+    """As after a paste into the wrong terminal; nothing is made."""
+    project = Watched(tmp_path)
+    backend = "sops" if option == "--age" else "externalSecret"
+    said = {"--backend": backend, "--namespace": "a", "--vault-url": "https://v.vault.azure.net"}
+    folder = f"overlays/{CANARY.replace('/', '')}" if option == "DIR" else "overlays/a"
+    if option != "DIR":
+        said[option] = CANARY
+    done = project.ksecret("init", folder, *(word for pair in said.items() for word in pair))
+    assert (done.code, done.out, project.files()) == (2, "", {})
+    assert traces(done.err.encode(), SHOWN) == []
+
+
+def test_an_interrupted_seal_leaves_no_trace(tmp_path: Path) -> None:
+    """Ctrl-C while one value is held and the next is waited for."""
+    project = Watched(tmp_path)
+    project.declare("app", {"a": {}, "b": {}})
+    program = project.give("vault", f"test $1 = a && exec printf '%s' '{CORE}'; touch waiting; exec sleep 60\n")
+    project.sealed_overlay(source={"command": {"arguments": ["sh", program, "{name}"]}})
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [COMMAND, "seal", "prod"], cwd=project.root, env=project.environment, stdout=pipe, stderr=pipe
+    ) as process:
+        while not (project.root / "waiting").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    project.assert_nothing_leaked(out.decode(), err.decode())
+
+
+@pytest.mark.parametrize("backend", ["sealedSecret", "sops"])
+@pytest.mark.parametrize("why", ["full", "read-only"])
+def test_what_can_not_be_written_leaves_no_trace(tmp_path: Path, why: str, backend: str) -> None:
+    """A disk that is full in the middle of a file, and a folder that may not be written; the values are held then."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {}})
+    if backend == "sops":
+        project.sops_overlay("bob")
+    else:
+        project.sealed_overlay()
+    project.give(".env", f"TOKEN={CANARY * 200}\n")
+    folder = project.manifest("app").parent
+    folder.mkdir()
+    limit = (
+        "import os, resource as r, sys; r.setrlimit(r.RLIMIT_FSIZE, (9999, 9999)); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    wrapper = [sys.executable, "-S", "-c", limit] if why == "full" else unprivileged()
+    folder.chmod(0o555 if why == "read-only" else 0o755)
+    command = [*wrapper, COMMAND, "seal", "prod"]
+    done = subprocess.run(command, cwd=project.root, env=project.environment, capture_output=True, check=False)
+    folder.chmod(0o755)
+    said = "app.yaml: File too large" if why == "full" else "Permission denied"
+    assert (done.returncode, said in done.stderr.decode()) == (3, True)
+    project.assert_nothing_leaked(done.stdout.decode(), done.stderr.decode())
+
+
+def test_made_values_leave_no_trace(tmp_path: Path) -> None:
+    """Those of rotate and of seal --generate-missing stand in the source and nowhere else, and in no later output."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {"generate": {"length": 24}, "rules": {"minLength": 24}}})
+    project.sealed_overlay()
+    project.give(".env", "OTHER=x\n")
+    made: set[str] = set()
+    shown = ""
+    for arguments in (
+        ["seal", "prod", "--generate-missing", "--dry-run"],
+        ["seal", "prod", "--generate-missing"],
+        ["rotate", "prod", "app/token", "--yes"],
+        ["status"],
+        ["check", "--with-values"],
+        ["list"],
+    ):
+        done = project.ksecret(*arguments)
+        assert (arguments, done.code) == (arguments, 1 if arguments == ["status"] else 0)
+        shown += done.out + done.err
+        made |= set(re.findall(r"^TOKEN=(.*)$", (project.root / ".env").read_text(), re.MULTILINE))
+    assert len(made) == 2
+    files = {name: content for name, content in project.files().items() if name != ".env"}
+    for value in made:
+        assert traces(shown.encode() + project.log.read_bytes(), encodings(value, 6)) == []
+        assert [name for name, content in files.items() if traces(content, encodings(value, 8))] == []
+        journal = b"".join(path.read_bytes() for path in (project.root / ".git").rglob("*") if path.is_file())
+        assert traces(journal, encodings(value, 8)) == []
+    project.assert_nothing_leaked(shown)
+
+
+@pytest.mark.parametrize("key", ["any value", "a longer one", "one of JSON", "one of base64", "one that is made"])
+def test_rotate_status_and_check_show_nothing_of_a_value(tmp_path: Path, key: str) -> None:
+    """Of a value that is given, and of the old one in the source; whether they are taken or refused."""
+    project = Watched(tmp_path)
+    inputs = {name: said for name, said in INPUTS.items() if name in KEYS[key].get("template", "")}
+    project.declare("app", {"token": KEYS[key]}, inputs=inputs)
+    project.sealed_overlay()
+    project.give(".env", f"TOKEN={CANARY}\n")
+    for arguments in (["check", "--with-values"], ["status"], ROTATE, ["rotate", "prod", "app/part", *ROTATE[3:]]):
+        done = project.ksecret(*arguments, stdin=CANARY)
+        assert done.code in (0, 1, 2)
+        project.assert_nothing_leaked(done.out, done.err)
