@@ -5,17 +5,18 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from ..checks import Finding, Scene, check, rules, values
-from ..checks.landscape import Landscape, Root, Sealing
+from ..checks.landscape import Landscape, Outdated, Root, Sealing
 from ..errors import InputError, Mistake
 from ..files import git
 from ..files.project import Project
 from ..frozen import Record
-from ..manifests import building, committed, kustomization
+from ..manifests import building, committed, kustomization, layers
 from ..manifests.documents import Tree
 from ..model.environment import Environment
 from ..model.loading import readable
 from ..model.overlay import Command, SealedSecret
 from ..sources import OpenedBy
+from . import render
 from .provision import FromSource, Keys, refuse_bad_patterns
 
 
@@ -47,6 +48,7 @@ def survey(chosen: Sequence[Environment], built: Built | None, now: datetime) ->
         environments=everything,
         roots=roots,
         certificates={each.name: _sealing(each) for each in everything if isinstance(each.backend, SealedSecret)},
+        outdated={each.name: _outdated(each) for each in chosen},
         tree={project.name(file): documents for file, documents in files.items()},
         unreadable=list(tree.unreadable.values()),
         tracked=git.tracked(project),
@@ -66,7 +68,8 @@ def _roots(
             continue  # a rule says so
         within = [each for each in everything if root_of(each) == folder]
         said = within[0].overlay.spec.origin.at("kustomization")
-        yield Root(folder=folder, environments=within, objects=building.build(project, folder, tree, said))
+        objects = building.build(project, folder, tree, said)
+        yield Root(folder=folder, environments=within, objects=objects, layers=layers.read(project, folder))
 
 
 def _given(chosen: Sequence[Environment], everything: Sequence[Environment], built: Built) -> Iterator[Root]:
@@ -75,7 +78,8 @@ def _given(chosen: Sequence[Environment], everything: Sequence[Environment], bui
         names = ", ".join(each.name for each in chosen)
         raise InputError(Mistake("a build is of one kustomization", hint=f"name its overlay, one of: {names}"))
     within = [each for each in everything if root_of(each) == folders[0]]
-    yield Root(folder=folders[0], environments=within, objects=building.given(built.text, built.file))
+    objects, read = building.given(built.text, built.file), layers.read(chosen[0].project, folders[0])
+    yield Root(folder=folders[0], environments=within, objects=objects, layers=read)
 
 
 def _files(project: Project, folder: str) -> Iterator[str]:
@@ -93,6 +97,13 @@ def _sealing(environment: Environment) -> Sealing:
     except (InputError, ValueError) as error:
         return Sealing(broken=error.mistakes[0].message if isinstance(error, InputError) else str(error))
     return Sealing(fingerprint=found.fingerprint, not_before=found.not_before, not_after=found.not_after)
+
+
+def _outdated(environment: Environment) -> Outdated:
+    try:
+        return Outdated(files=render.outdated(environment))
+    except InputError as error:
+        return Outdated(mistakes=error.mistakes)
 
 
 def check_landscape(landscape: Landscape) -> Checked:

@@ -7,16 +7,21 @@ from ..errors import Mistake
 from ..files.project import Project
 from ..frozen import Record
 from ..manifests.documents import Document
+from ..manifests.layers import Layers
 from ..model.environment import Environment
 from . import Fault, Rule, Scene
 
 
 class Root(Record):
-    """A kustomization that is deployed, as it is built, with all overlays in it: together they provide its Secrets."""
+    """A kustomization that is deployed, as it is built, with all overlays in it: together they provide its Secrets.
+
+    `layers` are the kustomizations that it is made of, by folder.
+    """
 
     folder: str
     environments: Sequence[Environment]
     objects: Sequence[Document]
+    layers: Layers = {}
 
 
 class Sealing(Record):
@@ -28,12 +33,20 @@ class Sealing(Record):
     broken: str = ""
 
 
+class Outdated(Record):
+    """The files of an overlay that `render --write` would change, or why it can't."""
+
+    files: Sequence[str] = ()
+    mistakes: Sequence[Mistake] = ()
+
+
 class Landscape(Record):
     """Facts alone: nothing here needs a key, a network or cryptography.
 
-    `scenes` are the overlays that were asked for, `environments` all of the project that can be read. `tree` are the
-    documents of every YAML file in the folders that the roots reach, by file; `unreadable` those that are no YAML.
-    `tracked` are the files that Git tracks, by their path from the project's root; None without Git.
+    `scenes` are the overlays that were asked for, `environments` all of the project that can be read. `certificates`
+    and `outdated` are known of overlays, by name. `tree` are the documents of every YAML file in the folders that the
+    roots reach, by file; `unreadable` those that are no YAML. `tracked` are the files that Git tracks, by their path
+    from the project's root; None without Git.
     """
 
     project: Project
@@ -42,6 +55,7 @@ class Landscape(Record):
     environments: Sequence[Environment]
     roots: Sequence[Root]
     certificates: Mapping[str, Sealing]
+    outdated: Mapping[str, Outdated] = {}
     tree: Mapping[str, Sequence[Document]]
     unreadable: Sequence[Mistake]
     tracked: Collection[str] | None

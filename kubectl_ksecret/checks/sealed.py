@@ -9,6 +9,7 @@ from ..manifests.committed import Manifest
 from ..model.environment import Made, Secret
 from ..model.kubernetes import Object, Subject
 from ..model.overlay import SealedSecret, Sops
+from ..model.reader import shown
 from ..rendering import held, sealedsecret, sops
 from . import Fault, Scene, rule
 
@@ -169,6 +170,41 @@ def _field(document: Object, path: tuple[str, ...]) -> object:
     return found or None
 
 
+@rule("foreign-field", "error")
+def foreign_field(scene: Scene) -> Iterator[Fault]:
+    """A committed SealedSecret has a field that none of ours has.
+
+    It passes into the build as it is, a value in plain text too. `kubectl ksecret render --write` drops it; change a
+    value that leaked.
+    """
+    for secret, manifest in _sealed(scene):
+        if manifest.object["kind"] != sealedsecret.KIND or not isinstance(scene.environment.backend, SealedSecret):
+            continue
+        hint = f"run: kubectl ksecret render {scene.environment.name} --write"
+        for path in _foreign(manifest.object):
+            what = f"{secret.name} has a field that no SealedSecret of ours has: {shown('.'.join(path))}"
+            yield _fault(scene, secret.name, what, manifest.place(*path), hint)
+
+
+def _foreign(document: Object) -> Iterator[tuple[str, ...]]:
+    """The fields of a SealedSecret, outside of its template, that are not made here."""
+    for path, ours in _OURS.items():
+        found: object = document
+        for name in path:
+            found = found.get(name) if isinstance(found, dict) else None
+        for name, value in found.items() if isinstance(found, dict) else ():
+            # Older releases of kubeseal write creationTimestamp: null.
+            if name not in ours and value is not None:
+                yield (*path, str(name))
+
+
+_OURS: dict[tuple[str, ...], frozenset[str]] = {
+    (): frozenset({"apiVersion", "kind", "metadata", "spec", "status"}),
+    ("metadata",): frozenset({"name", "namespace", "labels", "annotations"}),
+    ("spec",): frozenset({"encryptedData", "template"}),
+}
+
+
 @rule("template-changed", "error")
 def template_changed(scene: Scene) -> Iterator[Fault]:
     """A template or a parameter has changed since its key was sealed.
@@ -191,4 +227,17 @@ def template_changed(scene: Scene) -> Iterator[Fault]:
                 )
 
 
-RULES = (not_sealed, not_declared, sealed_for_another_place, not_encrypted, out_of_date, template_changed)
+RULES = (
+    not_sealed,
+    not_declared,
+    sealed_for_another_place,
+    foreign_field,
+    not_encrypted,
+    out_of_date,
+    template_changed,
+)
+
+
+def told(scene: Scene) -> set[str]:
+    """The committed files of which these rules say what is wrong."""
+    return {fault.place.file for each in RULES for fault in each.find(scene) if fault.place}

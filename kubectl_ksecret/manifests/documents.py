@@ -55,6 +55,13 @@ class Document:
             node = below
         return self._at(node)
 
+    def written(self, *path: str) -> str:
+        """The text of a field where it was written, before a build changed it; empty if there is none."""
+        node = self.node
+        for step in path:
+            node = _node_below(node, step, None)
+        return str(node.value) if isinstance(node, ScalarNode) else ""
+
     def key(self, *path: Step) -> Place:
         """The place of the name of a field, or that of the mapping that lacks it."""
         *above, name = path

@@ -1,0 +1,199 @@
+"""Kustomize: does what is deployed hold the overlays' Secrets, each once and whole?"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+
+from ..errors import Place
+from ..manifests import layers
+from ..manifests.committed import FOLDER
+from ..manifests.documents import Document
+from ..manifests.workloads import reads
+from ..model.environment import Environment
+from ..model.kubernetes import Subject
+from ..model.overlay import FILE, ExternalSecret
+from . import Fault, Scene, Severity, rule, sealed
+from .landscape import Landscape, Root
+from .provided import Provided, provided
+
+_FUNCTION = "config.kubernetes.io/function"
+_HASH = re.compile("-[bcdfghkmt2456789]{10}$")  # kustomize's, on what a generator makes
+
+
+def _subject(environment: Environment) -> Subject:
+    return Subject("SecretOverlay", "", environment.name)
+
+
+def _root_of(landscape: Landscape, environment: Environment) -> Root | None:
+    return next((root for root in landscape.roots if environment.name in (e.name for e in root.environments)), None)
+
+
+def way_to(root: Root, environment: Environment) -> Sequence[Document]:
+    """The kustomizations from the root to the overlay's Secrets; none if they are not listed."""
+    folder = os.path.realpath(environment.folder)
+    return layers.way(root.layers, root.folder, {folder, os.path.realpath(os.path.join(folder, FOLDER))})
+
+
+@rule("generator-skipped", "error")
+def generator_skipped(landscape: Landscape) -> Iterator[Fault]:
+    """A kustomization lists ksecret.yaml where it generates nothing.
+
+    The build lacks every Secret of the overlay, and may say nothing of it. List ksecret.yaml under `generators` of the
+    kustomization beside it, with the annotation config.kubernetes.io/function.
+    """
+    overlays = {os.path.realpath(each.file): each for each in landscape.environments}
+    for root in landscape.roots:
+        for folder, document in root.layers.items():
+            for field, index, name in layers.listed(document.object, "generators", "transformers", "validators"):
+                environment = overlays.get(os.path.realpath(os.path.join(folder, name)))
+                if environment and (wrong := _skipped(environment, folder, field)):
+                    message, hint = wrong
+                    place = document.place(field, index)
+                    yield Fault(message, place, hint, _subject(environment), field, environment.name)
+
+
+def _skipped(environment: Environment, folder: str, field: str) -> tuple[str, str] | None:
+    """Why an overlay that is listed in a folder generates nothing, and what to do."""
+    own = environment.project.name(environment.folder)
+    if field != "generators":
+        return f"{FILE} is a generator, not one of the {field}", "list it under generators"
+    if os.path.realpath(environment.folder) != folder:
+        return f"{FILE} is listed from another folder, where its paths start", f"list it in the kustomization in {own}"
+    if _FUNCTION not in environment.overlay.metadata.annotations:
+        hint = f'add to its metadata.annotations: {_FUNCTION}: "exec: {{path: ksecret-fn}}"'
+        return f"{FILE} lacks the annotation that makes it a generator", hint
+    return None
+
+
+@rule("namespace-missing", "error")
+def namespace_missing(landscape: Landscape) -> Iterator[Fault]:
+    """The kustomization that is deployed has no `namespace`, or another one than the overlay.
+
+    The Secrets lie in the overlay's namespace and the workloads where whoever deploys happens to be; under a prefix
+    kustomize does not even rename the references. Set `namespace` to the overlay's own.
+    """
+    for scene in landscape.scenes:
+        environment = scene.environment
+        root = _root_of(landscape, environment)
+        way = (way_to(root, environment) or list(root.layers.values())[:1]) if root else []
+        if root is None or not way:
+            continue
+        wanted, setting = environment.namespace, layers.namespace(root.layers, root.folder, way)
+        hint = f"set namespace: {wanted}"
+        if setting and setting.object["namespace"] != wanted:
+            what = f"the namespace of the kustomization is not that of {environment.name}, {wanted}"
+            place = setting.place("namespace")
+            yield Fault(what, place, hint, _subject(environment), "namespace", environment.name)
+        elif not setting and not _stands_everywhere(root, wanted):
+            prefixed = layers.renaming(way) != layers.Renaming()
+            what = f"the kustomization sets no namespace, {environment.name} has {wanted}"
+            if prefixed:
+                what += ": references are not renamed with their Secret"
+            severity: Severity = "error" if prefixed else "note"
+            place, overlay = way[0].place(), environment.name
+            yield Fault(what, place, hint, _subject(environment), "namespace", overlay, severity)
+
+
+def _stands_everywhere(root: Root, namespace: str) -> bool:
+    """Whether each object that reads a Secret says its namespace itself."""
+    reading = [document for document in root.objects if any(reads(document.object))]
+    return bool(reading) and all(document.subject.namespace == namespace for document in reading)
+
+
+@rule("manifests-out-of-date", "error")
+def manifests_out_of_date(landscape: Landscape) -> Iterator[Fault]:
+    """A committed file is not what `kubectl ksecret render --write` makes of the declarations.
+
+    What is deployed is not what is declared. Run it, and commit what it writes.
+    """
+    broken = {mistake.place.file for mistake in landscape.unreadable if mistake.place}
+    for scene in landscape.scenes:
+        environment = scene.environment
+        outdated, told = landscape.outdated[environment.name], sealed.told(scene)
+        for file in outdated.files:
+            if file not in told:
+                hint = f"run: kubectl ksecret render {environment.name} --write"
+                what = f"{file} is not up to date"
+                yield Fault(what, Place(file), hint, _subject(environment), overlay=environment.name)
+        for message, place, hint in outdated.mistakes:
+            if place is None or place.file not in broken:
+                yield Fault(message, place, hint, _subject(environment), overlay=environment.name)
+
+
+@rule("not-deployed", "error")
+def not_deployed(landscape: Landscape) -> Iterator[Fault]:
+    """The Secrets of an overlay are in no kustomization that is deployed.
+
+    The workloads start without them, or with what was left by hand. List the folder `secrets` in the kustomization, or
+    correct `spec.kustomization`.
+    """
+    for scene in landscape.scenes:
+        environment, spec = scene.environment, scene.environment.overlay.spec
+        root = _root_of(landscape, environment)
+        if root is None:
+            what = f"{environment.name} is deployed by no kustomization: {_kustomization(environment)} has none"
+            hint = "spec.kustomization names the folder of the one that is deployed"
+            yield Fault(what, spec.origin.at("kustomization"), hint, _subject(environment), overlay=environment.name)
+            continue
+        expected = [name for name in environment.secrets if _is_rendered(scene, name)]
+        missing = _missing(root, environment, expected)
+        if missing and len(missing) == len(expected):
+            what = f"the kustomization does not hold the Secrets of {environment.name}"
+            place = next(iter(root.layers.values())).key("resources") if root.layers else spec.origin.at()
+            folder = os.path.relpath(os.path.realpath(environment.folder), root.folder)
+            hint = f"add {folder} to its resources"
+            yield Fault(what, place, hint, _subject(environment), "resources", environment.name)
+        elif not landscape.outdated[environment.name].files:  # a file that is not listed is told there
+            for name in missing:
+                place = environment.secrets[name].declaration.metadata.origin.at("name")
+                what = f"{name} of {environment.name} is not in what is built"
+                hint = "a patch removes it; omit it in the overlay instead, with the reason"
+                yield Fault(what, place, hint, Subject("Secret", environment.namespace, name), "", environment.name)
+
+
+def _is_rendered(scene: Scene, name: str) -> bool:
+    """Whether there is an object for a Secret; one that is sealed for another name is told elsewhere."""
+    if isinstance(scene.environment.backend, ExternalSecret):
+        return True
+    return name in scene.committed and scene.committed[name].object["metadata"].get("name") == name
+
+
+def _kustomization(environment: Environment) -> str:
+    return environment.project.name(environment.path(environment.overlay.spec.kustomization))
+
+
+def _missing(root: Root, environment: Environment, names: Sequence[str]) -> Sequence[str]:
+    built = {each.name for each in provided(root)}
+    renaming = layers.renaming(way_to(root, environment))
+    written = {each.written for each in provided(root)}
+    return [name for name in names if not {name, renaming.of(name)} & (built | written)]
+
+
+@rule("secret-twice", "error")
+def secret_twice(landscape: Landscape) -> Iterator[Fault]:
+    """Two objects of one build make the same Secret.
+
+    Its content is that of whichever came last, and a controller may refuse it or fight for it. Remove one of them.
+    """
+    for root in landscape.roots:
+        namespaces = {each.namespace for each in root.environments}
+        usual = namespaces.pop() if len(namespaces) == 1 else ""
+        first: dict[tuple[str, str], Provided] = {}
+        for each in provided(root):
+            name = _HASH.sub("", each.name) if each.document.subject.kind == "Secret" else each.name
+            before = first.setdefault((each.namespace or usual, name), each)
+            if before is not each and not (each.shares or before.shares):
+                kind, other = each.document.subject.kind, before.document
+                what = f"{name} is made twice, by this {kind} and by the {other.subject.kind} of {other.place()}"
+                overlays = root.environments
+                yield Fault(
+                    what,
+                    each.document.place("metadata", "name"),
+                    "remove one of them",
+                    each.document.subject,
+                    "metadata.name",
+                    overlays[0].name if len(overlays) == 1 else "",
+                )
+
+
+RULES = (not_deployed, generator_skipped, namespace_missing, manifests_out_of_date, secret_twice)
