@@ -50,7 +50,9 @@ def certificate(key: CertificateIssuerPrivateKeyTypes, begins: timedelta = -DAY,
 def sealing(number: int) -> Sealing:
     """The key of a controller, the same for the same number as long as the tests run."""
     key = rsa.generate_private_key(65537, 2048)
-    return Sealing(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), certificate(key))
+    return Sealing(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), certificate(key, ends=365 * DAY)
+    )
 
 
 class Age(NamedTuple):

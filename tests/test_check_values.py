@@ -40,7 +40,7 @@ def two_environments(folder: Path, vault: KeyVault) -> Project:
             project.sealed_overlay(name, source=source, parameters=parameters)
         vault.set(f"token{suffix}", f"a value of {name}")
         vault.set(f"part{suffix}", f'{{"a": {{"b": "{name}"}}}}')
-        project.write(f"overlays/{name}/kustomization.yaml", "resources: [secrets]\n")
+        project.write(f"overlays/{name}/kustomization.yaml", f"namespace: shop-{name}\nresources: [secrets]\n")
     project.done("seal", "prod")
     project.done("render", "--write")
     return project
@@ -82,8 +82,14 @@ def test_without_the_option_no_source_is_asked(tmp_path: Path, vault: KeyVault) 
     project.declare("more", {"key": {}})
     done = project.ksecret("check")
     assert (done.code, done.err, vault.connections) == (1, "", asked)
+    files = [f"overlays/test/secrets/manifests/{name}.yaml" for name in ("more", "kustomization")]
     assert done.out == (
-        "error: generators/more.yaml:7:5: more/key is not sealed in prod [not-sealed]\n"
+        "".join(
+            f"error: {file}: not what render --write makes of the declarations [manifests-out-of-date]\n"
+            "hint: run: kubectl ksecret render test --write\n"
+            for file in files
+        )
+        + "error: generators/more.yaml:7:5: more/key is not sealed in prod [not-sealed]\n"
         "hint: run: kubectl ksecret seal prod\n"
     )
 
@@ -94,6 +100,8 @@ def test_a_command_is_left_out_and_this_is_said(tmp_path: Path) -> None:
     project.done("seal", "prod")
     project.sealed_overlay(source={"command": {"arguments": ["touch", "{name}"]}})
     project.overlay("eu", {"sealedSecret": {"certificate": "../../prod/secrets/sealing.pem"}})
+    for name in ("prod", "eu"):
+        project.write(f"overlays/{name}/kustomization.yaml", f"namespace: shop-{name}\nresources: [secrets]\n")
     project.done("seal", "eu", "--source", "dotenv=.env")
     before = project.files()
     done = project.ksecret("check", "--with-values")

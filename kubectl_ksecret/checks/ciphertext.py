@@ -14,6 +14,7 @@ from ..manifests.documents import Document, mapping
 from ..model.environment import Environment
 from ..model.kubernetes import Object, Subject
 from ..model.overlay import SealedSecret, Sops
+from ..model.reader import shown
 from ..rendering import sealedsecret
 from . import Fault, Scene, Severity, rule
 from .kustomize import way_to
@@ -167,7 +168,7 @@ def _recipients_fault(scene: Scene, backend: Sops, name: str, manifest: Manifest
     if found != declared:
         added = " ".join(f"--accept {each}" for each in sorted(declared - found))
         hint = f"if the declared ones are meant: kubectl ksecret seal {environment.name} {added}".rstrip()
-        what = f"{name} is encrypted for {_said(found - declared, declared - found)}"
+        what = f"{name} {_said(found - declared, declared - found)}"
         return Fault(what, place, hint, subject, "sops.age", overlay)
     if recorded and outside.fingerprint(found) not in recorded:
         hint = "compare the sops block with the commit before, and seal again"
@@ -177,11 +178,15 @@ def _recipients_fault(scene: Scene, backend: Sops, name: str, manifest: Manifest
 
 
 def _said(added: set[str], lacking: set[str]) -> str:
-    parts = [
-        f"{len(added)} that {'is' if len(added) == 1 else 'are'} not declared" if added else "",
-        f"not for {len(lacking)} that {'is' if len(lacking) == 1 else 'are'}" if lacking else "",
-    ]
-    return ", ".join(part for part in parts if part)
+    parts = (
+        f"is encrypted for {_named(added)}, not declared" if added else "",
+        f"is not encrypted for {_named(lacking)}, declared" if lacking else "",
+    )
+    return " and ".join(part for part in parts if part)
+
+
+def _named(recipients: set[str]) -> str:
+    return ", ".join(f"{shown(each[:16])}…" for each in sorted(recipients))
 
 
 @rule("strict-scope-broken", "error")

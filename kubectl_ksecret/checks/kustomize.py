@@ -41,15 +41,22 @@ def generator_skipped(landscape: Landscape) -> Iterator[Fault]:
     The build lacks every Secret of the overlay, and may say nothing of it. List ksecret.yaml under `generators` of the
     kustomization beside it, with the annotation config.kubernetes.io/function.
     """
-    overlays = {os.path.realpath(each.file): each for each in landscape.environments}
     for root in landscape.roots:
-        for folder, document in root.layers.items():
-            for field, index, name in layers.listed(document.object, "generators", "transformers", "validators"):
-                environment = overlays.get(os.path.realpath(os.path.join(folder, name)))
-                if environment and (wrong := _skipped(environment, folder, field)):
-                    message, hint = wrong
-                    place = document.place(field, index)
-                    yield Fault(message, place, hint, _subject(environment), field, environment.name)
+        for environment, document, field, index, (message, hint) in _skipping(root, landscape.environments):
+            place, subject = document.place(field, index), _subject(environment)
+            yield Fault(message, place, hint, subject, field, environment.name)
+
+
+def _skipping(
+    root: Root, environments: Sequence[Environment]
+) -> Iterator[tuple[Environment, Document, str, int, tuple[str, str]]]:
+    """Where a root lists an overlay that generates nothing there, why, and what to do."""
+    overlays = {os.path.realpath(each.file): each for each in environments}
+    for folder, document in root.layers.items():
+        for field, index, name in layers.listed(document.object, "generators", "transformers", "validators"):
+            environment = overlays.get(os.path.realpath(os.path.join(folder, name)))
+            if environment and (wrong := _skipped(environment, folder, field)):
+                yield environment, document, field, index, wrong
 
 
 def _skipped(environment: Environment, folder: str, field: str) -> tuple[str, str] | None:
@@ -113,7 +120,7 @@ def manifests_out_of_date(landscape: Landscape) -> Iterator[Fault]:
         for file in outdated.files:
             if file not in told:
                 hint = f"run: kubectl ksecret render {environment.name} --write"
-                what = f"{file} is not up to date"
+                what = "not what render --write makes of the declarations"
                 yield Fault(what, Place(file), hint, _subject(environment), overlay=environment.name)
         for message, place, hint in outdated.mistakes:
             if place is None or place.file not in broken:
@@ -137,6 +144,8 @@ def not_deployed(landscape: Landscape) -> Iterator[Fault]:
             continue
         expected = [name for name in environment.secrets if _is_rendered(scene, name)]
         missing = _missing(root, environment, expected)
+        if any(_skipping(root, [environment])):
+            continue  # told where it is listed
         if missing and len(missing) == len(expected):
             what = f"the kustomization does not hold the Secrets of {environment.name}"
             place = next(iter(root.layers.values())).key("resources") if root.layers else spec.origin.at()
@@ -179,21 +188,23 @@ def secret_twice(landscape: Landscape) -> Iterator[Fault]:
         namespaces = {each.namespace for each in root.environments}
         usual = namespaces.pop() if len(namespaces) == 1 else ""
         first: dict[tuple[str, str], Provided] = {}
-        for each in provided(root):
+        for each in sorted(provided(root), key=lambda each: not _is_from_overlay(root, each.document)):
             name = _HASH.sub("", each.name) if each.document.subject.kind == "Secret" else each.name
             before = first.setdefault((each.namespace or usual, name), each)
             if before is not each and not (each.shares or before.shares):
-                kind, other = each.document.subject.kind, before.document
-                what = f"{name} is made twice, by this {kind} and by the {other.subject.kind} of {other.place()}"
-                overlays = root.environments
-                yield Fault(
-                    what,
-                    each.document.place("metadata", "name"),
-                    "remove one of them",
-                    each.document.subject,
-                    "metadata.name",
-                    overlays[0].name if len(overlays) == 1 else "",
+                subject, other = each.document.subject, before.document
+                what = (
+                    f"{name} is made twice, by this {subject.kind} and by the {other.subject.kind} of {other.place()}"
                 )
+                overlay = root.environments[0].name if len(root.environments) == 1 else ""
+                place = each.document.place("metadata", "name")
+                yield Fault(what, place, "remove one of them", subject, "metadata.name", overlay)
+
+
+def _is_from_overlay(root: Root, document: Document) -> bool:
+    """Whether it is one of the rendered manifests, which are not to blame."""
+    folders = (each.project.name(each.path(FOLDER)) for each in root.environments)
+    return os.path.dirname(document.file) in folders
 
 
 RULES = (not_deployed, generator_skipped, namespace_missing, manifests_out_of_date, secret_twice)

@@ -183,7 +183,13 @@ def foreign_field(scene: Scene) -> Iterator[Fault]:
         hint = f"run: kubectl ksecret render {scene.environment.name} --write"
         for path in _foreign(manifest.object):
             what = f"{secret.name} has a field that no SealedSecret of ours has: {shown('.'.join(path))}"
-            yield _fault(scene, secret.name, what, manifest.place(*path), hint)
+            yield _fault(scene, secret.name, what, _key(manifest, path), hint)
+
+
+def _key(manifest: Manifest, path: tuple[str, ...]) -> Place:
+    from ..manifests import documents  # for a fault alone: most builds have none
+
+    return documents.read(manifest.text, manifest.file)[0].key(*path)
 
 
 def _foreign(document: Object) -> Iterator[tuple[str, ...]]:
