@@ -82,11 +82,13 @@ def foreign_name(landscape: Landscape) -> Iterator[Fault]:
     """
     others = [each for each in landscape.environments if each.source]
     for scene in landscape.scenes:
+        told = set()  # a key that others share by `from` is wrong once
         for asked in _asked(scene.environment):
             if not (asked.value.explicit or asked.value.overridden):
                 continue
             owner = next((each for each in others if _is_of(asked, each)), None)
-            if owner:
+            if owner and asked.place() not in told:
+                told.add(asked.place())
                 what = (
                     f"{asked.address} of {scene.environment.name} asks for {asked.value.name}, a name of {owner.name}"
                 )

@@ -11,7 +11,7 @@ from itertools import combinations
 from ..errors import nearest
 from ..frozen import Record
 from ..manifests import layers
-from ..manifests.documents import Document
+from ..manifests.documents import Document, mapping
 from ..model.kubernetes import SERVICE_ACCOUNT, Object
 from . import Fault, rule
 from .kustomize import way_to
@@ -161,10 +161,14 @@ def _missing_keys(has: Side, lacks: Side, name: str) -> Iterator[Fault]:
 
 
 def _field(document: Object) -> tuple[str, ...]:
-    """Where an object holds its keys."""
-    kinds = {"SealedSecret": ("spec", "encryptedData"), "ExternalSecret": ("spec", "data")}
-    usual = "stringData" if "stringData" in document and "data" not in document else "data"
-    return kinds.get(str(document.get("kind")), (usual,))
+    """Where an object says its keys."""
+    spec = mapping(document.get("spec"))
+    if document.get("kind") == "SealedSecret":
+        return "spec", "encryptedData"
+    if document.get("kind") == "ExternalSecret":
+        made = mapping(mapping(spec.get("target")).get("template")).get("data")
+        return ("spec", "target", "template", "data") if made else ("spec", "data")
+    return ("stringData",) if "stringData" in document and "data" not in document else ("data",)
 
 
 def _in_both(sides: Sequence[Side]) -> Iterator[tuple[Side, Side, str]]:

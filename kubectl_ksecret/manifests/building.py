@@ -60,7 +60,8 @@ def _listed(project: Project, folder: str) -> Iterator[str]:
             continue
         for document in yamlio.load_shared(decode(content, name), name):
             for field in ("resources", "components", "bases"):
-                yield from (each for each in sequence(mapping(document).get(field)) if isinstance(each, str))
+                listed = sequence(mapping(document).get(field))
+                yield from (each for each in listed if isinstance(each, str) and "\0" not in each)
 
 
 def given(text: str, file: str) -> list[Document]:

@@ -56,7 +56,7 @@ def listed(document: Object, *fields: str) -> Iterator[tuple[str, int, str]]:
     """The texts in lists of a kustomization: the field, the number in it, and what is listed."""
     for field in fields:
         for index, each in enumerate(sequence(document.get(field))):
-            if isinstance(each, str):
+            if isinstance(each, str) and "\0" not in each:
                 yield field, index, each
 
 

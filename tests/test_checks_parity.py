@@ -1,0 +1,220 @@
+"""Roots of the same declarations side by side, and the names that environments ask their sources for."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from .projects import Project
+
+PARITY = ("parity-missing", "parity-type", "parity-name")
+NAMES = ("foreign-name", "vault-collision")
+STORE = {"externalSecret": {"store": {"name": "store"}}}
+
+
+def found(project: Project, rules: tuple[str, ...], *overlays: str) -> list[str]:
+    """The findings of these rules, without hints."""
+    said = project.ksecret("check", *overlays)
+    assert said.err == ""
+    return [line for line in said.out.splitlines() if any(line.endswith(f"[{rule}]") for rule in rules)]
+
+
+def environments(folder: Path, **overlays: Mapping[str, Any]) -> Project:
+    """A Secret `app` of two keys, and overlays with what is said of them."""
+    project = Project(folder)
+    project.declare("app", {"token": {}, "login": {"remoteName": "login-token"}})
+    for name, spec in overlays.items():
+        vault = {"vaultUrl": f"https://{name}.vault.azure.net"}
+        source = {"names": f"{{remoteName}}-{name}", "azureKeyVault": vault}
+        project.overlay(name, STORE, **{"source": source, **spec})
+        project.write(f"overlays/{name}/kustomization.yaml", f"namespace: shop-{name}\nresources: [secrets]\n")
+    project.done("render", "--write")
+    return project
+
+
+def by_hand(project: Project, overlay: str, *objects: Mapping[str, Any], prefix: str = "") -> None:
+    """More objects in an overlay, which a prefix may rename."""
+    project.write(f"overlays/{overlay}/hand.yaml", yaml.safe_dump_all(objects, sort_keys=False))
+    more = f"namePrefix: {prefix}\n" if prefix else ""
+    root = f"namespace: shop-{overlay}\n{more}resources: [secrets, hand.yaml]\n"
+    project.write(f"overlays/{overlay}/kustomization.yaml", root)
+
+
+def secret(name: str, *keys: str, **fields: Any) -> dict[str, Any]:
+    """A Secret that somebody wrote."""
+    data = {"stringData": dict.fromkeys(keys, "a text")} if keys else {}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, **fields, **data}
+
+
+def external(named: str, *keys: str, **target: Any) -> dict[str, Any]:
+    """An ExternalSecret that somebody wrote."""
+    data = [{"secretKey": key, "remoteRef": {"key": f"remote-{key}"}} for key in keys]
+    spec = {"secretStoreRef": {"name": "store"}, "target": target, "data": data}
+    return {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": {"name": named}, "spec": spec}
+
+
+def sealed(name: str, *keys: str) -> dict[str, Any]:
+    """A SealedSecret that somebody wrote."""
+    spec = {"encryptedData": dict.fromkeys(keys, "AQ=="), "template": {"type": "Opaque"}}
+    return {"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "metadata": {"name": name}, "spec": spec}
+
+
+def test_kinds_are_compared_by_what_they_make(tmp_path: Path) -> None:
+    """An ExternalSecret with another target, under a prefix, and a SealedSecret of the same keys are equal."""
+    project = environments(tmp_path, test={}, prod={})
+    by_hand(project, "test", external("fetch-cache", "host", "port", name="cache"), prefix="x-")
+    by_hand(project, "prod", sealed("cache", "port", "host"), prefix="y-")
+    assert found(project, PARITY) == []
+
+
+def test_a_secret_that_one_lacks_is_told_where_the_other_has_it(tmp_path: Path) -> None:
+    """Also with three environments, and once for each that lacks it."""
+    project = environments(tmp_path, test={}, prod={}, eu={})
+    by_hand(project, "test", secret("cache", "host"))
+    by_hand(project, "eu", secret("cache", "host"))
+    place = "overlays/eu/hand.yaml:4:9"
+    assert found(project, PARITY) == [f"error: {place}: prod has no Secret cache, eu has one [parity-missing]"]
+    assert found(project, PARITY, "prod") == []
+
+
+def test_a_key_of_a_template_or_a_sealed_secret_is_compared(tmp_path: Path) -> None:
+    """The template of an ExternalSecret says the keys; what dataFrom fetches is not known."""
+    project = environments(tmp_path, test={}, prod={})
+    template = {"template": {"data": {"url": "redis://{{ .password }}"}}}
+    by_hand(project, "test", external("cache", "password", **template))
+    by_hand(project, "prod", sealed("cache", "password"))
+    assert found(project, PARITY) == [
+        "error: overlays/test/hand.yaml:11:9: cache of test has no key password, that of prod has it [parity-missing]",
+        "error: overlays/prod/hand.yaml:7:5: cache of prod has no key url, that of test has it [parity-missing]",
+    ]
+    fetched = external("cache")
+    fetched["spec"]["dataFrom"] = [{"extract": {"key": "all"}}]
+    by_hand(project, "test", fetched)
+    assert found(project, PARITY) == []
+
+
+def test_bookkeeping_is_not_compared(tmp_path: Path) -> None:
+    """Tokens of ServiceAccounts, the credentials of a store, and how a cluster gets its images."""
+    project = environments(tmp_path, test={}, prod={})
+    store = {
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "SecretStore",
+        "metadata": {"name": "store"},
+        "spec": {"provider": {"azurekv": {"authSecretRef": {"clientId": {"name": "sign-in", "key": "id"}}}}},
+    }
+    token = secret("token", type="kubernetes.io/service-account-token")
+    images = secret("images", ".dockerconfigjson", type="kubernetes.io/dockerconfigjson")
+    by_hand(project, "test", store, secret("sign-in", "id"), token, images)
+    assert found(project, PARITY) == []
+
+
+def test_an_omission_with_its_reason_is_no_difference(tmp_path: Path) -> None:
+    """What is written by hand instead of a declared Secret neither."""
+    project = environments(tmp_path, test={}, prod={})
+    project.declare("debug", {"level": {}})
+    source = {"azureKeyVault": {"vaultUrl": "https://prod.vault.azure.net"}}
+    project.overlay("prod", STORE, source=source, overrides={"debug": {"omit": "made by hand here"}})
+    project.done("render", "--write")
+    by_hand(project, "prod", secret("debug", "other"))
+    assert found(project, PARITY) == []
+
+
+def test_a_near_name_with_a_key_in_common_is_one_secret(tmp_path: Path) -> None:
+    """Near names of nothing in common are two."""
+    project = environments(tmp_path, test={}, prod={})
+    by_hand(project, "test", secret("cache-secret", "host", "port"), secret("mail-tls", "key"))
+    by_hand(project, "prod", secret("cache-secrets", "host"), secret("mail-auth", "password"))
+    assert found(project, PARITY) == [
+        "error: overlays/test/hand.yaml:12:9: prod has no Secret mail-tls, test has one [parity-missing]",
+        "error: overlays/prod/hand.yaml:11:9: test has no Secret mail-auth, prod has one [parity-missing]",
+        "warning: overlays/test/hand.yaml:4:9: cache-secret of test and cache-secrets of prod look like one Secret"
+        " under two names [parity-name]",
+    ]
+
+
+def test_overlays_of_other_declarations_are_not_compared(tmp_path: Path) -> None:
+    """They are another application."""
+    project = environments(tmp_path, test={}, prod={})
+    project.write("other/app.yaml", (project.root / "generators/app.yaml").read_text())
+    vault = {"azureKeyVault": {"vaultUrl": "https://prod.vault.azure.net"}}
+    project.overlay("prod", STORE, declarations=["../../../other"], source=vault | {"names": "{remoteName}-prod"})
+    by_hand(project, "test", secret("cache", "host"))
+    assert found(project, PARITY) == []
+
+
+def test_odd_secrets_are_compared_without_a_traceback(tmp_path: Path) -> None:
+    """Wrong types anywhere."""
+    project = environments(tmp_path, test={}, prod={})
+    odd = secret("odd") | {"data": [1], "type": 3}
+    wrong = external("wrong") | {"spec": {"target": "x", "data": [1, {"secretKey": 2}], "dataFrom": 3}}
+    blank = sealed("blank") | {"spec": []}
+    by_hand(project, "test", odd, wrong, blank)
+    by_hand(project, "prod", secret("odd"), external("wrong"), sealed("blank"))
+    assert found(project, PARITY) == []
+
+
+def override(name: str, key: str = "token") -> dict[str, Any]:
+    """One remoteName that an overlay overrides."""
+    return {"overrides": {"app": {"keys": {key: {"remoteName": name}}}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "owner"),
+    [
+        ("token-test", "test"),
+        ("any-thing-TEST", "test"),
+        ("shared-token", ""),
+        ("latest", ""),
+        ("token-prod", ""),
+        ("test-of-prod-prod", ""),
+    ],
+)
+def test_a_name_of_another_environment_is_foreign(tmp_path: Path, name: str, owner: str) -> None:
+    """By the end that its pattern gives names, in any case; a name with the own end is the environment's."""
+    project = environments(tmp_path, test={}, prod=override(name))
+    said = f"error: overlays/prod/secrets/ksecret.yaml:21:23: app/token of prod asks for {name}, a name of {owner}"
+    assert found(project, NAMES) == ([f"{said} [foreign-name]"] if owner else [])
+
+
+def test_test_asks_for_a_name_of_production_without_a_mark(tmp_path: Path) -> None:
+    """A pattern that adds nothing marks nothing: only the very name in the very same vault is foreign."""
+    vault = {"azureKeyVault": {"vaultUrl": "https://one.vault.azure.net/"}}
+    source = {"source": {"names": "{remoteName}", **vault}}
+    project = environments(tmp_path, test=override("login-token", "login"), prod=source)
+    assert found(project, NAMES) == []
+    test = {"source": {"names": "{remoteName}-test", **vault}} | override("login-token", "login")
+    project.overlay("test", STORE, **test)
+    assert len(found(project, NAMES)) == 1
+
+
+def test_a_variable_is_compared_with_a_name(tmp_path: Path) -> None:
+    """An override for a dotenv file may be written as a variable."""
+    project = environments(tmp_path, test={}, prod={})
+    source = {"names": "{remoteName}-prod", "dotenv": {"file": "../../../.env"}}
+    project.sealed_overlay("prod", source=source, **override("LOGIN_TOKEN_TEST", "login"))
+    (line,) = found(project, NAMES)
+    assert "app/login of prod asks for LOGIN_TOKEN_TEST, a name of test" in line
+
+
+def test_a_prefix_marks_names_too_and_from_is_followed(tmp_path: Path) -> None:
+    """An override is wrong once, though others share its key by `from`."""
+    vault = {"azureKeyVault": {"vaultUrl": "https://one.vault.azure.net/"}}
+    sources = {name: {"source": {"names": f"{name}-{{remoteName}}", **vault}} for name in ("test", "prod")}
+    project = environments(tmp_path, test=sources["test"], prod=sources["prod"] | override("test-token"))
+    project.declare("web", {"token": {"from": "app/token"}})
+    said = "app/token of prod asks for test-token, a name of test [foreign-name]"
+    assert found(project, NAMES) == [f"error: overlays/prod/secrets/ksecret.yaml:21:23: {said}"]
+
+
+def test_names_collide_across_environments_in_one_vault(tmp_path: Path) -> None:
+    """Not in two vaults, and not where nobody asked for the overlays."""
+    project = environments(tmp_path, one=override("Shared"), two=override("shared"), three={})
+    assert found(project, NAMES) == []
+    for name in ("one", "two"):
+        source = {"names": f"{{remoteName}}-{name}", "azureKeyVault": {"vaultUrl": "https://one.vault.azure.net"}}
+        project.overlay(name, STORE, source=source, **override("Shared" if name == "one" else "shared"))
+    what = "app/token of two asks for shared, app/token of one for Shared: one secret in Key Vault [vault-collision]"
+    assert found(project, NAMES) == [f"error: overlays/two/secrets/ksecret.yaml:21:23: {what}"]
+    assert found(project, NAMES, "three") == []
