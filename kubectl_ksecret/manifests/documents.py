@@ -26,7 +26,7 @@ class Document:
         """Its kind, namespace and name, as far as it has them."""
         metadata = self.metadata
         return Subject(
-            str(self.object.get("kind", "")), str(metadata.get("namespace", "")), str(metadata.get("name", ""))
+            str(self.object.get("kind", "")), str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
         )
 
     @property
@@ -99,8 +99,9 @@ def _node_below(node: Node | None, step: Step, value: Any) -> Node | None:
     if isinstance(node, SequenceNode) and isinstance(step, int):
         # A build may have put another one before it: names tell elements apart where they have them.
         named = mapping(value).get("name")
+        there = node.value[step] if step < len(node.value) else None
         same = [each for each in node.value if named and _name_of(each) == named]
-        return same[0] if same else node.value[step] if step < len(node.value) else None
+        return there if there in same or not same else same[0]
     return None
 
 

@@ -1,0 +1,68 @@
+"""What rules look at, made from the text of a build; a comment `# RULE` in it expects a finding on its line."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from kubectl_ksecret.checks import Finding, Rule, Scene, check
+from kubectl_ksecret.checks.landscape import Landscape, Root
+from kubectl_ksecret.files.project import Project as Files
+from kubectl_ksecret.manifests import documents
+from kubectl_ksecret.manifests.committed import read_sealed
+from kubectl_ksecret.model.environment import Environment
+from kubectl_ksecret.model.loading import Loader
+
+from .projects import Project
+
+BUILD = "build.yaml"
+VAULT = {"azureKeyVault": {"vaultUrl": "https://shop-kv.vault.azure.net"}}
+
+
+def environment(project: Project, name: str = "test", **spec: Any) -> Environment:
+    """An overlay of ExternalSecrets from a store that is there; its namespace is shop unless it is said."""
+    said = {"namespace": "shop", "source": VAULT, **spec}
+    project.overlay(name, {"externalSecret": {"store": {"name": "vault"}}}, **said)
+    return Loader(Files(str(project.root))).load(str(project.root / f"overlays/{name}/secrets/ksecret.yaml"))
+
+
+def landscape(build: str, *environments: Environment) -> Landscape:
+    """One root, of this build and these overlays."""
+    project = environments[0].project
+    root = Root(folder=project.root, environments=environments, objects=documents.read(build, BUILD))
+    return Landscape(
+        project=project,
+        now=datetime(2026, 1, 1, tzinfo=UTC),
+        scenes=[Scene(environment=each, committed=read_sealed(each)) for each in environments],
+        environments=environments,
+        roots=[root],
+        certificates={},
+        tree={},
+        unreadable=[],
+        tracked=None,
+    )
+
+
+def found(rules: Iterable[Rule], build: str, *environments: Environment) -> list[Finding]:
+    """What the rules say of a build."""
+    return check(landscape(build, *environments), rules)
+
+
+def lines(findings: Sequence[Finding]) -> list[tuple[int, str]]:
+    """The lines of findings in the build, with their rules."""
+    places = ((finding.mistake.place, finding.rule) for finding in findings)
+    return sorted((place.line, rule) for place, rule in places if place and place.file == BUILD)
+
+
+def expected(build: str) -> list[tuple[int, str]]:
+    """The lines on which the comments of a build expect findings, with the rules."""
+    said = ((number, re.search(r"# ([a-z-]+)$", line)) for number, line in enumerate(build.splitlines(), 1))
+    return sorted((number, match[1]) for number, match in said if match)
+
+
+def fetched(name: str, *keys: str, namespace: str = "shop", annotations: Mapping[str, str] | None = None) -> str:
+    """An ExternalSecret of one line, as a document to follow another."""
+    metadata = {"name": name, "namespace": namespace, "annotations": dict(annotations or {})}
+    spec = {"secretStoreRef": {"name": "vault"}, "data": [{"secretKey": key} for key in keys]}
+    manifest = {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": metadata, "spec": spec}
+    return f"---\n{manifest}\n"
