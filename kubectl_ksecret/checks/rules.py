@@ -1,6 +1,6 @@
 """All rules of `check`, in the order in which their findings are told."""
 
-from . import Rule, ciphertext, environments, kustomize, parity, references, sealed, tree, values
+from . import Rule, ciphertext, environments, kustomize, parity, references, sealed, tree, values, waves
 from .landscape import of_each_scene
 
 OF_LANDSCAPE: tuple[Rule, ...] = (
@@ -11,6 +11,7 @@ OF_LANDSCAPE: tuple[Rule, ...] = (
     *environments.RULES,
     *parity.RULES,
     *references.RULES,
+    *waves.RULES,
 )
 OF_VALUES: tuple[Rule, ...] = values.RULES
 ALL = (*OF_LANDSCAPE, *OF_VALUES)
