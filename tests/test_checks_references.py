@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubectl_ksecret.checks import Finding, references, waves
+from kubectl_ksecret.checks import Finding, references, restart, waves
 from kubectl_ksecret.model.environment import Environment
 from kubectl_ksecret.model.kubernetes import Subject
 
@@ -16,7 +16,7 @@ from .landscapes import environment, expected, fetched, found, lines
 from .projects import Project
 
 MISSING = (references.missing_secret, references.missing_key)
-ALL = (*references.RULES, *waves.RULES)
+ALL = (*references.RULES, *waves.RULES, *restart.RULES)
 
 
 @pytest.fixture(name="project")

@@ -1,6 +1,6 @@
 """All rules of `check`, in the order in which their findings are told."""
 
-from . import Rule, ciphertext, environments, kustomize, parity, references, sealed, tree, values, waves
+from . import Rule, ciphertext, environments, kustomize, parity, references, restart, sealed, tree, values, waves
 from .landscape import of_each_scene
 
 OF_LANDSCAPE: tuple[Rule, ...] = (
@@ -12,6 +12,7 @@ OF_LANDSCAPE: tuple[Rule, ...] = (
     *parity.RULES,
     *references.RULES,
     *waves.RULES,
+    *restart.RULES,
 )
 OF_VALUES: tuple[Rule, ...] = values.RULES
 ALL = (*OF_LANDSCAPE, *OF_VALUES)
