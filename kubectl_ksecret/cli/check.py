@@ -1,23 +1,26 @@
 """`kubectl ksecret check`."""
 
+import os
 import sys
 from datetime import UTC, datetime
 
 import click
 
 from ..actions import check as action
-from ..checks import SEVERITIES
-from ..files.project import decode
+from ..checks import SEVERITIES, rules
+from ..files.project import Project, decode
 from ..sensitive import forbid_core_dumps
 from ..sources import open_source
 from . import arguments, given
 from .formats import check as format_
+from .formats.check import terminal
+from .formats.check.drawing import drawings
 from .progress import progress_bar
 
 
 @click.command("check")
 @arguments.overlays()
-@arguments.output("text", "json")
+@arguments.output(*format_.FORMATS)
 @click.option(
     "--min-severity",
     type=click.Choice(SEVERITIES),
@@ -38,6 +41,7 @@ def command(overlays: arguments.Overlays, output: str, min_severity: str, built:
     Examples:
       kubectl ksecret check
       kubectl ksecret check prod -o json
+      kubectl ksecret check -o sarif > ksecret.sarif
       kubectl ksecret check --with-values
       kustomize build --enable-alpha-plugins --enable-exec overlays/prod | kubectl ksecret check prod --built -
     """
@@ -52,8 +56,26 @@ def command(overlays: arguments.Overlays, output: str, min_severity: str, built:
         click.echo(mistake.said("warning"), err=True)
     least = SEVERITIES.index(min_severity)
     findings = [f for each in checked for f in each.findings if SEVERITIES.index(f.severity) >= least]
-    click.echo(format_.text(findings, output), nl=False)
+    report = format_.Report(
+        findings=findings,
+        rules=(*rules.OF_LANDSCAPE, *(rules.OF_VALUES if with_values else ())),
+        root=landscape.project.root,
+        folder=os.getcwd(),
+        overlays={each.name: each.overlay.spec.origin.file for each in environments},
+    )
+    click.echo(
+        _on_terminal(report, landscape.project) if _is_terminal(output) else format_.text(report, output), nl=False
+    )
     sys.exit(1 if findings else 0)
+
+
+def _is_terminal(output: str) -> bool:
+    return output == "text" and sys.stdout is not None and sys.stdout.isatty()
+
+
+def _on_terminal(report: format_.Report, project: Project) -> str:
+    draw = drawings(lambda file: project.read_text(os.path.abspath(file)))
+    return terminal.text(report, draw, colour=not os.environ.get("NO_COLOR"))
 
 
 def _built(filename: str) -> action.Built:

@@ -1,21 +1,20 @@
-"""Findings, for a person or a program."""
+"""Findings as a FindingList, in JSON."""
 
 import json
-from collections.abc import Sequence
 
-from ...checks import Finding
-from ...model.loading import API_VERSION
-
-
-def text(findings: Sequence[Finding], output: str) -> str:
-    """The findings in an output format."""
-    if output == "json":
-        return json.dumps(_list(findings), indent=2, ensure_ascii=False) + "\n"
-    return "".join(f"{finding}\n" for finding in findings)
+from ....checks import Finding
+from ....model.loading import API_VERSION
+from .report import Report
 
 
-def _list(findings: Sequence[Finding]) -> dict[str, object]:
-    return {"apiVersion": API_VERSION, "kind": "FindingList", "items": [_item(finding) for finding in findings]}
+def text(report: Report) -> str:
+    """One object; files are named as from where the command runs."""
+    found = {
+        "apiVersion": API_VERSION,
+        "kind": "FindingList",
+        "items": [_item(finding) for finding in report.findings],
+    }
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
 def _item(finding: Finding) -> dict[str, object]:

@@ -1,0 +1,33 @@
+"""Findings as annotations of a GitHub workflow."""
+
+from ....checks import Finding, Severity
+from .report import Report, totals, worst_first
+from .terminal import printable
+
+MOST = 10  # of one kind GitHub shows no more of a step
+_COMMANDS: dict[Severity, str] = {"error": "error", "warning": "warning", "note": "notice"}
+
+
+def text(report: Report) -> str:
+    """Ten annotations at most, errors first; what is left is in the log; then how many there are of each severity."""
+    findings = [printable(finding) for finding in worst_first(report.findings)]
+    annotations = [_annotation(report, finding) for finding in findings[:MOST]]
+    # GitHub takes `##[` for a command, wherever it stands in a line.
+    rest = [str(finding).replace("##[", "## [") for finding in findings[MOST:]]
+    return "".join(f"{line}\n" for line in (*annotations, *rest, totals(findings)))
+
+
+def _annotation(report: Report, finding: Finding) -> str:
+    mistake, line = finding.mistake, report.line(finding)
+    said = {"file": report.path(finding), "line": line, "col": report.column(finding), "title": finding.rule}
+    properties = ",".join(f"{name}={_property(str(value))}" for name, value in said.items() if value)
+    message = f"{mistake.message}\nhint: {mistake.hint}" if mistake.hint else mistake.message
+    return f"::{_COMMANDS[finding.severity]} {properties}::{_escaped(message)}"
+
+
+def _escaped(said: str) -> str:
+    return said.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(said: str) -> str:
+    return _escaped(said).replace(":", "%3A").replace(",", "%2C")
