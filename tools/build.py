@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 # The folders beside this file: the module that each pins, and the file of CRDs in it, if the tests need that too.
 TOOLS = {
     "age": ("filippo.io/age", ""),
+    "gitleaks": ("github.com/zricethezav/gitleaks/v8", ""),
     "kustomize": ("sigs.k8s.io/kustomize/kustomize/v5", ""),
     "kubeseal": ("github.com/bitnami/sealed-secrets", "helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml"),
     "sops": ("github.com/getsops/sops/v3", ""),
