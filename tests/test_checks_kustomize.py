@@ -197,6 +197,16 @@ def test_a_prefix_on_the_way_breaks_the_strict_scope(tmp_path: Path) -> None:
     assert found(project) == []
 
 
+def test_a_prefix_without_a_namespace_breaks_references(tmp_path: Path) -> None:
+    """Kustomize renames the Secret, and not what names it in no namespace; without a prefix it is a note."""
+    project = fetched(tmp_path)
+    said = "overlays/test/kustomization.yaml:1:1: the kustomization sets no namespace, test has shop-test"
+    project.write("overlays/test/kustomization.yaml", "resources: [reader.yaml, secrets]\n")
+    assert found(project) == [f"note: {said} [namespace-missing]"]
+    project.write("overlays/test/kustomization.yaml", "namePrefix: my-\nresources: [reader.yaml, secrets]\n")
+    assert found(project) == [f"error: {said}: references are not renamed with their Secret [namespace-missing]"]
+
+
 def test_another_namespace_is_told_once(tmp_path: Path) -> None:
     """As that of the kustomization, not for each SealedSecret."""
     project = sealed(tmp_path, "namespace: shop-other\nresources: [secrets]\n")
