@@ -7,7 +7,7 @@ from datetime import datetime
 from ..checks import Finding, Scene, check, rules, values
 from ..checks.landscape import Landscape, Outdated, Root, Sealing
 from ..errors import InputError, Mistake
-from ..files import git
+from ..files import contents, git
 from ..files.project import Project
 from ..frozen import Record
 from ..manifests import building, committed, kustomization, layers
@@ -40,6 +40,7 @@ def survey(chosen: Sequence[Environment], built: Built | None, now: datetime) ->
     everything = readable(project)
     tree = Tree(project)
     roots = list(_roots(project, chosen, everything, tree) if built is None else _given(chosen, everything, built))
+    tracked = git.tracked(project)
     files = {file: tree.documents(file) for root in roots for file in _files(project, root.folder)}
     return Landscape(
         project=project,
@@ -51,7 +52,8 @@ def survey(chosen: Sequence[Environment], built: Built | None, now: datetime) ->
         outdated={each.name: _outdated(each) for each in chosen},
         tree={project.name(file): documents for file, documents in files.items()},
         unreadable=list(tree.unreadable.values()),
-        tracked=git.tracked(project),
+        tracked=tracked,
+        contents=list(contents.search(project, tracked or ())),
     )
 
 
@@ -85,6 +87,8 @@ def _given(chosen: Sequence[Environment], everything: Sequence[Environment], bui
 def _files(project: Project, folder: str) -> Iterator[str]:
     for reached in building.reached(project, folder):
         yield from project.yaml_files(reached)
+        if os.path.exists(without_ending := os.path.join(reached, "Kustomization")):
+            yield without_ending
 
 
 def _sealing(environment: Environment) -> Sealing:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from ..errors import Mistake
+from ..files.contents import Content
 from ..files.project import Project
 from ..frozen import Record
 from ..manifests.documents import Document
@@ -46,7 +47,7 @@ class Landscape(Record):
     `scenes` are the overlays that were asked for, `environments` all of the project that can be read. `certificates`
     and `outdated` are known of overlays, by name. `tree` are the documents of every YAML file in the folders that the
     roots reach, by file; `unreadable` those that are no YAML. `tracked` are the files that Git tracks, by their path
-    from the project's root; None without Git.
+    from the project's root; None without Git. `contents` are what they hold that is secret, or was made unreadable.
     """
 
     project: Project
@@ -59,6 +60,7 @@ class Landscape(Record):
     tree: Mapping[str, Sequence[Document]]
     unreadable: Sequence[Mistake]
     tracked: Collection[str] | None
+    contents: Sequence[Content] = ()
 
 
 def of_each_scene(rule: Rule) -> Rule:

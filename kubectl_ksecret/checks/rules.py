@@ -1,6 +1,19 @@
 """All rules of `check`, in the order in which their findings are told."""
 
-from . import Rule, ciphertext, environments, kustomize, parity, references, restart, sealed, tree, values, waves
+from . import (
+    Rule,
+    ciphertext,
+    environments,
+    kustomize,
+    parity,
+    plaintext,
+    references,
+    restart,
+    sealed,
+    tree,
+    values,
+    waves,
+)
 from .landscape import of_each_scene
 
 OF_LANDSCAPE: tuple[Rule, ...] = (
@@ -11,6 +24,7 @@ OF_LANDSCAPE: tuple[Rule, ...] = (
     *environments.RULES,
     *parity.RULES,
     *references.RULES,
+    *plaintext.RULES,
     *waves.RULES,
     *restart.RULES,
 )

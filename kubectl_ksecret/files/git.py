@@ -28,4 +28,5 @@ def tracked(project: Project) -> Collection[str] | None:
         done = None
     if done is None or done.returncode != 0:
         raise Refusal(Mistake("Git can't tell which files it tracks", hint="see what it says: git ls-files"))
-    return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
+    # In the middle of a merge a file is listed once for each side.
+    return dict.fromkeys(os.fsdecode(name) for name in done.stdout.split(b"\0") if name)

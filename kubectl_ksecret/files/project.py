@@ -9,7 +9,7 @@ from typing import Self
 from ..errors import InputError, Mistake, Place
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a named pipe in a repository must not hang a build
-_NOT_OURS = {"node_modules", "testdata"}
+NOT_OURS = {"node_modules", "testdata"}
 
 
 class Project:
@@ -55,6 +55,10 @@ class Project:
             shown = min(os.path.relpath(full, self._shown_from), full, key=len)
         return shown if shown.isprintable() else "".join(c if c.isprintable() else "?" for c in shown)
 
+    def shown_as(self, name: str) -> str:
+        """The path of what messages show by this name."""
+        return os.path.normpath(os.path.join(self._shown_from, name))
+
     def inside(self, path: str, said: Place | None = None) -> str:
         """The real path. Raises InputError at the place that named it if that is outside the project."""
         real = os.path.realpath(path)
@@ -86,13 +90,24 @@ class Project:
         except OSError as error:
             raise InputError(Mistake(f"{self.name(path)}: {error.strerror}")) from None
 
-    def _open(self, path: str, said: Place | None) -> int:
+    def beginning(self, path: str, size: int) -> bytes | None:
+        """The first bytes of a regular file of the project; None of a symlink, and of all else."""
+        try:
+            return _read(self._open_itself(path, None), size)
+        except (OSError, InputError):
+            return None
+
+    def _open_itself(self, path: str, said: Place | None) -> int:
+        """Opens no symlink; those of the folders above are followed."""
         folder, name = os.path.split(path)
         real = self._real_folders.get(folder)
         if real is None:
             real = self._real_folders[folder] = self.inside(folder, said)
+        return os.open(os.path.join(real, name), _READ | os.O_NOFOLLOW)
+
+    def _open(self, path: str, said: Place | None) -> int:
         try:
-            return os.open(os.path.join(real, name), _READ | os.O_NOFOLLOW)
+            return self._open_itself(path, said)
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
@@ -136,7 +151,7 @@ class Project:
         return found
 
     def _is_searched(self, where: str, name: str) -> bool:
-        if name.startswith(".") or name in _NOT_OURS:
+        if name.startswith(".") or name in NOT_OURS:
             return False
         return not os.path.lexists(os.path.join(where, name, ".git"))
 
@@ -158,12 +173,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _read(descriptor: int) -> bytes:
+def _read(descriptor: int, size: int | None = None) -> bytes:
     # A file object asks the system twice as much, and a build reads hundreds of files.
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
-        return b"".join(iter(lambda: os.read(descriptor, 1 << 20), b""))
+        return os.read(descriptor, size) if size else b"".join(iter(lambda: os.read(descriptor, 1 << 20), b""))
     finally:
         os.close(descriptor)
 

@@ -10,6 +10,7 @@ from ..errors import InputError, Mistake, Place
 from ..files.project import Project, decode
 from ..model.kubernetes import Object, Subject
 from ..yamlio import MappingNode, Node, ScalarNode, SequenceNode
+from .kustomization import NAMES
 
 Step = str | int
 Path = tuple[Step, ...]  # of a field: names, and numbers in lists
@@ -127,7 +128,7 @@ def _objects(file: str, node: Node, value: Any) -> Iterator[Document]:
     if str(value.get("kind", "")).endswith("List") and isinstance(items, SequenceNode):
         for below, each in zip(items.value, sequence(value.get("items")), strict=False):
             yield from _objects(file, below, each)
-    elif isinstance(value.get("kind"), str):
+    elif isinstance(value.get("kind"), str) or os.path.basename(file) in NAMES:  # which need not say what it is
         yield Document(file, node, value)
 
 

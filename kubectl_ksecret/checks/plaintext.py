@@ -1,0 +1,124 @@
+"""Values that stand in the tree for all to read."""
+
+import base64
+import re
+from collections.abc import Iterator
+
+from ..manifests import sops
+from ..manifests.documents import Document, mapping, sequence
+from ..manifests.kustomizing import entries, kustomizations, name_of, sources_of
+from ..model.kubernetes import SERVICE_ACCOUNT, Object, Subject
+from ..model.names import KEY_PATTERN
+from ..model.overlay import Sops
+from . import Fault, rule
+from .landscape import Landscape
+from .objects import built, dotted, encrypted_by_sops, root_path, written
+
+_FIELDS = ("data", "stringData")
+_HINT = "change the value, declare the key, and seal it: kubectl ksecret seal"
+_VAULT_PLUGIN = "avp.kubernetes.io/path"
+_INSERTED = re.compile(r"<path:[^<>\n]+>")  # argocd-vault-plugin, also within a line
+# What a deployer replaces as a whole: Flux and envsubst, Helm, vals, the webhook of Bank-Vaults.
+_REPLACED = re.compile(r"\$\{[^{}\n]+\}|\{\{.*\}\}|ref\+[a-z0-9]+://\S+|vault:[^\s#]+#\S+")
+
+
+@rule("plaintext-secret", "error")
+def plaintext_secret(landscape: Landscape) -> Iterator[Fault]:
+    """A Secret, or a secretGenerator, holds values in plain text; base64 is plain text too.
+
+    Whoever can read the repository can read them, and whoever once could still has them. Change each value, declare its
+    key, and seal it. What SOPS has encrypted, and what a deployer replaces (<path:…>, ${…}), is no value.
+    """
+    of_overlays = _sealed_by_overlays(landscape)
+    secrets = [each for each in written(landscape) if _is_secret(each)]
+    for document in secrets:
+        if document.file not in of_overlays:
+            for field, key in _plain(document.object):
+                yield _fault(document, document.subject, field, key)
+    yield from _patched_in(landscape, secrets)
+    for document in kustomizations(landscape.tree):
+        yield from _generated(landscape, document)
+
+
+def _sealed_by_overlays(landscape: Landscape) -> set[str]:
+    """The files that must be encrypted with SOPS, and are looked at for it."""
+    scenes = [each for each in landscape.scenes if isinstance(each.environment.backend, Sops)]
+    return {manifest.file for scene in scenes for manifest in scene.committed.values()}
+
+
+def _is_secret(document: Document) -> bool:
+    return document.subject.kind == "Secret" and not document.group
+
+
+def _fault(document: Document, subject: Subject, field: str, key: str) -> Fault:
+    message = f"Secret {subject.name} holds {field}.{key} in plain text"
+    return Fault(message, document.key(field, key), _HINT, subject, f"{field}.{key}")
+
+
+def _plain(secret: Object) -> Iterator[tuple[str, str]]:
+    """The fields with a value that anybody can read."""
+    if secret.get("type") == SERVICE_ACCOUNT:
+        return
+    by_name = isinstance(mapping(mapping(secret.get("metadata")).get("annotations")).get(_VAULT_PLUGIN), str)
+    for field in _FIELDS:
+        for key, value in mapping(secret.get(field)).items():
+            text = _text(value)
+            encrypted = bool(sops.block(secret)) and sops.parts(text) is not None
+            if not encrypted and not _is_no_value(_decoded(text) if field == "data" else text, by_name):
+                yield field, str(key)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _decoded(text: str) -> str:
+    """What base64 stands for; what is none is a value as it stands."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True).decode(errors="replace")
+    except ValueError:
+        return text
+
+
+def _is_no_value(text: str, by_name: bool) -> bool:
+    """Whether it is empty, or stands for what a deployer puts in; `by_name` it takes <key> for such a place too."""
+    said = text.strip()
+    if not said or _REPLACED.fullmatch(said) or (by_name and re.fullmatch(r"<[^<>\n]+>", said)):
+        return True
+    return "\n" not in said and _INSERTED.search(said) is not None
+
+
+def _patched_in(landscape: Landscape, secrets: list[Document]) -> Iterator[Fault]:
+    """What a build adds to a Secret of the tree, from a patch that is no file of its own."""
+    origins = {id(each.node): each for each in secrets}
+    told = {(each.subject.name, key) for each in secrets for _, key in _plain(each.object)}
+    for document in built(landscape):
+        origin = origins.get(id(document.node))
+        if origin is None or not _is_secret(document):
+            continue
+        for field, key in _plain(document.object):
+            if (origin.subject.name, key) not in told:
+                told.add((origin.subject.name, key))
+                yield _fault(document, document.subject, field, key)
+
+
+def _generated(landscape: Landscape, document: Document) -> Iterator[Fault]:
+    for path, entry in entries(document, "secretGenerator"):
+        subject = Subject("Secret", str(entry.get("namespace") or ""), name_of(entry))
+        for index, literal in enumerate(sequence(entry.get("literals"))):
+            key, _, value = literal.partition("=") if isinstance(literal, str) else ("", "", "")
+            if not _is_no_value(value.strip("\"'"), by_name=False):
+                where = (*path, "literals", index)
+                # What stands before the first = of something else may be a piece of a value.
+                named = f" of {key}" if re.fullmatch(KEY_PATTERN, key) else ""
+                message = f"secretGenerator {subject.name} holds the value{named} in plain text"
+                yield Fault(message, document.place(*where), _HINT, subject, dotted(where))
+        for where, source in sources_of(document, path, entry):
+            from_root = root_path(landscape, source)
+            if from_root in (landscape.tracked or ()) and from_root not in encrypted_by_sops(landscape):
+                message = f"secretGenerator {subject.name} reads {source}, which Git tracks"
+                hint = f"git rm --cached {source}, change the values, declare the keys, and seal them"
+                yield Fault(message, document.place(*where), hint, subject, dotted(where))
+
+
+RULES = (plaintext_secret,)
