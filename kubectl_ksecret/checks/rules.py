@@ -8,6 +8,7 @@ from . import (
     parity,
     plaintext,
     references,
+    repository,
     restart,
     sealed,
     tree,
@@ -25,6 +26,7 @@ OF_LANDSCAPE: tuple[Rule, ...] = (
     *parity.RULES,
     *references.RULES,
     *plaintext.RULES,
+    *repository.RULES,
     *waves.RULES,
     *restart.RULES,
 )

@@ -1,0 +1,72 @@
+"""What the repository itself gives away: files that Git tracks and should not, and private keys in others."""
+
+import os
+from collections.abc import Iterator
+
+from ..errors import Place
+from ..manifests.kustomizing import entries, kustomizations, sources_of
+from ..model.overlay import Dotenv
+from . import Fault, rule
+from .landscape import Landscape
+from .objects import encrypted_by_sops, root_path
+
+
+@rule("tracked-secret-file", "error")
+def tracked_secret_file(landscape: Landscape) -> Iterator[Fault]:
+    """Git tracks a dotenv file with values, a key file, or the file that an overlay takes its values from.
+
+    What was committed stays in the history of every clone. Take the file out of Git, ignore it, and change what was in
+    it. Examples (.env.example, .sample, .template, .dist), what SOPS has encrypted, the sources of a ConfigMap, and
+    folders named testdata or node_modules are left out.
+    """
+    project = landscape.project
+    encrypted = encrypted_by_sops(landscape)
+    named = set()
+    for environment in landscape.environments:
+        source = environment.source.kind if environment.source else None
+        if not isinstance(source, Dotenv):
+            continue
+        path = os.path.relpath(os.path.realpath(environment.path(source.file)), project.root)
+        if path in (landscape.tracked or ()) and path not in encrypted:
+            named.add(path)
+            shown = project.name(os.path.join(project.root, path))
+            message = f"{environment.name} takes its values from {shown}, which Git tracks"
+            yield Fault(message, source.origin.at("file"), _untrack(shown), overlay=environment.name)
+    public = set(_sources_of_config_maps(landscape))
+    for found in landscape.contents:
+        if found.kind in ("dotenv file", "key file") and found.path not in (named | public):
+            shown = project.name(os.path.join(project.root, found.path))
+            yield Fault(f"Git tracks a {found.kind}", Place(shown), _untrack(shown))
+
+
+def _untrack(shown: str) -> str:
+    return f"git rm --cached {shown}, add it to .gitignore, and change the values that were committed"
+
+
+def _sources_of_config_maps(landscape: Landscape) -> Iterator[str]:
+    for document in kustomizations(landscape.tree):
+        for path, entry in entries(document, "configMapGenerator"):
+            yield from (root_path(landscape, source) for _, source in sources_of(document, path, entry))
+
+
+@rule("private-key", "error")
+def private_key(landscape: Landscape) -> Iterator[Fault]:
+    """A private key stands in a file that Git tracks.
+
+    Whoever has a clone of the repository can be who the key says. Make a new key pair, revoke the old one, and take the
+    key out of the file; the history still holds it. Folders named testdata or node_modules are left out.
+    """
+    project = landscape.project
+    for found in landscape.contents:
+        place = Place(project.name(os.path.join(project.root, found.path)), found.line, found.column)
+        if found.kind == "private key" and not _of_a_secret(landscape, place):
+            yield Fault("a private key in a file that Git tracks", place, "make a new key; the history keeps this one")
+
+
+def _of_a_secret(landscape: Landscape, place: Place) -> bool:
+    """Whether it is a value of a Secret, which is looked at as one."""
+    nodes = [each.node for each in landscape.tree.get(place.file, ()) if each.subject.kind == "Secret"]
+    return any(node and node.start_mark.line < place.line <= node.end_mark.line + 1 for node in nodes)
+
+
+RULES = (tracked_secret_file, private_key)

@@ -1,0 +1,1 @@
+MARKERS = ["-----BEGIN PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----", "AGE-SECRET-KEY-1"]
