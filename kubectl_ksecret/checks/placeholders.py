@@ -1,0 +1,105 @@
+"""What stands where somebody meant to write the real thing later."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..manifests.documents import Document, Path
+from ..model.origin import pairs_of
+from ..yamlio import Node, ScalarNode, SequenceNode
+from . import Fault, rule
+from .landscape import Landscape
+from .objects import OPERATOR, STORES, built, dotted, loose, once, place_of
+
+_KINDS = (
+    ("YOUR_…", r"(?<![A-Za-z0-9])YOUR_\w|(?i:(?<![A-Za-z0-9_-])your[-_]\w)"),
+    ("${…}", r"\$\{[^{}]*\}"),
+    ("<…>", r"<(?!path:)[A-Za-z][^<>]*>"),
+    ("changeme", r"(?i:(?<![A-Za-z0-9])change[-_]?me(?![A-Za-z]))"),
+    ("REDACTED", r"(?i:(?<![A-Za-z0-9])redacted(?![A-Za-z0-9]))"),
+    ("xxxx", r"(?i:(?<![A-Za-z0-9])x{4,}(?![A-Za-z0-9]))"),
+    ("TODO", r"(?<![A-Za-z0-9])TODO(?![A-Za-z0-9])"),  # todo is a name that applications have
+    ("a UUID of one digit", r"(?i:([0-9a-f])\1{7}-\1{4}-\1{4}-\1{4}-[0-9a-f]{12})"),
+)
+_ANY = tuple((kind, re.compile(pattern)) for kind, pattern in _KINDS)
+# What people write for people, commands, regular expressions and bodies of requests, in which all of this means itself.
+_FREE = {"reason", "omit", "arguments", "namespaceRegexes", "body", "kubectl.kubernetes.io/last-applied-configuration"}
+_FIELDS = {
+    "SecretStore": ("metadata", "spec"),
+    "ClusterSecretStore": ("metadata", "spec"),
+    "ServiceAccount": ("metadata", "secrets", "imagePullSecrets"),
+}
+
+
+@rule("placeholder", "error")
+def placeholder(landscape: Landscape) -> Iterator[Fault]:
+    """A placeholder stands in a store, a ServiceAccount or an overlay.
+
+    The operator can't sign in, or asks for a name that nobody has. Put the real value there. Placeholders are YOUR_…,
+    ${…}, <…>, changeme, REDACTED, xxxx, TODO and UUIDs such as 00000000-…
+    """
+    yield from once(_in_objects(landscape))
+    for scene in landscape.scenes:
+        overlay = scene.environment.overlay
+        document = Document(overlay.origin.file, overlay.origin.node, _plain(overlay.origin.node))
+        for path, kind in _below(document.object, ()):
+            message = f"{dotted(path)} of {overlay.metadata.name} is still a placeholder ({kind})"
+            yield Fault(message, document.place(*path), _hint(path), field=dotted(path), overlay=overlay.metadata.name)
+
+
+def _in_objects(landscape: Landscape) -> Iterator[Fault]:
+    # A store that is rendered has what its overlay says, which is looked at itself.
+    rendered = {landscape.project.name(each.path("manifests")) + "/" for each in landscape.environments}
+    for document in (*built(landscape), *loose(landscape, _FIELDS)):
+        subject = document.subject
+        if subject.kind not in _FIELDS or document.group != (OPERATOR if subject.kind in STORES else ""):
+            continue
+        if document.file.startswith(tuple(rendered)):
+            continue
+        for field in _FIELDS[subject.kind]:
+            for path, kind in _below(document.object.get(field), (field,)):
+                place = place_of(landscape, document, path)
+                message = f"{dotted(path)} of {subject.kind} {subject.name} is still a placeholder ({kind})"
+                yield Fault(message, place, _hint(path), subject, dotted(path))
+
+
+def _below(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """The fields that hold a placeholder, each with its kind."""
+    if isinstance(value, str):
+        if kind := _kind_of(value):
+            yield path, kind
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if name not in _FREE and not str(name).endswith("description"):
+                yield from _below(each, (*path, name))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _below(each, (*path, index))
+
+
+def _kind_of(text: str) -> str:
+    """The kind of a placeholder; a sentence holds none unless it begins with one."""
+    said = text.strip()
+    sentence = any(character.isspace() for character in said)
+    return next((kind for kind, form in _ANY if (form.match(said) if sentence else form.search(said))), "")
+
+
+def _hint(path: Path) -> str:
+    hint = "put the real value there"
+    if path[-1] == "azure.workload.identity/client-id":
+        hint += "; the client id of an identity: az identity show --query clientId"
+    elif path[-1] in ("tenantId", "azure.workload.identity/tenant-id"):
+        hint += "; the tenant's id: az account show --query tenantId"
+    return hint
+
+
+def _plain(node: Node) -> Any:
+    """What an overlay says, before it is read as one."""
+    if isinstance(node, ScalarNode):
+        return node.value
+    if isinstance(node, SequenceNode):
+        return [_plain(each) for each in node.value]
+    return {key.value: _plain(value) for key, value in pairs_of(node)}
+
+
+RULES = (placeholder,)
