@@ -1,0 +1,121 @@
+"""What External Secrets Operator no longer serves, and what its webhook refuses."""
+
+from collections.abc import Iterator
+
+from ..manifests.documents import Document, Path, mapping, sequence
+from . import Fault, rule
+from .landscape import Landscape
+from .objects import OPERATOR, STORES, built, dotted, loose, once, place_of, written
+
+_OLD = (f"{OPERATOR}/v1beta1", f"{OPERATOR}/v1alpha1")
+_SPECS: dict[str, Path] = {"ExternalSecret": ("spec",), "ClusterExternalSecret": ("spec", "externalSecretSpec")}
+_KINDS = (*_SPECS, *STORES)  # a PushSecret is v1alpha1 to this day
+_NOT_OWNED = ("Merge", "None", "CreateOrMerge")
+
+
+@rule("old-api-version", "error")
+def old_api_version(landscape: Landscape) -> Iterator[Fault]:
+    """A manifest has an API version of External Secrets Operator that is no longer served: v1beta1 or v1alpha1.
+
+    Since version 0.17 of the operator the API server refuses it. Write external-secrets.io/v1; the fields are the same.
+    """
+    yield from once(_old(landscape))
+
+
+def _old(landscape: Landscape) -> Iterator[Fault]:
+    known = {(each.subject.kind, each.subject.name) for each in written(landscape)}
+    unwritten = (each for each in built(landscape) if (each.subject.kind, each.subject.name) not in known)
+    for document in (*written(landscape), *unwritten):
+        version = document.object.get("apiVersion")
+        if document.subject.kind in _KINDS and version in _OLD:
+            message = f"{document.subject.kind} {document.subject.name} has {version}, which is no longer served"
+            place = document.place("apiVersion")
+            yield Fault(message, place, f"write {OPERATOR}/v1", document.subject, "apiVersion")
+
+
+@rule("operator-refuses", "error")
+def operator_refuses(landscape: Landscape) -> Iterator[Fault]:
+    """An ExternalSecret says what the operator's webhook refuses.
+
+    Nothing of the deployment is applied, or the Secret never comes to be. Correct the field: an ExternalSecret takes
+    something (data or dataFrom), each entry of dataFrom is one of extract, find and sourceRef, each secretKey stands
+    there once, and only a Secret that the operator owns can be deleted by it.
+    """
+    yield from once(_refused(landscape))
+
+
+def _refused(landscape: Landscape) -> Iterator[Fault]:
+    for document in built(landscape):
+        if document.subject.kind in _SPECS and document.group == OPERATOR:
+            yield from _nothing_taken(document)
+            yield from _contradictions(landscape, document)
+    # What no build holds may be a patch, so only what it says itself is looked at.
+    for document in loose(landscape, _SPECS):
+        if document.group == OPERATOR:
+            yield from _contradictions(landscape, document)
+
+
+def _spec(document: Document) -> tuple[Path, dict[str, object]]:
+    path = _SPECS[document.subject.kind]
+    found = document.object
+    for step in path:
+        found = mapping(found.get(str(step)))
+    return path, found
+
+
+def _nothing_taken(document: Document) -> Iterator[Fault]:
+    path, spec = _spec(document)
+    if not spec.get("data") and not spec.get("dataFrom"):
+        message = f"{_named(document)} takes nothing: it has neither data nor dataFrom"
+        field = next((each for each in ("data", "dataFrom") if each in spec), None)
+        place = document.key(*path, field) if field else document.key(*path)
+        yield Fault(message, place, "list what it takes under data", document.subject, dotted(path))
+
+
+def _contradictions(landscape: Landscape, document: Document) -> Iterator[Fault]:
+    path, spec = _spec(document)
+
+    def fault(where: Path, message: str, hint: str) -> Fault:
+        place = place_of(landscape, document, where)
+        return Fault(f"{_named(document)}: {message}", place, hint, document.subject, dotted(where))
+
+    target = mapping(spec.get("target"))
+    deletion, creation = target.get("deletionPolicy"), target.get("creationPolicy")
+    if deletion == "Delete" and creation in _NOT_OWNED:
+        message = f"deletionPolicy Delete does not go with creationPolicy {creation}"
+        yield fault((*path, "target", "deletionPolicy"), message, "the operator deletes only what it owns: Owner")
+    if deletion == "Merge" and creation == "None":
+        message = "deletionPolicy Merge does not go with creationPolicy None"
+        yield fault((*path, "target", "deletionPolicy"), message, "there is no Secret to merge with")
+    if deletion in (None, "Retain"):
+        for index, key in _repeated(spec):
+            yield fault((*path, "data", index, "secretKey"), f"secretKey {key} stands here twice", "remove one")
+    for index, entry in enumerate(sequence(spec.get("dataFrom"))):
+        where = (*path, "dataFrom", index)
+        said = [name for name in ("extract", "find") if mapping(entry).get(name) is not None]
+        source = mapping(entry).get("sourceRef")
+        of_generator = mapping(source).get("generatorRef") is not None
+        taken = [*said, *(["sourceRef.generatorRef"] if of_generator else [])]
+        if len(taken) > 1:
+            yield fault(where, f"{' and '.join(taken)} do not go together", "make an entry of each")
+        elif not said and source is None:
+            yield fault(where, "the entry takes nothing", "set one of extract, find and sourceRef")
+        elif source is not None and not of_generator and mapping(source).get("storeRef") is None:
+            yield fault((*where, "sourceRef"), "sourceRef names nothing", "set generatorRef or storeRef")
+
+
+def _named(document: Document) -> str:
+    return f"{document.subject.kind} {document.subject.name}"
+
+
+def _repeated(spec: dict[str, object]) -> Iterator[tuple[int, str]]:
+    seen = set()
+    for index, entry in enumerate(sequence(spec.get("data"))):
+        key = mapping(entry).get("secretKey")
+        if isinstance(key, str):
+            if key in seen:
+                yield index, key
+            seen.add(key)
+
+
+RULES = (old_api_version, operator_refuses)
