@@ -1,0 +1,163 @@
+"""The stores that External Secrets Operator reads: are they there, and can they sign in?"""
+
+from collections.abc import Iterator
+
+from ..errors import Place, nearest
+from ..manifests.documents import Document, Path, mapping, sequence
+from ..model.environment import Environment
+from ..model.overlay import ExternalSecret, Store, WorkloadIdentity
+from . import Fault, Severity, rule
+from .landscape import Landscape, Root
+from .objects import OPERATOR, STORES, dotted, once
+
+_CLIENT, _TENANT = "azure.workload.identity/client-id", "azure.workload.identity/tenant-id"
+_AZURE: Path = ("spec", "provider", "azurekv")
+_ACCOUNT: Path = (*_AZURE, "serviceAccountRef")
+
+
+@rule("store-identity", "error")
+def store_identity(landscape: Landscape) -> Iterator[Fault]:
+    """The ServiceAccount with which a store signs in is missing, or does not say who it is, or says it twice.
+
+    The store is never ready, and no Secret comes to be. Put the ServiceAccount into the build, with the annotations
+    azure.workload.identity/client-id and tenant-id; a client or tenant that the store names must not stand there too.
+    """
+    yield from once(fault for root in landscape.roots for fault in _of_root(landscape, root))
+
+
+def _of_root(landscape: Landscape, root: Root) -> Iterator[Fault]:
+    for store in _stores(root):
+        azure = _azure(store)
+        account = mapping(azure.get("serviceAccountRef"))
+        if azure.get("authType") == "WorkloadIdentity" and isinstance(account.get("name"), str):
+            yield from _of_store(landscape, root, store, str(account["name"]))
+
+
+def _stores(root: Root) -> list[Document]:
+    return [each for each in root.objects if each.subject.kind in STORES and each.group == OPERATOR]
+
+
+def _azure(store: Document) -> dict[str, object]:
+    return mapping(mapping(mapping(store.object.get("spec")).get("provider")).get("azurekv"))
+
+
+def _of_store(landscape: Landscape, root: Root, store: Document, name: str) -> Iterator[Fault]:
+    subject = store.subject
+    said = mapping(_azure(store).get("serviceAccountRef")).get("namespace")
+    where = str(said or "") if subject.kind == "ClusterSecretStore" else subject.namespace
+    place, overlay = _named_at(root, store)
+    if subject.kind == "SecretStore" and said not in (None, "", subject.namespace) and subject.namespace:
+        message = f"SecretStore {subject.name} names a ServiceAccount of another namespace than its own"
+        field = (*_ACCOUNT, "namespace")
+        yield Fault(message, store.place(*field), "remove the namespace", subject, dotted(field), overlay)
+        return
+    accounts = [each for each in _accounts(landscape) if _lies_in(each, where)]
+    account = next((each for each in accounts if each.subject.name == name), None)
+    if account is not None:
+        yield from _of_account(root, store, account, overlay)
+        return
+    elsewhere = where and not any(_lies_in(each, where) for each in root.objects if each.subject.namespace)
+    hint = nearest(name, [each.subject.name for each in accounts]) or (
+        "" if elsewhere else "add it to the kustomization, with the annotations of its workload identity"
+    )
+    yield Fault(
+        f"{subject.kind} {subject.name} signs in as ServiceAccount {name}, which is not in the build",
+        place,
+        hint,
+        subject,
+        dotted((*_ACCOUNT, "name")),
+        overlay,
+        severity="note" if elsewhere else None,  # nothing of that namespace is deployed from here
+    )
+
+
+def _accounts(landscape: Landscape) -> Iterator[Document]:
+    for root in landscape.roots:
+        yield from (each for each in root.objects if each.subject.kind == "ServiceAccount" and not each.group)
+
+
+def _lies_in(document: Document, namespace: str) -> bool:
+    """Whether it does, or may: who applies an object without a namespace says where it goes."""
+    return not namespace or document.subject.namespace in ("", namespace)
+
+
+def _named_at(root: Root, store: Document) -> tuple[Place, str]:
+    """Where the ServiceAccount was named: in the overlay of a store that is rendered, else in the store."""
+    for environment in root.environments:
+        said = _rendered_store(environment)
+        rendered_into = environment.project.name(environment.path("manifests"))
+        if said and isinstance(said.auth, WorkloadIdentity) and store.file.startswith(f"{rendered_into}/"):
+            return said.auth.origin.at("serviceAccountName"), environment.name
+    return store.place(*_ACCOUNT, "name"), ""
+
+
+def _rendered_store(environment: Environment) -> Store | None:
+    backend = environment.backend
+    return backend.store if isinstance(backend, ExternalSecret) and backend.store.auth else None
+
+
+def _of_account(root: Root, store: Document, account: Document, overlay: str) -> Iterator[Fault]:
+    """Who signs in, from where: each must be said once, by the store or by the ServiceAccount."""
+    azure = _azure(store)
+    credentials = mapping(azure.get("authSecretRef"))
+    clients: list[Path] = [("authSecretRef", "clientId")] if credentials.get("clientId") else []
+    clients += [("clientId",)] if azure.get("clientId") else []
+    tenants: list[Path] = [("tenantId",)] if azure.get("tenantId") else []
+    tenants += [("authSecretRef", "tenantId")] if credentials.get("tenantId") else []
+    named = f"{store.subject.kind} {store.subject.name}"
+    for annotation, by_store in ((_CLIENT, clients), (_TENANT, tenants)):
+        on_account = bool(account.annotations.get(annotation))
+        field: Path = ("metadata", "annotations", annotation)
+        if on_account and by_store:
+            what = annotation.rpartition("/")[2]
+            message = f"{named} says its {what} twice: here, and on ServiceAccount {account.subject.name}"
+            where = (*_AZURE, *by_store[0])
+            yield Fault(message, store.place(*where), "remove one of the two", store.subject, dotted(where), overlay)
+        elif not on_account and not by_store:
+            message = f"ServiceAccount {account.subject.name}, with which {named} signs in, has no {annotation}"
+            hint = f"add the annotation {annotation}"
+            # The operator's own pod may have a tenant to fall back on.
+            severity: Severity | None = None if annotation == _CLIENT else "warning"
+            place = account.key(*(field if annotation in account.annotations else field[:-1]))
+            yield Fault(message, place, hint, account.subject, dotted(field), overlay, severity)
+
+
+@rule("store-missing", "note")
+def store_missing(landscape: Landscape) -> Iterator[Fault]:
+    """An ExternalSecret reads a store that is not in the build, though a store of the overlay or of a near name is.
+
+    It waits for the store in vain, unless it exists already. Correct the name, or add the store.
+    """
+    yield from once(fault for root in landscape.roots for fault in _missing(root))
+
+
+def _missing(root: Root) -> Iterator[Fault]:
+    stores = {(each.subject.kind, each.subject.name) for each in _stores(root)}
+    own = {said.kind for each in root.environments if (said := _rendered_store(each))}
+    for document in root.objects:
+        if document.subject.kind != "ExternalSecret" or document.group != OPERATOR:
+            continue
+        for path, kind, name in _references(document):
+            hint = nearest(name, [other for of_kind, other in stores if of_kind == kind])
+            if other_kinds := [each for each in STORES if (each, name) in stores]:
+                hint = f"the one in the build is a {other_kinds[0]}"
+            if (kind, name) not in stores and (hint or (kind in own and kind == "SecretStore")):
+                message = f"ExternalSecret {document.subject.name} reads {kind} {name}, which is not in the build"
+                yield Fault(message, document.place(*path, "name"), hint, document.subject, dotted((*path, "name")))
+
+
+def _references(document: Document) -> Iterator[tuple[Path, str, str]]:
+    """The stores that an ExternalSecret reads: as a whole, or for an entry."""
+    spec = mapping(document.object.get("spec"))
+    named: list[tuple[Path, object]] = [(("spec", "secretStoreRef"), spec.get("secretStoreRef"))]
+    for field in ("data", "dataFrom"):
+        for index, entry in enumerate(sequence(spec.get(field))):
+            source = mapping(mapping(entry).get("sourceRef"))
+            named.append((("spec", field, index, "sourceRef", "storeRef"), source.get("storeRef")))
+    for path, reference in named:
+        name, kind = mapping(reference).get("name"), mapping(reference).get("kind") or "SecretStore"
+        if isinstance(name, str) and isinstance(kind, str):
+            yield path, kind, name
+
+
+RULES = (store_identity, store_missing)
