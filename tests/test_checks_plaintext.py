@@ -137,3 +137,14 @@ def test_a_build_from_elsewhere_is_no_tree(tmp_path: Path) -> None:
     """What a deployer has decrypted is not in the repository."""
     project = deployed(tmp_path)
     assert found(project, RULE, arguments=("--built", "-"), stdin=secret("stringData", VALUE)) == []
+
+
+def test_what_an_overlay_of_sops_left_in_plain_text_is_told_once(tmp_path: Path) -> None:
+    """As what is not encrypted; such a Secret beside it is told as plaintext."""
+    project = deployed(tmp_path, "old.yaml")
+    project.sops_overlay("somebody", name="prod")
+    project.write("overlays/prod/kustomization.yaml", "namespace: shop-prod\nresources: [secrets/manifests/app.yaml]\n")
+    project.write("overlays/prod/secrets/manifests/app.yaml", secret("data", "YQ==").replace("old", "app"))
+    project.write("overlays/prod/old.yaml", secret("stringData", VALUE))
+    assert found(project, RULE, arguments=("prod",)) == ["overlays/prod/old.yaml:6"]
+    assert found(project, "not-encrypted", arguments=("prod",)) == ["overlays/prod/secrets/manifests/app.yaml:1"]

@@ -36,7 +36,7 @@ def placeholder(landscape: Landscape) -> Iterator[Fault]:
     """A placeholder stands in a store, a ServiceAccount or an overlay.
 
     The operator can't sign in, or asks for a name that nobody has. Put the real value there. Placeholders are YOUR_…,
-    ${…}, <…>, changeme, REDACTED, xxxx, TODO and UUIDs such as 00000000-…
+    ${…}, <…>, changeme, REDACTED, xxxx, TODO, and UUIDs of one digit.
     """
     yield from once(_in_objects(landscape))
     for scene in landscape.scenes:
