@@ -29,7 +29,6 @@ from .template import Parts, references
 _VARIABLES = (Dotenv, EnvironmentVariables)  # the sources whose names are those of variables
 _PLACEHOLDERS = ("remoteName", "secret", "key")
 _VAULT_NAMES = "a name in Key Vault has up to 127 letters, digits and -"
-_VAULT_KINDS = ("secret/", "key/", "cert/")
 _SCOPES = ("sealedsecrets.bitnami.com/namespace-wide", "sealedsecrets.bitnami.com/cluster-wide")
 
 
@@ -268,25 +267,22 @@ def _vault_mistakes(overlay: SecretOverlay, source: SourceSpec, secrets: Iterabl
 
     External Secrets Operator reads keys and certificates too, under a name with the kind before it.
     """
-    kinds = _VAULT_KINDS if isinstance(overlay.spec.backend, ExternalSecret) else ()
-    pattern = _without_kind(re.sub(r"\{[^{}]*\}", "", source.names), kinds)
-    if pattern and not KEY_VAULT_NAME.fullmatch(pattern):
+    kinds = "((secret|key|cert)/)?" if isinstance(overlay.spec.backend, ExternalSecret) else ""
+    taken = re.compile(kinds + KEY_VAULT_NAME.pattern)
+    pattern = re.sub(r"\{[^{}]*\}", "x", source.names)
+    if not taken.fullmatch(pattern):
         if "{" not in pattern and "}" not in pattern:  # told already
             what = "this pattern gives names that Key Vault does not take"
             yield Mistake(what, source.origin.at("names"), _VAULT_NAMES)
         return
     for secret in secrets:
         for key, value in secret.values.items():
-            if isinstance(value, Remote) and not KEY_VAULT_NAME.fullmatch(_without_kind(value.name, kinds)):
+            if isinstance(value, Remote) and not taken.fullmatch(value.name):
                 override = overlay.spec.overrides.get(secret.name)
                 said = override.keys.get(key) if override else None
                 place = (said if said and said.remote_name else value.key).origin.at("remoteName")
                 what = f"Key Vault takes no name like that of {secret.name}/{key}"  # it may be a value, pasted here
                 yield Mistake(what, place, f"set remoteName; {_VAULT_NAMES}")
-
-
-def _without_kind(name: str, kinds: Iterable[str]) -> str:
-    return next((name.removeprefix(kind) for kind in kinds if name.startswith(kind)), name)
 
 
 def _override_mistakes(overlay: SecretOverlay, declaration: SecretDeclaration) -> Iterator[Mistake]:
