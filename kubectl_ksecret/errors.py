@@ -15,12 +15,31 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
+class Mend(NamedTuple):
+    """The one safe change that mends a mistake: `old`, a whole scalar of YAML at the place, becomes `new`.
+
+    A rule gives it with its fault, and `check --fix` makes it if `old` still stands there:
+
+        place = document.place("apiVersion")
+        mend = Mend(place, "external-secrets.io/v1beta1", "external-secrets.io/v1")
+        yield Fault("…", place, hint="…", mend=mend)
+    """
+
+    place: Place
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.old} is now {self.new}"
+
+
 class Mistake(NamedTuple):
     """One thing to mend, said to the person who can mend it; never quotes a value or a file's content."""
 
     message: str
     place: Place | None = None
     hint: str = ""
+    mend: Mend | None = None
 
     def __str__(self) -> str:
         return self.said("error")
@@ -57,3 +76,11 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
     found = get_close_matches(name, list(names), n=1)
     return f'did you mean "{found[0]}"?' if found else ""
+
+
+def typo(place: Place, name: str, names: Iterable[str]) -> Mend | None:
+    """The mend of a name that stands at a place, if exactly one name is near enough to have been meant."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(name, list(names), n=2)
+    return Mend(place, name, found[0]) if len(found) == 1 and place.line else None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
-from ..errors import Mistake, Place
+from ..errors import Mend, Mistake, Place
 from ..frozen import Record
 from ..manifests.committed import Committed
 from ..model.environment import Environment
@@ -23,6 +23,7 @@ class Fault(NamedTuple):
     field: str = ""
     overlay: str = ""
     severity: Severity | None = None
+    mend: Mend | None = None
 
 
 class Finding(Record):
@@ -68,7 +69,7 @@ def _finding(rule: Rule, fault: Fault) -> Finding:
     return Finding(
         rule=rule.name,
         severity=fault.severity or rule.severity,
-        mistake=Mistake(fault.message, fault.place, fault.hint),
+        mistake=Mistake(fault.message, fault.place, fault.hint, fault.mend),
         subject=fault.subject,
         field=fault.field,
         overlay=fault.overlay,

@@ -143,7 +143,7 @@ def recipients_changed(landscape: Landscape) -> Iterator[Fault]:
             try:
                 fault = _recipients_fault(scene, backend, name, manifest)
             except InputError as error:
-                message, place, hint = error.mistakes[0]
+                message, place, hint, _ = error.mistakes[0]
                 fault = Fault(message, place, hint, _overlay(scene.environment), overlay=scene.environment.name)
             if fault and (fault.message, fault.place) not in told:
                 told.add((fault.message, fault.place))

@@ -122,7 +122,7 @@ def manifests_out_of_date(landscape: Landscape) -> Iterator[Fault]:
                 hint = f"run: kubectl ksecret render {environment.name} --write"
                 what = "not what render --write makes of the declarations"
                 yield Fault(what, Place(file), hint, _subject(environment), overlay=environment.name)
-        for message, place, hint in outdated.mistakes:
+        for message, place, hint, _ in outdated.mistakes:
             if place is None or place.file not in broken:
                 yield Fault(message, place, hint, _subject(environment), overlay=environment.name)
 

@@ -12,7 +12,7 @@ def unreadable(landscape: Landscape) -> Iterator[Fault]:
 
     What it holds is not checked, and a deployer may refuse it. Correct the file, or move it out of the tree.
     """
-    for message, place, hint in landscape.unreadable:
+    for message, place, hint, _ in landscape.unreadable:
         yield Fault(message, place, hint)
 
 

@@ -53,7 +53,7 @@ def unusable(held: Sequence[Held]) -> Iterator[Fault]:
     Neither `seal` nor External Secrets Operator can make a Secret of it. Correct the value, or the declaration.
     """
     for each in held:
-        for message, place, hint in each.unusable:
+        for message, place, hint, _ in each.unusable:
             yield Fault(message, place, hint, overlay=each.environment.name)
 
 
@@ -64,7 +64,7 @@ def breaking_rules(held: Sequence[Held]) -> Iterator[Fault]:
     The program that reads it may not start, or be open to anyone who guesses. Set a value that keeps the rule.
     """
     for each in held:
-        for message, place, hint in broken_rules(each.environment, each.values):
+        for message, place, hint, _ in broken_rules(each.environment, each.values):
             yield Fault(f"{message} in {each.environment.name}", place, hint, overlay=each.environment.name)
 
 

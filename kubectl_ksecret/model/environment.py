@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from ..errors import InputError, Mistake, Place, nearest
+from ..errors import InputError, Mistake, Place, nearest, typo
 from ..files.project import Project
 from ..frozen import Record
 from .declaration import DeclarationSpec, Encoding, Key, SecretDeclaration
@@ -146,7 +146,8 @@ def mistakes(environment: Environment, complete: bool = True) -> Iterator[Mistak
             yield from _override_mistakes(overlay, declarations[name])
         elif complete:
             place = overlay.spec.origin.key("overrides", name)
-            yield Mistake(f"no declaration is named {name}", place, nearest(name, declarations))
+            mend = typo(place, name, declarations.keys() - overlay.spec.overrides.keys())
+            yield Mistake(f"no declaration is named {name}", place, nearest(name, declarations), mend)
     for secret in environment.secrets.values():
         yield from _secret_mistakes(overlay, secret)
     if overlay.spec.source and isinstance(overlay.spec.source.kind, AzureKeyVault):
@@ -295,7 +296,8 @@ def _override_mistakes(overlay: SecretOverlay, declaration: SecretDeclaration) -
         if name in spec.entries:
             yield from _key_override_mistakes(place, spec, name, said)
         elif spec.origin.sure_of("keys", "inputs"):
-            yield Mistake(f"{declaration.name} has no key {name}", place, nearest(name, spec.entries))
+            mend = typo(place, name, spec.entries.keys() - override.keys.keys())
+            yield Mistake(f"{declaration.name} has no key {name}", place, nearest(name, spec.entries), mend)
 
 
 def _key_override_mistakes(place: Place, spec: DeclarationSpec, name: str, said: KeyOverride) -> Iterator[Mistake]:

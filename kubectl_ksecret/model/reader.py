@@ -11,7 +11,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, NamedTuple, TypeVar, Union, cast
 
-from ..errors import Mistake, nearest
+from ..errors import Mend, Mistake, nearest, typo
 from ..yamlio import MappingNode, Node, ScalarNode, SequenceNode
 from .origin import Origin, Stated
 
@@ -68,9 +68,9 @@ class Reading:
         """Where a node of this file stands."""
         return Origin(self.file, node, self.placed, unsure)
 
-    def mistake(self, node: Node, message: str, hint: str = "") -> None:
+    def mistake(self, node: Node, message: str, hint: str = "", mend: Mend | None = None) -> None:
         """Note a mistake; what was to be read never leaves the loader."""
-        self.mistakes.append(Mistake(message, self.origin(node).of(node), hint))
+        self.mistakes.append(Mistake(message, self.origin(node).of(node), hint, mend))
 
     def once(self, node: Node) -> bool:
         """Whether the node is met for the first time: an alias of a mapping or list may be a bomb."""
@@ -103,13 +103,15 @@ class Reading:
                 found[key.value] = key, value
         return list(found.values())
 
-    def unknown(self, key: ScalarNode, known: Iterable[str]) -> str:
-        """Note an unknown field; the hint that was given with it."""
+    def unknown(self, key: ScalarNode, known: Iterable[str], beside: Collection[str] = ()) -> str:
+        """Note an unknown field; the hint that was given with it. What stands `beside` it can't be what was meant."""
         if key.tag == MERGE:
             self.mistake(key, "a YAML merge (<<) is not supported", _WRITE_OUT)
             return _WRITE_OUT
-        hint = nearest(key.value, known) if len(key.value) <= _SHOWN else ""
-        self.mistake(key, f'unknown field "{shown(key.value)}"', hint)
+        short = len(key.value) <= _SHOWN
+        hint = nearest(key.value, known) if short else ""
+        mend = typo(self.origin(key).at(), key.value, [name for name in known if name not in beside]) if short else None
+        self.mistake(key, f'unknown field "{shown(key.value)}"', hint, mend)
         return hint
 
 
@@ -279,7 +281,9 @@ def _one_of(members: tuple[Any, ...]) -> Read:
         pairs = reading.pairs(node)
         if pairs is None:
             return UNREAD
-        hints = [reading.unknown(key, readers) for key, _ in pairs if key.value not in readers]
+        # Any member that is set excludes the one that may have been meant.
+        beside = readers.keys() if any(key.value in readers for key, _ in pairs) else ()
+        hints = [reading.unknown(key, readers, beside) for key, _ in pairs if key.value not in readers]
         return _member([pair for pair in pairs if pair[0].value in readers], node, readers, hints, reading)
 
     return read_union
@@ -324,6 +328,8 @@ def _record(kind: type[Stated]) -> Read:
             return blank(kind, reading.origin(node))
         found: dict[str, Any] = {}
         inline, hints = [], []
+        beside = {key.value for key, _ in pairs}
+        beside |= members.keys() if beside & members.keys() else set()
         for key, value in pairs:
             if key.value in fields:
                 attribute, read_field = fields[key.value]
@@ -331,7 +337,7 @@ def _record(kind: type[Stated]) -> Read:
             elif key.value in members:
                 inline.append((key, value))
             else:
-                hints.append(reading.unknown(key, (*fields, *members)))
+                hints.append(reading.unknown(key, (*fields, *members), beside))
         if union:
             found[union] = _member(inline, node, members, hints, reading)
         for name in required:

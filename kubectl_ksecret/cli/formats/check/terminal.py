@@ -22,7 +22,7 @@ def plain(report: Report) -> str:
 
 def printable(finding: Finding) -> Finding:
     """The same; a name that a stranger gave can neither move the cursor nor begin a line."""
-    message, place, hint = finding.mistake
+    message, place, hint, _ = finding.mistake
     return finding.but(mistake=Mistake(_printable(message), place, _printable(hint)))
 
 
