@@ -1,30 +1,31 @@
 """Judges environments: what is committed, built and lies around it, and, where it is asked for, the values."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from ..checks import Finding, Scene, check, rules, values
+from ..checks import Finding, Scene, check, exceptions, rules, values
 from ..checks.landscape import Landscape, Outdated, Root, Sealing
 from ..errors import InputError, Mistake
 from ..files import contents, git
-from ..files.project import Project
+from ..files.project import Project, decode
 from ..frozen import Record
 from ..manifests import building, committed, kustomization, layers
 from ..manifests.documents import Tree
 from ..model.environment import Environment
 from ..model.loading import readable
-from ..model.overlay import Command, SealedSecret
+from ..model.overlay import FILE, Command, SealedSecret
 from ..sources import OpenedBy
 from . import render
 from .provision import FromSource, Keys, refuse_bad_patterns
 
 
 class Checked(Record):
-    """What was found, and whose values were not looked at, with the reason."""
+    """What was found, how much of it is accepted, and whose values were not looked at, with the reason."""
 
     findings: Sequence[Finding]
     left_out: Sequence[Mistake] = ()
+    silenced: int = 0
 
 
 class Built(Record):
@@ -145,3 +146,81 @@ def _held(environment: Environment, opened_by: OpenedBy) -> values.Held:
         }
     )
     return values.Held(environment=environment, names=there.keys(), values=reading.values, unusable=reading.mistakes)
+
+
+def together(checked: Sequence[Checked]) -> Checked:
+    """All that was found."""
+    return Checked(
+        findings=[finding for each in checked for finding in each.findings],
+        left_out=[mistake for each in checked for mistake in each.left_out],
+    )
+
+
+def less_exceptions(landscape: Landscape, checked: Checked, values_checked: bool) -> Checked:
+    """The same without what exceptions accept, and with what is wrong with these.
+
+    Of an exception in an overlay that was not chosen, or whose rule had not all to look at, nothing is said.
+    """
+    silenceable = {rule.name for rule in (*rules.OF_LANDSCAPE, *rules.OF_VALUES)}
+    chosen = {scene.environment.name for scene in landscape.scenes}
+    stated = [*_of_overlays(landscape), *_of_comments(landscape)]
+    judged = exceptions.judge(
+        checked.findings,
+        stated,
+        landscape.project,
+        reach(landscape) if any(each.object for each in stated) else {},
+        silenceable,
+        _complete(landscape, values_checked and not checked.left_out),
+        landscape.now.date().isoformat(),
+    )
+    about = [each for each in check(judged, rules.OF_EXCEPTIONS) if not each.overlay or each.overlay in chosen]
+    return Checked(findings=[*judged.kept, *about], left_out=checked.left_out, silenced=judged.silenced)
+
+
+def all_of(landscape: Landscape) -> list[Environment]:
+    """The overlays that were chosen, wherever they lie, and the project's others."""
+    chosen = {scene.environment.file: scene.environment for scene in landscape.scenes}
+    return list({**chosen, **{each.file: each for each in landscape.environments if each.file not in chosen}}.values())
+
+
+def _of_overlays(landscape: Landscape) -> Iterator[exceptions.Accepted]:
+    for environment in all_of(landscape):
+        yield from exceptions.of_overlay(environment)
+
+
+def _of_comments(landscape: Landscape) -> Iterator[exceptions.Accepted]:
+    declared = (file for scene in landscape.scenes for file in _declaring(scene.environment))
+    for file in dict.fromkeys((*landscape.tree, *declared)):
+        content = landscape.project.read_if_there(landscape.project.shown_as(file))
+        if content is not None and b"ksecret:" in content:
+            try:
+                yield from exceptions.of_text(decode(content, file), file)
+            except InputError:
+                continue  # a finding of its own
+
+
+def _declaring(environment: Environment) -> Iterator[str]:
+    yield environment.overlay.origin.file
+    for declaration in environment.declarations.values():
+        yield declaration.origin.file
+
+
+def reach(landscape: Landscape) -> Mapping[str, Collection[str]]:
+    """The overlays to which a file belongs, by file."""
+    project, found = landscape.project, dict[str, set[str]]()
+    for root in landscape.roots:
+        built = (document.file for document in root.objects)
+        for file in (*map(project.name, _files(project, root.folder)), *built):
+            found.setdefault(file, set()).update(each.name for each in root.environments)
+    for environment in all_of(landscape):
+        for file in _declaring(environment):
+            found.setdefault(file, set()).add(environment.name)
+    return found
+
+
+def _complete(landscape: Landscape, values_checked: bool) -> Collection[str]:
+    """The rules that have had all of the project to look at, so that an exception that matches nothing is of no use."""
+    chosen = {scene.environment.file for scene in landscape.scenes}
+    if not chosen.issuperset(landscape.project.find(FILE)):
+        return ()  # what compares overlays may find something with the others
+    return {rule.name for rule in (*rules.OF_LANDSCAPE, *(rules.OF_VALUES if values_checked else ()))}

@@ -4,6 +4,7 @@ from . import (
     Rule,
     ciphertext,
     environments,
+    exceptions,
     kustomize,
     operator,
     parity,
@@ -37,4 +38,5 @@ OF_LANDSCAPE: tuple[Rule, ...] = (
     *restart.RULES,
 )
 OF_VALUES: tuple[Rule, ...] = values.RULES
-ALL = (*OF_LANDSCAPE, *OF_VALUES)
+OF_EXCEPTIONS: tuple[Rule, ...] = exceptions.RULES
+ALL = (*OF_LANDSCAPE, *OF_VALUES, *OF_EXCEPTIONS)

@@ -59,6 +59,10 @@ class Project:
         """The path of what messages show by this name."""
         return os.path.normpath(os.path.join(self._shown_from, name))
 
+    def from_root(self, name: str) -> str:
+        """The path from the project's root of a file that a message names."""
+        return os.path.relpath(self.shown_as(name), self.root)
+
     def inside(self, path: str, said: Place | None = None) -> str:
         """The real path. Raises InputError at the place that named it if that is outside the project."""
         real = os.path.realpath(path)

@@ -43,7 +43,11 @@ FieldPath = Annotated[
     str, Form("a path of fields such as spec/credentials/secretName", r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 ]
 ObjectName = Annotated[
-    str, Form("an object, as Secret/app-secrets or Secret/shop/app-secrets", r"[A-Za-z0-9]+(/[^/\s]+){1,2}")
+    str,
+    Form(
+        "an object, as Secret/app-secrets or Secret/shop/app-secrets, or File/ and a path",
+        r"[A-Za-z0-9]+(/[^/\s]+){1,2}|File(/[^/\x00-\x1f\x7f]+)+",
+    ),
 ]
 HttpsUrl = Annotated[str, Form("an https:// URL of a host", r"https://[A-Za-z0-9.-]+(:[0-9]+)?/?")]
 AgeRecipient = Annotated[str, Form("an age recipient (age1…)", r"age1[02-9ac-hj-np-z]{58}")]
@@ -56,3 +60,15 @@ _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, 
 def seconds(duration: str) -> float:
     """A Duration or a Period in seconds."""
     return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(ns|us|µs|ms|s|m|h|d)", duration))
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a Date."""
+    form: Form = Date.__metadata__[0]  # type: ignore[attr-defined]
+    return form.fits(text)
+
+
+def is_object_name(text: str) -> bool:
+    """Whether a text is an ObjectName."""
+    form: Form = ObjectName.__metadata__[0]  # type: ignore[attr-defined]
+    return form.fits(text)

@@ -242,9 +242,9 @@ class RuleException(Stated):
     """A finding of `check` that is accepted, on purpose and with a reason.
 
     rule: Name of the rule.
-    object: The object, as KIND/NAME or KIND/NAMESPACE/NAME.
+    object: KIND/NAME or KIND/NAMESPACE/NAME; without an object, File/ and the file's path from the project's root.
     reason: Why it is accepted.
-    until: Last day of it.
+    until: Last day of it, in quotes; needed for a plaintext Secret.
     """
 
     rule: Line

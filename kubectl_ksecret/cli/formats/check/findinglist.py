@@ -13,6 +13,7 @@ def text(report: Report) -> str:
         "apiVersion": API_VERSION,
         "kind": "FindingList",
         "items": [_item(finding) for finding in report.findings],
+        "silenced": report.silenced,
     }
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 

@@ -1,0 +1,87 @@
+"""Lets an old repository in: writes exceptions for what is found now, by rule and object."""
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+
+from ..checks import Finding, exceptions, rules
+from ..checks.landscape import Landscape
+from ..errors import InputError, Mistake
+from ..files.folder import locked
+from ..files.project import decode
+from ..frozen import Record
+from ..manifests import editing
+from ..model.environment import Environment
+from .check import all_of, reach
+
+
+class Written(Record):
+    """An exception, and the file that it was written to."""
+
+    file: str
+    rule: str
+    object: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.rule} of {self.object}"
+
+
+class Outcome(Record):
+    """The exceptions that were written, and the findings that can't be accepted: those about exceptions."""
+
+    written: Sequence[Written]
+    left: Sequence[Finding]
+
+
+def accept(landscape: Landscape, findings: Sequence[Finding], reason: str, until: str) -> Outcome:
+    """Write an exception for each rule and object of these findings.
+
+    A finding of no overlay is accepted by the first chosen one that its file belongs to, or else the first chosen one.
+    Raises InputError if one needs a last day, or an overlay is written in a way that can't be edited.
+    """
+    about_exceptions = {rule.name for rule in rules.OF_EXCEPTIONS}
+    accepted = [each for each in findings if each.rule not in about_exceptions]
+    refuse(accepted, until, landscape.now.date().isoformat())
+    overlays_of, found = reach(landscape), dict[str, dict[tuple[str, str], None]]()
+    for finding in accepted:
+        named = exceptions.object_of(finding, landscape.project)
+        found.setdefault(_overlay_of(finding, landscape, overlays_of), {})[finding.rule, named] = None
+    environments = {each.name: each for each in reversed(all_of(landscape))}
+    wanted = [(environments[name], [_entry(*pair, reason, until) for pair in pairs]) for name, pairs in found.items()]
+    for environment, entries in wanted:
+        _edited(environment, entries)  # all of them can be edited, or none is
+    written = [each for environment, entries in wanted for each in _written(environment, entries)]
+    return Outcome(written=written, left=[each for each in findings if each.rule in about_exceptions])
+
+
+def refuse(findings: Sequence[Finding], until: str, today: str) -> None:
+    """Raises InputError for a last day that is missing or over."""
+    if not until and any(each.rule == exceptions.PLAINTEXT for each in findings):
+        raise InputError(Mistake("an exception for a plaintext Secret needs a last day", hint="say --until YYYY-MM-DD"))
+    if until and until < today:
+        raise InputError(Mistake(f"{until} is over, so the exceptions would silence nothing"))
+
+
+def _overlay_of(finding: Finding, landscape: Landscape, overlays_of: Mapping[str, Collection[str]]) -> str:
+    if finding.overlay:
+        return finding.overlay
+    chosen = [scene.environment.name for scene in landscape.scenes]
+    place = finding.mistake.place
+    reaching = overlays_of.get(place.file, ()) if place else ()
+    return next((name for name in (*chosen, *sorted(reaching)) if name in reaching), chosen[0])
+
+
+def _entry(rule: str, named: str, reason: str, until: str) -> editing.Entry:
+    return {"rule": rule, "object": named, "reason": reason, **({"until": until} if until else {})}
+
+
+def _written(environment: Environment, entries: Sequence[editing.Entry]) -> list[Written]:
+    folder, name = os.path.split(environment.project.inside(environment.file))
+    with locked(folder) as held:
+        held.write(name, _edited(environment, entries))
+    shown = environment.project.name(environment.file)
+    return [Written(file=shown, rule=each["rule"], object=each["object"]) for each in entries]
+
+
+def _edited(environment: Environment, entries: Sequence[editing.Entry]) -> bytes:
+    content, shown = environment.project.read(environment.file), environment.project.name(environment.file)
+    return editing.encoded(editing.with_exceptions(decode(content, shown), shown, entries), content)

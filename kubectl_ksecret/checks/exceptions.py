@@ -1,0 +1,267 @@
+"""Exceptions: findings that somebody accepts, on purpose and with a reason; and what is wrong with exceptions."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from .. import yamlio
+from ..errors import InputError, Place, nearest, typo
+from ..files.project import Project
+from ..frozen import Record
+from ..manifests.editing import scalars
+from ..model.environment import Environment
+from ..model.kubernetes import Subject
+from ..model.names import is_object_name
+from ..model.reader import shown
+from ..yamlio import Node
+from . import Fault, Finding, rule
+
+PLAINTEXT = "plaintext-secret"
+_RULES = "docs/rules.md has them all"
+_MARK = "ksecret:"
+_COMMENT = re.compile(
+    r"(?:(?P<alone>^[ \t]*)|(?<=[ \t]))(?P<sign>#)[ \t]*ksecret:[ \t]*ignore\b"
+    r"(?:\[(?P<rule>[^\]\n]*)\])?(?P<reason>.*)$",
+    re.MULTILINE,
+)
+
+
+class Accepted(Record):
+    """One exception; of an overlay it is for an `object`, as a comment for a `line` of its file."""
+
+    rule: str
+    reason: str
+    place: Place
+    until: str = ""
+    object: str = ""
+    overlay: str = ""
+    line: int = 0
+
+
+class Judged(Record):
+    """What became of findings and exceptions; `used` are the exceptions that silence something."""
+
+    kept: Sequence[Finding]
+    silenced: int
+    stated: Sequence[Accepted]
+    used: Collection[Accepted]
+    objects: Mapping[str, Collection[str]]  # of all findings, by rule
+    rules: Collection[str]  # all that can be silenced
+    complete: Collection[str]  # those that found all that they can: what matches nothing there is of no use
+    today: str
+
+
+def of_overlay(environment: Environment) -> Iterator[Accepted]:
+    """What an overlay accepts."""
+    for said in environment.overlay.spec.exceptions:
+        yield Accepted(
+            rule=said.rule,
+            reason=said.reason,
+            place=said.origin.at("rule"),
+            until=said.until or "",
+            object=said.object,
+            overlay=environment.name,
+        )
+
+
+def of_text(text: str, file: str) -> list[Accepted]:
+    """What the comments of a YAML file accept; `#` in a text of it is no comment."""
+    found = list(_COMMENT.finditer(text)) if _MARK in text else []
+    if not found:
+        return []
+    try:
+        texts = _texts(text, yamlio.compose(text, file))
+    except InputError:
+        return []  # a finding of its own
+    comments = [each for each in found if not any(start <= each.start("sign") < end for start, end in texts)]
+    lines = {text.count("\n", 0, each.start("sign")) + 1: each for each in comments}
+    return [_of_comment(text, file, line, comment, lines) for line, comment in lines.items()]
+
+
+def _of_comment(
+    text: str, file: str, line: int, comment: re.Match[str], others: Mapping[int, re.Match[str]]
+) -> Accepted:
+    at = comment.start("sign" if comment["rule"] is None else "rule")
+    target = line
+    while target in others and others[target]["alone"] is not None:  # several may stand above one line
+        target += 1
+    place = Place(file, line, at - text.rfind("\n", 0, at))
+    return Accepted(rule=comment["rule"] or "", reason=comment["reason"].strip(), place=place, line=target)
+
+
+def _texts(text: str, documents: Sequence[Node]) -> list[tuple[int, int]]:
+    """Where texts begin and end; behind the sign of a block scalar there may be a comment."""
+    found = []
+    for node in scalars(documents):
+        start, end = int(node.start_mark.index), int(node.end_mark.index)
+        is_block = text[start : start + 1] in ("|", ">")
+        found.append((text.find("\n", start) + 1 if is_block else start, end))
+    return found
+
+
+def object_of(finding: Finding, project: Project) -> str:
+    """The name by which an exception accepts it: its object, or else its file from the project's root."""
+    named = "/".join(filter(None, finding.subject)) if finding.subject and finding.subject.name else ""
+    if named and is_object_name(named) and not named.startswith("File/"):
+        return named
+    return f"File/{project.from_root(finding.mistake.place.file if finding.mistake.place else project.root)}"
+
+
+def judge(
+    findings: Sequence[Finding],
+    stated: Sequence[Accepted],
+    project: Project,
+    overlays_of: Mapping[str, Collection[str]],
+    rules: Collection[str],
+    complete: Collection[str],
+    today: str,
+) -> Judged:
+    """Which findings remain.
+
+    An overlay accepts for itself alone: findings of it, and those of no overlay in the files that it reaches, which are
+    `overlays_of`; in a file that none reaches, any of them does.
+    """
+    of_objects: dict[tuple[str, str], list[Accepted]] = {}
+    of_lines: dict[tuple[str, str, int], list[Accepted]] = {}
+    for each in stated:
+        if not _is_valid(each, rules, today):
+            continue
+        if each.object:
+            of_objects.setdefault((each.rule, each.object), []).append(each)
+        else:
+            of_lines.setdefault((each.rule, each.place.file, each.line), []).append(each)
+    kept: list[Finding] = []
+    used: set[Accepted] = set()
+    objects: dict[str, dict[str, None]] = {}
+    for finding in findings:
+        place, named = finding.mistake.place, object_of(finding, project)
+        objects.setdefault(finding.rule, {})[named] = None
+        names = dict.fromkeys((named, *_short(finding.subject, named)))
+        of_overlays = [each for name in names for each in of_objects.get((finding.rule, name), ())]
+        found = [each for each in of_overlays if _speaks_for(each, finding, overlays_of)]
+        found += of_lines.get((finding.rule, place.file, place.line), ()) if place else ()
+        used |= set(found)
+        if not found:
+            kept.append(finding)
+    return Judged(
+        kept=kept,
+        silenced=len(findings) - len(kept),
+        stated=stated,
+        used=used,
+        objects=objects,
+        rules=rules,
+        complete=complete,
+        today=today,
+    )
+
+
+def _short(subject: Subject | None, named: str) -> Iterator[str]:
+    if subject and named.count("/") == 2 and not named.startswith("File/"):
+        yield f"{subject.kind}/{subject.name}"
+
+
+def _speaks_for(accepted: Accepted, finding: Finding, overlays_of: Mapping[str, Collection[str]]) -> bool:
+    if finding.overlay:
+        return finding.overlay == accepted.overlay
+    place = finding.mistake.place
+    reaching = overlays_of.get(place.file, ()) if place else ()
+    return not reaching or accepted.overlay in reaching
+
+
+def _is_valid(accepted: Accepted, rules: Collection[str], today: str) -> bool:
+    return (
+        accepted.rule in rules
+        and bool(accepted.reason)
+        and not _is_expired(accepted, today)
+        and not _lacks_until(accepted)
+    )
+
+
+def _is_expired(accepted: Accepted, today: str) -> bool:
+    return bool(accepted.until) and accepted.until < today
+
+
+def _lacks_until(accepted: Accepted) -> bool:
+    return accepted.rule == PLAINTEXT and not accepted.until
+
+
+def _fault(accepted: Accepted, message: str, hint: str) -> Fault:
+    subject = Subject("SecretOverlay", "", accepted.overlay) if accepted.overlay else None
+    return Fault(message, accepted.place, hint, subject, overlay=accepted.overlay)
+
+
+@rule("exception-unused", "warning")
+def unused(judged: Judged) -> Iterator[Fault]:
+    """An exception matches no finding.
+
+    It would silence the next one, which nobody has thought about. Remove it, or correct its rule, object or line. With
+    some overlays chosen, or values not read, nothing is said of what only the others would show.
+    """
+    for each in judged.stated:
+        if each in judged.used or each.rule not in judged.complete or not _is_valid(each, judged.rules, judged.today):
+            continue
+        if each.object:
+            what = f"no finding of {each.rule} is of {shown(each.object)}"
+            yield _fault(each, what, nearest(each.object, judged.objects.get(each.rule, {})) or "remove the exception")
+        else:
+            hint = "remove the comment, or move it to the end of the finding's line, or alone above it"
+            yield _fault(each, f"no finding of {each.rule} stands in line {each.line}", hint)
+
+
+@rule("exception-unknown-rule", "error")
+def unknown_rule(judged: Judged) -> Iterator[Fault]:
+    """An exception names no rule, or one whose findings can't be silenced: those about exceptions.
+
+    It silences nothing. Write the rule as docs/rules.md and each finding name it; `check --fix` does so where one
+    name alone is near.
+    """
+    for each in judged.stated:
+        if each.rule in judged.rules:
+            continue
+        if not each.rule:
+            yield _fault(each, "an exception names no rule", "write it as: # ksecret: ignore[RULE] REASON")
+        elif each.rule in _NAMES:
+            yield _fault(each, f"a finding of {each.rule} can't be silenced", "correct the exception that it is about")
+        else:
+            fault = _fault(each, f'no rule is named "{shown(each.rule)}"', nearest(each.rule, judged.rules) or _RULES)
+            yield fault._replace(mend=typo(each.place, each.rule, judged.rules) if each.overlay else None)
+
+
+@rule("exception-expired", "error")
+def expired(judged: Judged) -> Iterator[Fault]:
+    """The last day of an exception is over.
+
+    What it silenced is told again. Mend that, or accept it for longer.
+    """
+    for each in judged.stated:
+        if each.rule in judged.rules and _is_expired(each, judged.today):
+            yield _fault(each, f"the exception for {each.rule} ended with {each.until}", "mend what it was for")
+
+
+@rule("exception-without-until", "error")
+def without_until(judged: Judged) -> Iterator[Fault]:
+    """An exception for a plaintext Secret has no last day.
+
+    It silences nothing: a value in the repository is a leak that must end. Say until when in the overlay's
+    spec.exceptions; a comment has no place for it.
+    """
+    for each in judged.stated:
+        if _lacks_until(each):
+            hint = (
+                f"add until: to it in {each.overlay}" if each.overlay else "state it in the overlay's spec.exceptions"
+            )
+            yield _fault(each, f"an exception for {PLAINTEXT} needs a last day", hint)
+
+
+@rule("exception-without-reason", "error")
+def without_reason(judged: Judged) -> Iterator[Fault]:
+    """A comment silences a rule without a reason.
+
+    It silences nothing: nobody could tell later whether it still holds. Write the reason behind the bracket.
+    """
+    for each in judged.stated:
+        if each.rule in judged.rules and not each.reason:
+            yield _fault(each, f"an exception for {each.rule} has no reason", f"# ksecret: ignore[{each.rule}] REASON")
+
+
+RULES = (unused, unknown_rule, expired, without_until, without_reason)
+_NAMES = frozenset(each.name for each in RULES)

@@ -1,0 +1,41 @@
+"""What `check --fix` does before it checks; each change is told at once, as the next may fail."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import click
+
+from ..actions import check, render
+from ..actions.mend import mend
+from ..errors import InputError
+from ..model.environment import Environment
+from . import arguments
+
+
+def mended(overlays: arguments.Overlays) -> list[Environment]:
+    """The overlays, after all that has a safe mend is mended."""
+    environments = _loaded(overlays)
+    for environment in environments:
+        tell(f"{file}: rendered" for file in render.write(environment))
+    landscape = check.survey(environments, None, datetime.now(UTC))
+    judged = check.less_exceptions(landscape, check.check_landscape(landscape), values_checked=False)
+    tell(mend(finding.mistake for finding in judged.findings))
+    return _loaded(overlays)
+
+
+def _loaded(overlays: arguments.Overlays) -> list[Environment]:
+    """The overlays, after the mistakes in them are mended; behind one there may be another."""
+    while True:
+        try:
+            return overlays.load()
+        except InputError as error:
+            done = mend(error.mistakes)
+            tell(done)
+            if not done:
+                raise
+
+
+def tell(changes: Iterable[object], err: bool = True) -> None:
+    """What has been done, a line each."""
+    for change in changes:
+        click.echo(str(change), err=err)
