@@ -1,6 +1,7 @@
-"""The rules of `check`: each has a stable name and its entry in the documentation."""
+"""The rules of `check`: each has a folder with the fault and one without, and its entry in the documentation."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,22 @@ from kubectl_ksecret.checks.rules import ALL
 
 from .peers import ROOT
 
+CASES = Path(__file__).parent / "testdata" / "check"
 NAMES = [rule.name for rule in ALL]
+
+
+def found(case: Path) -> set[str]:
+    """The rules whose findings a golden case expects."""
+    out = case / "out.yaml"
+    text = out.read_text() if out.exists() else ""
+    return set(re.findall(r"^(?:error|warning|note): .* \[([a-z0-9-]+)\]$", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_rule_has_a_folder_with_the_fault_and_one_without(name: str) -> None:
+    """In the first it is the only one that finds anything, in the second none does."""
+    assert (found(CASES / name), found(CASES / f"{name}-clean")) == ({name}, set())
+    assert (CASES / f"{name}-clean" / "args").exists()
 
 
 def test_each_rule_has_a_stable_name_of_its_own() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ..errors import Mend
 from ..manifests.documents import Document, Path, mapping, sequence
 from . import Fault, rule
 from .landscape import Landscape
@@ -30,7 +31,10 @@ def _old(landscape: Landscape) -> Iterator[Fault]:
         if document.subject.kind in _KINDS and version in _OLD:
             message = f"{document.subject.kind} {document.subject.name} has {version}, which is no longer served"
             place = document.place("apiVersion")
-            yield Fault(message, place, f"write {OPERATOR}/v1", document.subject, "apiVersion")
+            hint, subject = f"write {OPERATOR}/v1", document.subject
+            beta = version == f"{OPERATOR}/v1beta1"  # the same fields, so that one word mends it
+            mend = Mend(place, version, f"{OPERATOR}/v1") if beta else None
+            yield Fault(message, place, hint, subject, "apiVersion", mend=mend)
 
 
 @rule("operator-refuses", "error")
