@@ -60,9 +60,9 @@ def init(request: Request, now: datetime) -> Initialised:
     folder = os.path.realpath(request.folder)
     secrets = os.path.join(folder, "secrets")
     file = os.path.join(secrets, overlay_type.FILE)
-    project = _project(secrets)
+    project = project_around(secrets)
     project.inside(secrets)
-    _refuse_same_name(project, os.path.basename(folder))
+    refuse_same_name(project, os.path.basename(folder))
     declarations, files = _declarations(project)
     certificate, copied = _certificate(request, project, secrets, now)
     files |= copied
@@ -89,7 +89,7 @@ def init(request: Request, now: datetime) -> Initialised:
     return Initialised(written=[*map(project.name, files), *rendered], notes=notes)
 
 
-def _project(folder: str) -> Project:
+def project_around(folder: str) -> Project:
     """The project around a folder that need not exist; without Git, the working directory if the folder lies in it.
 
     The next overlay must find the declarations of the first, and a command without an argument both. Any other folder
@@ -114,7 +114,8 @@ def _refuse_existing(project: Project, files: Iterable[str]) -> None:
         raise InputError(*(Mistake(f"{name} exists already", hint="nothing is overwritten") for name in found))
 
 
-def _refuse_same_name(project: Project, name: str) -> None:
+def refuse_same_name(project: Project, name: str) -> None:
+    """Raises InputError if another overlay of the project has the name."""
     for other in project.find(overlay_type.FILE):
         if name_of(project, other) == name:
             hint = "overlays of a project have different names; the folder's name is the overlay's"
@@ -141,17 +142,28 @@ def _certificate(
     """The certificate as the overlay names it; one from outside the project is copied beside the overlay."""
     if request.certificate is None:
         return None, {}
+    name, copied = placed_certificate(request.certificate, project, secrets, now)
+    return name, ({os.path.join(secrets, name): copied} if copied else {})
+
+
+def placed_certificate(
+    given: tuple[str, bytes], project: Project, secrets: str, now: datetime
+) -> tuple[str, bytes | None]:
+    """The certificate's path from the overlay's folder, and its content if it has to be copied there.
+
+    Raises InputError for a file that is no certificate.
+    """
     from ..sealing import certificate
 
-    name, content = request.certificate
+    name, content = given
     try:
         certificate.load(content, now)
     except ValueError as error:
         raise InputError(Mistake(f"{name}: {error}")) from None
     real = os.path.realpath(name)
     if real.startswith(os.path.join(project.root, "")):
-        return os.path.relpath(real, secrets), {}
-    return CERTIFICATE, {os.path.join(secrets, CERTIFICATE): content}
+        return os.path.relpath(real, secrets), None
+    return CERTIFICATE, content
 
 
 def _overlay(request: Request, name: str, declarations: str, certificate: str | None) -> str:
