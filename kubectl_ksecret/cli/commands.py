@@ -14,6 +14,7 @@ from ..errors import InputError, Mistake
 # The module of each command; one called list would hide the builtin from this package.
 COMMANDS = {
     "check": "check",
+    "import": "importing",
     "init": "init",
     "list": "inventory",
     "render": "render",

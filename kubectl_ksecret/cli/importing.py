@@ -1,0 +1,138 @@
+"""`kubectl ksecret import`."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import click
+
+from ..actions import importing as action
+from ..files.project import decode
+from ..sensitive import forbid_core_dumps
+from . import given
+
+
+@click.command("import")
+@click.argument("environments", metavar="[NAME=]PATH...", nargs=-1, required=True)
+@click.option("--into", metavar="DIR", default=".", help="Where generators/ and overlays/ are made.")
+@click.option(
+    "--same",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="SECRET or SECRET/KEY that has another name in another environment; the new name stays.",
+)
+@click.option(
+    "--certificate",
+    "certificates",
+    multiple=True,
+    metavar="[NAME=]FILE",
+    help="The controller's certificate, of all environments or of one.",
+)
+@click.option(
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    metavar="NAME=NAMESPACE",
+    help="Of an environment whose objects say none, or several: those of others stay as they are.",
+)
+@click.option(
+    "--vault-url",
+    "vault_urls",
+    multiple=True,
+    metavar="NAME=URL",
+    help="The Key Vault of an environment whose store is not among its objects.",
+)
+@click.option("--dry-run", is_flag=True, help="Do everything but write.")
+def command(
+    environments: tuple[str, ...],
+    into: str,
+    same: tuple[str, ...],
+    certificates: tuple[str, ...],
+    namespaces: tuple[str, ...],
+    vault_urls: tuple[str, ...],
+    dry_run: bool,
+) -> None:
+    """Make declarations and overlays of the manifests that you have; nothing is overwritten.
+
+    PATH is an environment: a file, a folder, a folder with a kustomization, or - for standard input. Its name is the
+    folder's unless you give one. ExternalSecrets, their stores, SealedSecrets, Secrets and secretGenerator entries
+    are read; no value is written or shown. What can't be carried over is listed with its place, and so are the lines
+    of the old kustomizations that have to go.
+
+    \b
+    Examples:
+      kubectl ksecret import overlays/test overlays/prod --into secrets
+      kubectl ksecret import test=k8s/test.yaml prod=k8s/prod --certificate sealing.pem
+      kubectl ksecret import overlays/test overlays/prod \\
+        --same app-secrets/jwt-secret-key=backend-secrets/jwt-secret
+      kubectl get externalsecrets,secretstores -n shop -o yaml | kubectl ksecret import test=-
+    """
+    forbid_core_dumps()
+    named = [_named(each) for each in environments]
+    if [path for _, path in named].count("-") > 1:
+        raise click.UsageError("standard input is one environment.")
+    names = [name for name, _ in named]
+    said_namespaces, urls = _by_name("--namespace", namespaces, names), _by_name("--vault-url", vault_urls, names)
+    request = action.Request(
+        arguments=[
+            action.Argument(
+                name=name,
+                path=path,
+                text=decode(sys.stdin.buffer.read(), "standard input") if path == "-" else None,
+                namespace=said_namespaces.get(name),
+                vault_url=urls.get(name),
+            )
+            for name, path in named
+        ],
+        into=into,
+        same=[_same(each) for each in same],
+        certificates=_certificates(certificates, names),
+        dry_run=dry_run,
+    )
+    done = action.import_environments(request, datetime.now(UTC))
+    click.echo("".join(f"{file}\n" for file in done.written), nl=False)
+    for mistake in done.left:
+        click.echo(mistake.said("warning"), err=True)
+    for line in done.lines:
+        click.echo(f"remove: {line}", err=True)
+    for note in done.notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def _named(argument: str) -> tuple[str, str]:
+    """The environment's name and path; the name is the folder's unless it is given."""
+    name, equals, path = argument.partition("=")
+    if equals and "/" not in name and not os.path.exists(argument):
+        return name, path
+    if argument == "-":
+        raise click.UsageError("standard input needs a name: NAME=-.")
+    real = os.path.realpath(argument)
+    return os.path.basename(real if os.path.isdir(real) else os.path.dirname(real)), argument
+
+
+def _by_name(option: str, said: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for each in said:
+        name, equals, value = each.partition("=")
+        if not equals or name not in names:
+            raise click.UsageError(f"{option} takes NAME=…; the environments are {', '.join(names)}.")
+        found[name] = value
+    return found
+
+
+def _same(said: str) -> action.Same:
+    old, equals, new = said.partition("=")
+    if not (old and equals and new):
+        raise click.UsageError("--same takes OLD=NEW, each a SECRET or a SECRET/KEY.")
+    return action.Same(old, new)
+
+
+def _certificates(said: Sequence[str], names: Sequence[str]) -> Mapping[str, tuple[str, bytes]]:
+    found = {}
+    for each in said:
+        name, equals, file = each.partition("=")
+        of_one = equals and name in names
+        for environment in [name] if of_one else names:
+            found[environment] = (file if of_one else each, given.content(file if of_one else each))
+    return found

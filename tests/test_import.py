@@ -1,0 +1,1081 @@
+"""`import`: what a team has becomes declarations and overlays that render the same; what can't is told, at its line."""
+
+import copy
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kubectl_ksecret.actions.importing import Argument, Request, import_environments
+from kubectl_ksecret.actions.importing.gotemplates import Inexpressible, translated
+from kubectl_ksecret.errors import InputError
+from kubectl_ksecret.sealing.certificate import read
+
+from .builds import by_kubectl, from_manifests, objects
+from .peers import peer, run
+from .projects import Done, Project, opened_by_kubeseal, sealing
+from .test_canary import CANARY, SHOWN, traces
+
+ESO, BETA = "external-secrets.io/v1", "external-secrets.io/v1beta1"
+LEFT = "# left"
+
+STORE = """
+apiVersion: external-secrets.io/v1beta1
+kind: SecretStore
+metadata: {name: vault, namespace: shop-test, labels: {app: shop}}
+spec:
+  provider:
+    azurekv:
+      authType: WorkloadIdentity
+      vaultUrl: https://shop-test.vault.azure.net
+      serviceAccountRef: {name: shop}
+"""
+BACKEND = """
+apiVersion: external-secrets.io/v1beta1
+kind: ExternalSecret
+metadata:
+  name: backend
+  namespace: shop-test
+  labels:
+    app: shop
+    tier: back  # left
+spec:
+  refreshInterval: 30m
+  refreshPolicy: Periodic
+  secretStoreRef: {name: vault, kind: SecretStore}
+  target:
+    name: backend-secrets  # left
+    creationPolicy: Merge  # left
+    deletionPolicy: Retain
+    template:
+      engineVersion: v2
+      type: Opaque
+      metadata:
+        labels: {team: blue}
+        annotations: {reloader.stakater.com/match: "true"}
+      data:
+        jwt-secret: '{{ index . "jwt-secret" }}'
+        url: 'mongodb://app:{{ .password | urlquery | replace "+" "%20" }}@db/app'
+        token: '{{ .password | b64enc }}'
+        conditional: '{{ if .password }}x{{ end }}'  # left
+      templateFrom: []  # left
+  data:
+  - secretKey: jwt-secret
+    remoteRef: {key: jwt-secret-key-test}
+  - secretKey: password
+    remoteRef:
+      key: mongodb-test
+      property: root.password
+      decodingStrategy: Base64
+      version: 0123456789abcdef0123456789abcdef  # left
+      conversionStrategy: Unicode  # left
+      metadataPolicy: None
+  dataFrom:  # left
+  - extract: {key: everything}
+"""
+REDIS = """
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: redis-auth, namespace: shop-test, labels: {app: shop}}
+spec:
+  refreshInterval: 30m0s
+  secretStoreRef: {name: vault}
+  target:
+    template: {type: kubernetes.io/basic-auth, metadata: {}}
+  data:
+  - secretKey: password
+    remoteRef: {key: redis-password-test}
+"""
+OTHERS = """
+apiVersion: external-secrets.io/v1alpha1
+kind: PushSecret  # left
+metadata: {name: push, namespace: shop-test}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret  # left
+metadata: {name: all, namespace: shop-test, labels: {app: shop}}
+spec:
+  secretStoreRef: {name: vault}
+  dataFrom: [{extract: {key: everything}}]
+"""
+FILES = {"store": STORE, "backend": BACKEND, "redis": REDIS, "others": OTHERS}
+
+# What is rendered otherwise, by object and field: either the same to the operator, or listed at its line.
+MAY_DIFFER = {
+    ("SecretStore", "vault"): {"apiVersion"},
+    ("ExternalSecret", "backend"): {
+        "apiVersion",
+        "metadata.name",
+        "metadata.labels.tier",
+        "spec.dataFrom",
+        "spec.data.password.version",
+        "spec.data.password.conversionStrategy",
+        "spec.data.password.metadataPolicy",  # None is the default
+        "spec.target.name",
+        "spec.target.creationPolicy",
+        "spec.target.template.data.conditional",
+        "spec.target.template.data.url",  # .password and index . "password" are one
+        "spec.target.template.data.token",
+        "spec.target.template.templateFrom",
+    },
+    ("ExternalSecret", "redis-auth"): {
+        "spec.refreshInterval",  # 30m
+        "spec.refreshPolicy",  # Periodic is the default
+        "spec.secretStoreRef.kind",  # SecretStore is the default
+        "spec.target.deletionPolicy",  # Retain is the default
+        "spec.target.template.engineVersion",  # v2 is the default
+    },
+}
+
+
+def leaves(found: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The fields of an object; what is fetched by the key that it becomes, and nothing of empty mappings."""
+    if path == "spec.data":
+        for each in found:
+            yield from leaves(each["remoteRef"], f"{path}.{each['secretKey']}")
+    elif isinstance(found, dict):
+        for name, value in found.items():
+            yield from leaves(value, f"{path}.{name}" if path else name)
+    else:
+        yield path, found
+
+
+def differing(one: Any, other: Any) -> set[str]:
+    """The fields in which two objects are not the same."""
+    first, second = dict(leaves(one)), dict(leaves(other))
+    missing = object()
+    return {path for path in {**first, **second} if first.get(path, missing) != second.get(path, missing)}
+
+
+def marked(project: Project, folder: str) -> set[str]:
+    """FILE:LINE of every line of a folder that says that it is left."""
+    return {
+        f"{path.relative_to(project.root)}:{number}"
+        for path in sorted((project.root / folder).rglob("*.yaml"))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if line.endswith(LEFT)
+    }
+
+
+def warned(done: Done) -> set[str]:
+    """FILE:LINE of every warning."""
+    return set(re.findall(r"^warning: (\S+?:\d+):\d+: ", done.err, re.MULTILINE))
+
+
+def lines(done: Done, prefix: str) -> list[str]:
+    """What is said under a heading."""
+    return [line.removeprefix(prefix) for line in done.err.splitlines() if line.startswith(prefix)]
+
+
+def with_files(folder: Path, **files: str) -> Project:
+    """A project with these manifests in old/test."""
+    project = Project(folder)
+    for name, text in files.items():
+        project.write(f"old/test/{name}.yaml", text)
+    return project
+
+
+def external(name: str, keys: dict[str, str], namespace: str = "shop-test", **spec: Any) -> dict[str, Any]:
+    """An ExternalSecret of these names in the vault."""
+    data = [{"secretKey": key, "remoteRef": {"key": remote}} for key, remote in keys.items()]
+    template: dict[str, Any] = {"template": {"metadata": {}}}
+    return {
+        "apiVersion": ESO,
+        "kind": "ExternalSecret",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"secretStoreRef": {"name": "vault"}, "target": template, "data": data, **spec},
+    }
+
+
+def store(environment: str, kind: str = "SecretStore") -> dict[str, Any]:
+    """A store of a vault of its own."""
+    account = {"name": "shop"} | ({"namespace": f"shop-{environment}"} if kind == "ClusterSecretStore" else {})
+    azure = {"vaultUrl": f"https://shop-{environment}.vault.azure.net", "authType": "WorkloadIdentity"}
+    place = {} if kind == "ClusterSecretStore" else {"namespace": f"shop-{environment}"}
+    provider = {"azurekv": azure | {"serviceAccountRef": account}}
+    return {"apiVersion": ESO, "kind": kind, "metadata": {"name": "vault", **place}, "spec": {"provider": provider}}
+
+
+def environment(project: Project, name: str, secrets: dict[str, dict[str, str]]) -> None:
+    """old/NAME.yaml, with a store and these ExternalSecrets."""
+    found = [store(name), *(external(secret, keys, f"shop-{name}") for secret, keys in secrets.items())]
+    project.write(f"old/{name}/all.yaml", yaml.safe_dump_all(found))
+
+
+def plain(name: str, namespace: str = "shop-prod", **fields: Any) -> dict[str, Any]:
+    """A Secret of plain values."""
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", **fields}
+
+
+def overlay(project: Project, name: str = "test") -> dict[str, Any]:
+    """What an imported overlay says."""
+    text = (project.root / f"new/overlays/{name}/secrets/ksecret.yaml").read_text()
+    found: dict[str, Any] = yaml.safe_load(text)["spec"]
+    return found
+
+
+def declared(project: Project, secret: str) -> dict[str, Any]:
+    """What an imported declaration says."""
+    text = (project.root / f"new/generators/{secret}.yaml").read_text()
+    found: dict[str, Any] = yaml.safe_load(text)["spec"]
+    return found
+
+
+def rendered(project: Project, name: str = "test") -> dict[tuple[str, str], dict[str, Any]]:
+    """The objects of an imported overlay."""
+    found = objects(project.done("render", name))
+    assert project.done("render", "--check") == ""
+    return {(each["kind"], each["metadata"]["name"]): each for each in found}
+
+
+def test_external_secrets_render_the_same_and_every_other_field_is_listed(tmp_path: Path) -> None:
+    """Field by field: what differs is in the list above, and each line that is marked is told, and no other."""
+    project = with_files(tmp_path, **FILES)
+    done = project.ksecret("import", "old/test", "--into", "new")
+    assert done.code == 0
+    after = rendered(project)
+    before = [each for text in FILES.values() for each in yaml.safe_load_all(text)]
+    kept = {(each["kind"], each["metadata"]["name"]): each for each in before if each["metadata"]["name"] != "all"}
+    del kept["PushSecret", "push"]
+    assert kept.keys() == MAY_DIFFER.keys()
+    for (kind, name), each in kept.items():
+        now = after[kind, "backend-secrets" if name == "backend" else name]
+        assert differing(each, now) == MAY_DIFFER[kind, name]
+    assert after.keys() == {
+        ("SecretStore", "vault"),
+        ("ExternalSecret", "backend-secrets"),
+        ("ExternalSecret", "redis-auth"),
+    }
+    made = after["ExternalSecret", "backend-secrets"]["spec"]["target"]["template"]["data"]
+    assert made["url"] == 'mongodb://app:{{ index . "password" | urlquery | replace "+" "%20" }}@db/app'
+    assert made["token"] == '{{ index . "password" | b64enc }}'
+    assert warned(done) == marked(project, "old")
+
+
+def test_the_manifests_that_are_written_are_what_kubectl_builds(tmp_path: Path) -> None:
+    """All that is needed is in the new folder."""
+    project = with_files(tmp_path, store=STORE, redis=REDIS)
+    project.ksecret("import", "old/test", "--into", "new")
+    built = objects(by_kubectl(project.root / "new/overlays/test"))
+    assert {(each["kind"], each["metadata"]["name"]): each for each in built} == rendered(project)
+
+
+def test_labels_that_the_operator_copies_stay_on_the_secret(tmp_path: Path) -> None:
+    """Without a template a Secret has its ExternalSecret's own; Argo CD's annotations are not meant for it."""
+    copied = external("app", {"token": "token"})
+    del copied["spec"]["target"]
+    annotations = {"argocd.argoproj.io/sync-wave": "1", "reflector.example.org/on": "true"}
+    copied["metadata"] |= {"labels": {"secret-type": "cluster"}, "annotations": annotations}
+    project = with_files(tmp_path, all=yaml.safe_dump_all([store("test"), copied]))
+    done = project.ksecret("import", "old/test", "--into", "new")
+    template = rendered(project)["ExternalSecret", "app"]["spec"]["target"]["template"]
+    assert template["metadata"] == {
+        "labels": {"secret-type": "cluster"},
+        "annotations": {"reflector.example.org/on": "true"},
+    }
+    assert overlay(project)["backend"]["externalSecret"]["metadata"] == {
+        "labels": {"secret-type": "cluster"},
+        "annotations": annotations,
+    }
+    assert "SecretStore vault stays as it is: keep its file" in done.err  # a sync wave would be new to it
+
+
+@pytest.mark.parametrize("account", ["shop-test", "elsewhere"])
+def test_a_cluster_secret_store_is_carried_over_or_stays(tmp_path: Path, account: str) -> None:
+    """Its ServiceAccount in another namespace can't be said: the store stays, and that field is listed."""
+    cluster = store("test", "ClusterSecretStore")
+    cluster["spec"]["provider"]["azurekv"]["serviceAccountRef"]["namespace"] = account
+    secret = external("app", {"token": "token"}, secretStoreRef={"kind": "ClusterSecretStore", "name": "vault"})
+    project = with_files(tmp_path, store=yaml.safe_dump(cluster), app=yaml.safe_dump(secret))
+    done = project.ksecret("import", "old/test", "--into", "new")
+    said = overlay(project)["backend"]["externalSecret"]["store"]
+    found = rendered(project)
+    assert (said["name"], said["kind"]) == ("vault", "ClusterSecretStore")
+    if account == "shop-test":
+        assert differing(found["ClusterSecretStore", "vault"], cluster) == set()
+        assert done.err == ""
+    else:
+        assert "auth" not in said
+        assert lines(done, "warning: ") == [
+            "old/test/store.yaml:9:7: ClusterSecretStore vault: "
+            "spec.provider.azurekv.serviceAccountRef is not the same",
+            "old/test/store.yaml:2:7: the ClusterSecretStore vault stays as it is: keep its file",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("auth", "said"),
+    [
+        ({"authType": "ManagedIdentity", "identityId": "abc"}, {"managedIdentity": {"identityId": "abc"}}),
+        ({"authType": "ManagedIdentity"}, {"managedIdentity": {}}),
+        (
+            {
+                "tenantId": "t",
+                "authSecretRef": {"clientId": {"name": "s", "key": "id"}, "clientSecret": {"name": "s", "key": "k"}},
+            },
+            {"servicePrincipal": {"tenantId": "t", "secretName": "s", "clientIdKey": "id", "clientSecretKey": "k"}},
+        ),
+        (
+            {
+                "tenantId": "t",
+                "authSecretRef": {
+                    "clientId": {"name": "s", "key": "id"},
+                    "clientSecret": {"name": "other", "key": "k"},
+                },
+            },
+            None,
+        ),
+        ({"authType": "WorkloadIdentity", "serviceAccountRef": {"name": "shop"}, "tenantId": "t"}, None),
+        ({"authType": "ManagedIdentity", "environmentType": "ChinaCloud"}, None),
+    ],
+)
+def test_a_store_is_rendered_only_if_all_of_it_can_be_said(
+    tmp_path: Path, auth: dict[str, Any], said: dict[str, Any] | None
+) -> None:
+    """Else it stays as it is, and the overlay names it alone."""
+    made = store("test")
+    made["spec"]["provider"]["azurekv"] = {"vaultUrl": "https://shop-test.vault.azure.net", **auth}
+    project = with_files(tmp_path, all=yaml.safe_dump_all([made, external("app", {"token": "token"})]))
+    done = project.ksecret("import", "old/test", "--into", "new")
+    assert overlay(project)["backend"]["externalSecret"]["store"].get("auth") == said
+    assert ("stays as it is" in done.err) is (said is None)
+
+
+@pytest.mark.parametrize(("before", "after"), [("", "-{}"), ("{}-", ""), ("{}--", "")])
+def test_names_that_differ_by_a_suffix_or_prefix_become_a_pattern(tmp_path: Path, before: str, after: str) -> None:
+    """What does not fit is an override, and what both have without it is no pattern's."""
+    project = Project(tmp_path)
+    for name in ("test", "prod"):
+        front, back = before.format(name), after.format(name)
+        keys = {key: f"{front}{remote}{back}" for key, remote in [("token", "token"), ("jwt", "jwt-key"), ("a", "b")]}
+        odd = {"special": "market-data" if name == "prod" else f"{front}special{back}"}
+        environment(project, name, {"app": keys | odd})
+    project.ksecret("import", "old/test", "old/prod", "--into", "new")
+    assert [overlay(project, name)["source"]["names"] for name in ("test", "prod")] == [
+        f"{before.format(name)}{{remoteName}}{after.format(name)}" for name in ("test", "prod")
+    ]
+    assert declared(project, "app")["keys"] == {
+        "a": {"remoteName": "b"},
+        "jwt": {"remoteName": "jwt-key"},
+        "special": {},
+        "token": {},
+    }
+    assert overlay(project, "prod")["overrides"] == {"app": {"keys": {"special": {"remoteName": "market-data"}}}}
+    assert "overrides" not in overlay(project, "test")
+    for name in ("test", "prod"):
+        data = rendered(project, name)["ExternalSecret", "app"]["spec"]["data"]
+        old = list(yaml.safe_load_all((project.root / f"old/{name}/all.yaml").read_text()))[1]["spec"]["data"]
+        assert {each["secretKey"]: each for each in data} == {each["secretKey"]: each for each in old}
+
+
+def test_one_environment_without_the_suffix_has_the_bare_pattern(tmp_path: Path) -> None:
+    """As where production came first."""
+    project = Project(tmp_path)
+    environment(project, "prod", {"app": {"token": "token", "jwt": "jwt-key"}})
+    environment(project, "test", {"app": {"token": "token-test", "jwt": "jwt-key-test"}})
+    assert project.done("import", "old/prod", "old/test", "--into", "new")
+    assert [overlay(project, name)["source"]["names"] for name in ("prod", "test")] == [
+        "{remoteName}",
+        "{remoteName}-test",
+    ]
+
+
+def test_the_same_names_everywhere_are_no_pattern(tmp_path: Path) -> None:
+    """Each environment has its own vault."""
+    project = Project(tmp_path)
+    for name in ("test", "prod"):
+        environment(project, name, {"app": {"token": "shop-token", "jwt": "shop-jwt"}})
+    assert project.done("import", "old/prod", "old/test", "--into", "new")
+    assert overlay(project, "test")["source"]["names"] == "{remoteName}"
+    assert declared(project, "app")["keys"]["token"] == {"remoteName": "shop-token"}
+
+
+def test_a_single_environment_shows_its_pattern_by_its_own_name(tmp_path: Path) -> None:
+    """The other environment's names are not known yet, or are sealed."""
+    project = Project(tmp_path)
+    environment(project, "test", {"app": {"token": "token-test", "jwt": "jwt-key-test", "x": "odd"}})
+    assert project.done("import", "old/test", "--into", "new")
+    assert overlay(project, "test")["source"]["names"] == "{remoteName}-test"
+    assert overlay(project, "test")["overrides"] == {"app": {"keys": {"x": {"remoteName": "odd"}}}}
+
+
+def test_keys_of_one_name_in_a_vault_both_say_it(tmp_path: Path) -> None:
+    """Two members of one JSON secret, and a value that two Secrets have, are no accident."""
+    project = Project(tmp_path)
+    environment(project, "test", {"app": {"a": "shared", "b": "SHARED"}, "other": {"shared": "shared"}})
+    assert project.done("import", "old/test", "--into", "new")
+    assert declared(project, "other")["keys"] == {"shared": {"remoteName": "shared"}}
+    assert rendered(project)["ExternalSecret", "app"]["spec"]["data"][1]["remoteRef"] == {"key": "SHARED"}
+
+
+def test_what_an_environment_lacks_is_omitted_with_the_reason(tmp_path: Path) -> None:
+    """A Secret, and a key."""
+    project = Project(tmp_path)
+    environment(project, "test", {"app": {"token": "token", "debugging": "debug"}, "tools": {"pass": "p"}})
+    environment(project, "prod", {"app": {"token": "token"}})
+    project.done("import", "old/test", "old/prod", "--into", "new")
+    reason = "Not in prod when it was imported"
+    assert overlay(project, "prod")["overrides"] == {
+        "app": {"keys": {"debugging": {"omit": reason}}},
+        "tools": {"omit": reason},
+    }
+
+
+def test_two_names_of_one_secret_are_named_and_left_to_the_user(tmp_path: Path) -> None:
+    """The note has the option; given, both environments have one name, and who reads the old one is told."""
+    project = Project(tmp_path)
+    environment(project, "test", {"app-secrets": {"jwt-secret-key": "jwt-test", "x": "x-test"}})
+    environment(project, "prod", {"app-secrets": {"x": "x-prod"}, "backend-secrets": {"jwt-secret": "jwt-prod"}})
+    option = ["--same", "app-secrets/jwt-secret-key=backend-secrets/jwt-secret"]
+    done = project.ksecret("import", "old/test", "old/prod", "--into", "new", "--dry-run")
+    assert lines(done, "note: ") == [
+        "test has app-secrets/jwt-secret-key, prod has backend-secrets/jwt-secret; "
+        f"if they are one, remove what was written and import again with {' '.join(option)}"
+    ]
+    done = project.ksecret("import", "old/test", "old/prod", "--into", "new", *option)
+    assert lines(done, "note: ") == [
+        "test: app-secrets/jwt-secret-key is backend-secrets/jwt-secret now; "
+        "what reads it there has to read the new name"
+    ]
+    assert declared(project, "backend-secrets")["keys"] == {"jwt-secret": {"remoteName": "jwt"}}
+    assert "overrides" not in overlay(project, "test") | overlay(project, "prod")
+    assert rendered(project)["ExternalSecret", "backend-secrets"]["spec"]["data"] == [
+        {"secretKey": "jwt-secret", "remoteRef": {"key": "jwt-test"}}
+    ]
+    assert lines(done, "warning: ") == []
+
+
+def test_whole_secrets_under_two_names_become_one(tmp_path: Path) -> None:
+    """All keys go along."""
+    project = Project(tmp_path)
+    environment(project, "test", {"app-secrets": {"jwt": "jwt-test", "x": "x-test"}})
+    environment(project, "prod", {"backend-secrets": {"jwt": "jwt-prod", "x": "x-prod"}})
+    option = ["--same", "app-secrets=backend-secrets"]
+    done = project.ksecret("import", "old/test", "old/prod", "--into", "new", "--dry-run")
+    assert [line.partition("import again with ")[2] for line in lines(done, "note: ")] == [" ".join(option)]
+    done = project.ksecret("import", "old/test", "old/prod", "--into", "new", *option)
+    assert "app-secrets is backend-secrets now" in done.err
+    assert [each.name for each in (project.root / "new/generators").iterdir()] == ["backend-secrets.yaml"]
+    assert [name for _, name in rendered(project)] == ["vault", "backend-secrets"]
+
+
+@pytest.mark.parametrize(
+    ("same", "error"),
+    [
+        (
+            "app/tokn=app/x",
+            'error: --same app/tokn=app/x: no environment has app/tokn\nhint: did you mean "app/token"?\n',
+        ),
+        ("app/token=app", "error: --same app/token=app: a Secret and a key can't be the same\n"),
+        ("app=other", "error: --same app=other: test has both\n"),
+        ("app/token=other/x", "error: --same app/token=other/x: test has both\n"),
+        ("app", "Usage: "),
+    ],
+)
+def test_what_can_not_be_the_same_is_told(tmp_path: Path, same: str, error: str) -> None:
+    """Nothing is written."""
+    project = Project(tmp_path)
+    environment(project, "test", {"app": {"token": "token"}, "other": {"x": "x"}})
+    before = project.files()
+    done = project.ksecret("import", "old/test", "--into", "new", "--same", same)
+    assert (done.code, done.err[: len(error)], project.files()) == (2, error, before)
+
+
+def templated(environment: str, *keys: str, **templates: str) -> str:
+    """An environment of one Secret that is made by templates."""
+    template = {"metadata": {}, "data": templates}
+    made = external(
+        "app", {key: f"{key}-{environment}" for key in keys}, f"shop-{environment}", target={"template": template}
+    )
+    return yaml.safe_dump_all([store(environment), made])
+
+
+def test_templates_that_differ_in_text_have_parameters(tmp_path: Path) -> None:
+    """One declaration, and both environments render what they had."""
+    project = Project(tmp_path)
+    for name in ("test", "prod"):
+        url = f"mongodb://app:{{{{ .password }}}}@mongo-{name}.db:27017/shop-{name}"
+        project.write(f"old/{name}/all.yaml", templated(name, "password", url=url, same="x{{ .password }}"))
+    assert project.done("import", "old/test", "old/prod", "--into", "new")
+    assert declared(project, "app")["keys"] == {
+        "same": {"template": "x{{ password }}"},
+        "url": {"template": "mongodb://app:{{ password }}@{{ parameters.app-url-1 }}"},
+    }
+    for name in ("test", "prod"):
+        assert overlay(project, name)["parameters"] == {"app-url-1": f"mongo-{name}.db:27017/shop-{name}"}
+        data = rendered(project, name)["ExternalSecret", "app"]["spec"]["target"]["template"]["data"]
+        assert data["url"] == f'mongodb://app:{{{{ index . "password" }}}}@mongo-{name}.db:27017/shop-{name}'
+
+
+def test_templates_that_differ_otherwise_are_listed(tmp_path: Path) -> None:
+    """Declared is that of the first environment; the other one's line is told."""
+    project = Project(tmp_path)
+    project.write("old/test/all.yaml", templated("test", "password", url="a{{ .password }}"))
+    project.write("old/prod/all.yaml", templated("prod", "password", url="a{{ .password | b64enc }}"))
+    done = project.ksecret("import", "old/test", "old/prod", "--into", "new")
+    assert declared(project, "app")["keys"] == {"url": {"template": "a{{ password }}"}}
+    (warning,) = lines(done, "warning: ")
+    assert warning.startswith("old/prod/all.yaml:")
+    assert warning.endswith("ExternalSecret app: spec.target.template.data.url is not the same")
+
+
+def test_what_a_template_makes_there_and_is_sealed_here_is_noted(tmp_path: Path) -> None:
+    """Its text may be the other environment's."""
+    project = Project(tmp_path)
+    project.write("old/test/all.yaml", templated("test", "password", url="a{{ .password }}"))
+    project.write("old/prod/all.yaml", yaml.safe_dump(plain("app", stringData={"url": "x"})))
+    done = project.ksecret("import", "old/test", "old/prod", "--into", "new")
+    assert (
+        "note: prod: sealed anew, app/url is made by the template at new/generators/app.yaml:10:17; "
+        "look whether its text is right there too\n"
+    ) in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [
+        ("a", "a"),
+        ("{{ .a }}", "{{ a }}"),
+        ('{{index . "a-b"}}/{{ (index . "c") | b64enc | toJson }}', "{{ a-b }}/{{ c | base64 | json }}"),
+        ('{{ index . "a-b" | b64enc | toJson }}', "{{ a-b | base64 | json }}"),
+        ("{{ b64enc .a }}", "{{ a | base64 }}"),
+        ('{{ b64enc (index . "a-b") }}', "{{ a-b | base64 }}"),
+        ("{{ .a | toString }}", "{{ a }}"),
+        ("{{ .a | pkcs12cert }}{{ .a | pkcs12key }}", "{{ a | pkcs12cert }}{{ a | pkcs12key }}"),
+        ('{{ .a | urlquery | replace "+" "%20" }}', "{{ a | urlencode }}"),
+        ("{{ .a | urlquery }}", None),  # a blank is +
+        ("{{ .a | upper }}", None),
+        ('{{ "{" }}x', "{x"),
+        ('{{ "{{" }}x', None),
+        ('{{ "{" }}{{ "{" }}', None),
+        ("{{- .a }}", None),
+        ("{{ .a }", None),
+        ("{{ .a.b }}", None),
+        ("{{ .a .b }}", None),
+        ("{{ . }}", None),
+        ("{{/* a */}}", None),
+        ("{{ $x := .a }}", None),
+        ("{{ if .a }}x{{ end }}", None),
+    ],
+)
+def test_go_templates_that_have_a_counterpart_are_translated(text: str, ours: str | None) -> None:
+    """And no other: none may change its meaning."""
+    if ours is not None:
+        assert translated(text) == ours
+        return
+    with pytest.raises(Inexpressible):
+        translated(text)
+
+
+def by_kubeseal(project: Project, secret: dict[str, Any], scope: str = "strict") -> str:
+    """A SealedSecret that the real kubeseal makes of a Secret."""
+    certificate = project.write("certificate.pem", sealing(1).certificate)
+    arguments = (peer("kubeseal"), "--cert", certificate, "--scope", scope, "-o", "yaml")
+    return run(*arguments, input=json.dumps(secret))
+
+
+@pytest.mark.parametrize("scope", ["strict", "namespace-wide", "cluster-wide"])
+def test_sealed_secrets_keep_their_ciphertext_and_kubeseal_opens_them(tmp_path: Path, scope: str) -> None:
+    """Byte for byte, with the labels and the type of the Secret; the certificate is copied."""
+    project = Project(tmp_path)
+    labels = {"labels": {"team": "blue"}, "annotations": {"a": "b"}}
+    secret = plain("app", stringData={"token": "the token", "jwt": "the jwt"})
+    secret["metadata"] |= labels
+    sealed = by_kubeseal(project, secret, scope)
+    project.write("old/prod/app.yaml", sealed)
+    certificate = tmp_path / "elsewhere.pem"
+    certificate.write_bytes(sealing(1).certificate)
+    assert project.done("import", "old/prod", "--into", "new", "--certificate", f"prod={certificate}")
+    manifest = project.root / "new/overlays/prod/secrets/manifests/app.yaml"
+    before, after = yaml.safe_load(sealed), yaml.safe_load(manifest.read_text())
+    assert after["spec"]["encryptedData"] == before["spec"]["encryptedData"]
+    assert differing(before, after) <= {
+        "metadata.creationTimestamp",
+        "spec.template.metadata.creationTimestamp",
+        "spec.template.metadata.name",
+        "spec.template.metadata.namespace",
+    }
+    assert opened_by_kubeseal(manifest) == {"token": b"the token", "jwt": b"the jwt"}
+    assert overlay(project, "prod")["backend"] == {"sealedSecret": {"certificate": "sealing.pem", "scope": scope}}
+    assert declared(project, "app")["annotations"] == {"a": "b"}  # the scope is the backend's
+    assert rendered(project, "prod")["SealedSecret", "app"] == after
+    assert objects(from_manifests(project.root / "new/overlays/prod")) == [after]
+    accepted = ["--accept", read(sealing(1).certificate).fingerprint]  # nothing records what it was sealed for
+    project.done("seal", "prod", "app/token", "--from-stdin", *accepted, stdin="another")
+    assert opened_by_kubeseal(manifest) == {"token": b"another", "jwt": b"the jwt"}
+
+
+def test_sealed_and_external_secrets_of_one_name_become_one_declaration(tmp_path: Path) -> None:
+    """Each environment gives what it knows; without a certificate a note says how to fetch it."""
+    project = Project(tmp_path)
+    environment(project, "test", {"app": {"token": "app-token-test", "jwt": "jwt-test"}})
+    sealed = by_kubeseal(project, plain("app", stringData={"token": "the token"}))
+    odd = sealed.replace("template:\n", "template:\n    immutable: true\n")
+    project.write("old/prod/app.yaml", odd)
+    done = project.ksecret("import", "old/test", "old/prod", "--into", "new")
+    line = odd.splitlines().index("    immutable: true") + 1
+    assert lines(done, "warning: ") == [
+        f"old/prod/app.yaml:{line}:5: SealedSecret app: spec.template.immutable is not carried over"
+    ]
+    assert lines(done, "note: ") == [
+        "fetch the controller's certificate: kubeseal --fetch-cert > new/overlays/prod/secrets/sealing.pem"
+    ]
+    assert declared(project, "app")["keys"] == {"jwt": {}, "token": {"remoteName": "app-token"}}
+    assert overlay(project, "prod")["overrides"]["app"]["keys"].keys() == {"jwt"}
+    assert [name for _, name in rendered(project, "prod")] == ["app"]
+
+
+def test_a_sealed_secret_that_gets_another_name_is_sealed_anew(tmp_path: Path) -> None:
+    """A strict ciphertext can't be opened under the new name, so it is not written; a key's new name is no matter."""
+    project = Project(tmp_path)
+    environment(project, "test", {"backend": {"jwt": "jwt-test"}, "app": {"token": "token-test"}})
+    for name, values in (("old-backend", {"jwt": "the jwt"}), ("app", {"old-token": "the token"})):
+        project.write(f"old/prod/{name}.yaml", by_kubeseal(project, plain(name, stringData=values)))
+    same = ["--same", "old-backend=backend", "--same", "app/old-token=app/token", "--certificate", "certificate.pem"]
+    done = project.ksecret("import", "old/test", "old/prod", "--into", "new", *same)
+    assert (
+        "note: prod: the old value of backend/jwt belongs to its old name, so seal it: "
+        "kubectl ksecret seal prod backend/jwt --from-stdin\n"
+    ) in done.err
+    manifests = project.root / "new/overlays/prod/secrets/manifests"
+    assert not (manifests / "backend.yaml").exists()
+    assert opened_by_kubeseal(manifests / "app.yaml") == {"token": b"the token"}
+
+
+def test_plain_values_under_another_name_are_sealed_one_by_one(tmp_path: Path) -> None:
+    """The file has them under the old one, and `seal -f` takes no value for another key."""
+    project = Project(tmp_path)
+    environment(project, "test", {"backend": {"jwt": "jwt-test"}})
+    project.write("old/prod/auth.yaml", yaml.safe_dump(plain("auth", stringData={"jwt-key": "x"})))
+    done = project.ksecret("import", "old/test", "old/prod", "--into", "new", "--same", "auth/jwt-key=backend/jwt")
+    assert lines(done, "note: ")[1:] == [
+        "prod: the old value of backend/jwt belongs to its old name, so seal it: "
+        "kubectl ksecret seal prod backend/jwt --from-stdin",
+        "fetch the controller's certificate: kubeseal --fetch-cert > new/overlays/prod/secrets/sealing.pem",
+    ]
+
+
+def test_a_sealed_secret_of_another_scope_stays(tmp_path: Path) -> None:
+    """An overlay has one scope."""
+    project = Project(tmp_path)
+    for name, scope in (("a", "strict"), ("b", "strict"), ("c", "cluster-wide")):
+        project.write(f"old/prod/{name}.yaml", by_kubeseal(project, plain(name, stringData={"x": "y"}), scope))
+    done = project.ksecret("import", "old/prod", "--into", "new", "--certificate", "certificate.pem")
+    assert lines(done, "warning: ")[0].endswith("SealedSecret c stays as it is: its scope is another than that of most")
+    assert [name for _, name in rendered(project, "prod")] == ["a", "b"]
+
+
+def test_a_value_shows_up_nowhere(tmp_path: Path) -> None:
+    """Of Secrets, of a generator's literals and of standard input; keys are declared, and the notes lead on."""
+    project = Project(tmp_path)
+    encoded = b64encode(CANARY.encode()).decode()
+    secrets = [plain("one", data={"a": encoded}), plain("two", stringData={"b": CANARY})]
+    project.write("old/prod/secrets.yaml", yaml.safe_dump_all(secrets))
+    literal = yaml.safe_dump({"secretGenerator": [{"name": "three", "literals": [f"c={CANARY}"]}]})
+    project.write("old/dr/kustomization.yaml", f"namespace: shop-dr\n{literal}")
+    text = yaml.safe_dump(plain("four", "shop-x", data={"d": encoded}, stringData={"e": CANARY}))
+    before = project.files()
+    arguments = ["old/prod", "old/dr", "x=-", "--into", "new"]
+    done = project.ksecret("import", *arguments, stdin=text)
+    assert done.code == 0
+    new = b"".join(content for name, content in project.files().items() if name not in before)
+    assert traces(done.out.encode() + done.err.encode() + new, SHOWN) == []
+    assert [list(declared(project, name)["keys"]) for name in ("one", "two", "three", "four")] == [
+        ["a"],
+        ["b"],
+        ["c"],
+        ["d", "e"],
+    ]
+    assert [line for line in lines(done, "note: ") if line.startswith("seal")] == [
+        "seal the values of one, two: kubectl ksecret seal prod -f old/prod/secrets.yaml",
+        "seal the values of three: kubectl ksecret seal dr three/c --from-stdin "
+        "(they are literals of old/dr/kustomization.yaml:3:3)",
+        "seal the values of four: kubectl ksecret seal x -f -",
+    ]
+    done = project.ksecret("import", *arguments, stdin=f"{text}\n  {CANARY}: [")
+    assert (done.code, traces(done.out.encode() + done.err.encode(), SHOWN)) == (2, [])
+
+
+def test_the_line_that_the_note_gives_seals_the_values(tmp_path: Path) -> None:
+    """From the old file into the new overlay."""
+    project = Project(tmp_path)
+    project.write("certificate.pem", sealing(1).certificate)
+    project.write("old/prod/app.yaml", yaml.safe_dump(plain("app", stringData={"token": "the token"})))
+    done = project.ksecret("import", "old/prod", "--into", "new", "--certificate", "certificate.pem")
+    (command,) = lines(done, "note: seal the values of app: kubectl ksecret ")
+    project.done(*command.split())
+    manifest = project.root / "new/overlays/prod/secrets/manifests/app.yaml"
+    assert opened_by_kubeseal(manifest) == {"token": b"the token"}
+
+
+def test_a_secret_generator_is_declared_without_its_hash(tmp_path: Path) -> None:
+    """Literals, files and env files; the entries that have to go are named, and the values are sealed by a pipe."""
+    project = Project(tmp_path)
+    project.write("old/prod/.env.app", "# ours\nDB_PASSWORD=x\n\nAPI_KEY=y\n")
+    project.write("old/prod/tls/ca.crt", "x")
+    project.write(
+        "old/prod/kustomization.yaml",
+        "namespace: shop-prod\nsecretGenerator:\n- name: env\n  envs: [.env.app]\n"
+        "- name: files\n  type: example.org/files\n  files: [tls/ca.crt, other=tls/ca.crt]\n  options:\n"
+        "    labels: {team: blue}\n- name: literal\n  literals: [a=b]\n",
+    )
+    done = project.ksecret("import", "old/prod", "--into", "new")
+    assert done.code == 0
+    assert list(declared(project, "env")["keys"]) == ["API_KEY", "DB_PASSWORD"]
+    assert declared(project, "files") == {
+        "type": "example.org/files",
+        "labels": {"team": "blue"},
+        "keys": {"ca.crt": {}, "other": {}},
+    }
+    assert lines(done, "remove: ") == [
+        "old/prod/kustomization.yaml:3: - name: env (of secretGenerator)",
+        "old/prod/kustomization.yaml:5: - name: files (of secretGenerator)",
+        "old/prod/kustomization.yaml:10: - name: literal (of secretGenerator)",
+    ]
+    assert (
+        "note: seal the values of files: (cd old/prod && kubectl create secret generic files "
+        "--from-file=tls/ca.crt --from-file=other=tls/ca.crt --dry-run=client -o yaml) "
+        "| kubectl ksecret seal prod -f -\n"
+    ) in done.err
+
+
+def test_a_kustomization_is_built_and_its_lines_are_named(tmp_path: Path) -> None:
+    """Of its base too; a file with other objects, and the patch of what is gone, are told apart."""
+    project = Project(tmp_path)
+    secrets = [store("test"), external("app", {"token": "token-base"})]
+    for each in secrets:
+        del each["metadata"]["namespace"]
+    project.write("old/base/kustomization.yaml", "resources:\n- store.yaml\n- mixed.yaml\n")
+    project.write("old/base/store.yaml", yaml.safe_dump(secrets[0]))
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "config"}}
+    project.write("old/base/mixed.yaml", yaml.safe_dump_all([config, secrets[1]]))
+    api = "apiVersion: external-secrets.io/v1\n"
+    labelled = f"{api}kind: ExternalSecret\nmetadata:\n  name: app\n  labels: {{a: b}}\n"
+    project.write("old/test/labels.yaml", labelled)
+    patch = '[{"op": "replace", "path": "/spec/data/0/remoteRef/key", "value": "token-test"}]'
+    project.write(
+        "old/test/kustomization.yaml",
+        "namespace: shop-test\nresources:\n- ../base\n"
+        f"patches:\n- target: {{kind: ExternalSecret}}\n  patch: '{patch}'\n"
+        "- patch: |\n    apiVersion: external-secrets.io/v1\n    kind: ExternalSecret\n    metadata:\n      name: app\n"
+        "      labels: {c: d}\n"
+        '- target: {kind: ConfigMap}\n  patch: \'[{"op": "add", "path": "/data", "value": {}}]\'\n'
+        "- path: labels.yaml\n",
+    )
+    done = project.ksecret("import", "old/test", "--into", "new")
+    assert done.code == 0, done.err
+    assert lines(done, "remove: ") == [
+        "old/test/kustomization.yaml:5: - target: {kind: ExternalSecret} (of patches)",
+        "old/test/kustomization.yaml:7: the patch of ExternalSecret app (of patches)",
+        "old/test/kustomization.yaml:15: - labels.yaml (of patches)",
+        "old/base/kustomization.yaml:2: - store.yaml",
+        "old/base/mixed.yaml:6: ExternalSecret app, in a file with other objects",
+    ]
+    assert rendered(project)["ExternalSecret", "app"]["spec"]["data"][0]["remoteRef"] == {"key": "token-test"}
+
+
+def test_a_prefix_stays_with_the_kustomization_above(tmp_path: Path) -> None:
+    """Two environments of one base have one name for each Secret, whatever the build makes of it."""
+    project = Project(tmp_path)
+    for name in ("test", "prod"):
+        environment(project, name, {"app": {"token": f"token-{name}"}})
+        project.write(f"old/{name}/kustomization.yaml", f"namePrefix: {name}-\nresources: [all.yaml]\n")
+    done = project.ksecret("import", "old/test", "old/prod", "--into", "new")
+    assert [name for _, name in rendered(project)] == ["vault", "app"]
+    assert lines(done, "note: ") == [
+        f"old/{name}/kustomization.yaml:1:1: what is imported has the names before this prefix or suffix; "
+        "keep it in the kustomization above"
+        for name in ("test", "prod")
+    ]
+
+
+def test_a_secret_of_the_vault_is_named_with_or_without_its_kind_and_no_certificate(tmp_path: Path) -> None:
+    """Azure Key Vault's keys and certificates can't be declared: such an entry is listed once, at its line."""
+    found = external("app", {"a": "secret/token-test", "b": "cert/shop-tls", "c": "x-test"})
+    project = with_files(tmp_path, all=yaml.safe_dump_all([store("test"), found]))
+    done = project.ksecret("import", "old/test", "--into", "new")
+    assert declared(project, "app")["keys"] == {"a": {"remoteName": "token"}, "c": {"remoteName": "x"}}
+    (warning,) = lines(done, "warning: ")
+    assert warning.endswith("ExternalSecret app: spec.data[1] is not carried over")
+    line = int(warning.split(":")[1])
+    assert (project.root / "old/test/all.yaml").read_text().splitlines()[line - 1] == "  - remoteRef:"
+    assert "cert/shop-tls" in (project.root / "old/test/all.yaml").read_text().splitlines()[line]
+
+
+def test_merged_templates_keep_what_is_fetched(tmp_path: Path) -> None:
+    """With mergePolicy Merge the fetched keys stay beside those that are made."""
+    merged = {"template": {"metadata": {}, "mergePolicy": "Merge", "data": {"url": "x{{ .a }}"}}}
+    found = external("app", {"a": "a-test"}, target=merged)
+    project = with_files(tmp_path, all=yaml.safe_dump_all([store("test"), found]))
+    assert project.done("import", "old/test", "--into", "new")
+    assert declared(project, "app")["keys"] == {"a": {}, "url": {"template": "x{{ a }}"}}
+
+
+def test_what_is_fetched_and_not_kept_is_listed(tmp_path: Path) -> None:
+    """A template that leaves it out drops it."""
+    target = {"template": {"metadata": {}, "data": {"url": "x{{ .a }}"}}}
+    found = external("app", {"a": "a-test", "b": "b-test"}, target=target)
+    project = with_files(tmp_path, all=yaml.safe_dump_all([store("test"), found]))
+    done = project.ksecret("import", "old/test", "--into", "new")
+    assert declared(project, "app") == {"inputs": {"a": {}}, "keys": {"url": {"template": "x{{ a }}"}}}
+    (warning,) = lines(done, "warning: ")
+    assert warning.endswith("ExternalSecret app: spec.data[1] is not carried over")
+
+
+def test_secrets_that_others_make_or_sops_encrypts_stay(tmp_path: Path) -> None:
+    """They are named, and what is beside them is imported."""
+    project = Project(tmp_path)
+    found = [
+        plain("app", stringData={"a": "b"}),
+        plain("token", data={"token": ""}) | {"type": "kubernetes.io/service-account-token"},
+        plain("encrypted", data={"a": "b"}, sops={"age": []}),
+        plain("empty"),
+    ]
+    project.write("old/prod/all.yaml", yaml.safe_dump_all(found))
+    done = project.ksecret("import", "old/prod/all.yaml", "--into", "new")
+    assert sorted(line.partition(": ")[2] for line in lines(done, "warning: ")) == [
+        "Secret empty has no key to declare",
+        "Secret encrypted is encrypted with SOPS, which import does not read",
+        "Secret token of type kubernetes.io/service-account-token is made by others",
+    ]
+    assert [each.name for each in (project.root / "new/generators").iterdir()] == ["app.yaml"]
+
+
+def test_types_and_labels_that_differ_are_listed(tmp_path: Path) -> None:
+    """Declared is what most have; a label that one environment alone has is new to the other."""
+    project = Project(tmp_path)
+    for name, type_, labels in (("test", "Opaque", {"a": "b", "c": "d"}), ("prod", "example.org/x", {"a": "x"})):
+        secret = plain("app", f"shop-{name}", stringData={"a": "b"}) | {"type": type_}
+        secret["metadata"]["labels"] = labels
+        project.write(f"old/{name}/all.yaml", yaml.safe_dump(secret))
+    done = project.ksecret("import", "old/test", "old/prod", "--into", "new")
+    assert [re.sub(r":\d+:\d+: ", ": ", line) for line in lines(done, "warning: ")] == [
+        "old/test/all.yaml: Secret app: metadata.labels.a is not carried over",
+        "old/prod/all.yaml: Secret app: metadata.labels.c is new",
+        "old/prod/all.yaml: Secret app: metadata.labels.a is not carried over",
+        "old/prod/all.yaml: Secret app: type is not the same",
+    ]
+
+
+def test_an_import_in_place_leaves_the_kustomization_to_its_owner(tmp_path: Path) -> None:
+    """With the lines removed and the one added, as it says, kubectl builds the same objects as before."""
+    project = Project(tmp_path)
+    made = [store("test"), external("app", {"token": "token-test"})]
+    for each in made:
+        project.write(f"overlays/test/{each['kind']}.yaml", yaml.safe_dump(each))
+    text = "namespace: shop-test\nresources:\n- SecretStore.yaml\n- ExternalSecret.yaml\n"
+    path = project.write("overlays/test/kustomization.yaml", text)
+    before = objects(by_kubectl(path.parent))
+    done = project.ksecret("import", "overlays/test")
+    assert (done.code, path.read_text()) == (0, text)
+    assert done.err == (
+        "remove: overlays/test/kustomization.yaml:3: - SecretStore.yaml\n"
+        "remove: overlays/test/kustomization.yaml:4: - ExternalSecret.yaml\n"
+        "note: add to the resources of overlays/test/kustomization.yaml: secrets\n"
+    )
+    path.write_text("namespace: shop-test\nresources:\n- secrets\n")
+    after = objects(by_kubectl(path.parent))
+    assert len(before) == len(after) == 2
+    for one in before:
+        (other,) = (each for each in after if each["kind"] == one["kind"])
+        assert differing(one, other) <= {
+            "spec.refreshInterval",
+            "spec.secretStoreRef.kind",
+            "spec.target.template.engineVersion",
+            "spec.target.template.type",
+        }
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    """A second run refuses, and so does one into a folder where something of it is."""
+    project = with_files(tmp_path, store=STORE, redis=REDIS)
+    project.ksecret("import", "old/test", "--into", "new")
+    before = project.files()
+    done = project.ksecret("import", "old/test", "--into", "new")
+    assert (done.code, project.files()) == (2, before)
+    assert done.err.startswith("error: new/generators exists already\nhint: nothing is overwritten")
+    done = project.ksecret("import", "old/test", "--into", "other")
+    assert (done.code, done.err.splitlines()[0]) == (
+        2,
+        "error: new/overlays/test/secrets/ksecret.yaml is named test already",
+    )
+    project.write("third/overlays/prod/secrets/mine.yaml", "")
+    done = project.ksecret("import", "prod=old/test", "--into", "third")
+    assert (done.code, done.err.splitlines()[0]) == (2, "error: third/overlays/prod/secrets exists already")
+    assert set(project.files()) == {*before, "third/overlays/prod/secrets/mine.yaml"}
+
+
+def test_a_dry_run_writes_nothing_and_says_the_same(tmp_path: Path) -> None:
+    """Files, warnings and notes."""
+    project = with_files(tmp_path, **FILES)
+    before = project.files()
+    dry = project.ksecret("import", "old/test", "--into", "new", "--dry-run")
+    assert project.files() == before
+    done = project.ksecret("import", "old/test", "--into", "new")
+    assert dry == done
+    assert project.changed_since(before) == set(done.out.splitlines())
+
+
+def test_standard_input_is_an_environment_as_kubectl_prints_it(tmp_path: Path) -> None:
+    """What a server adds to objects is nobody's field."""
+    project = Project(tmp_path)
+    secret = external("app", {"token": "token-test"})
+    secret["metadata"] |= {
+        "uid": "u",
+        "resourceVersion": "1",
+        "generation": 1,
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"},
+    }
+    secret["status"] = {"conditions": []}
+    secret["spec"]["target"] |= {"creationPolicy": "Owner", "deletionPolicy": "Retain"}
+    text = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": [store("test"), secret]})
+    assert project.done("import", "test=-", "--into", "new", stdin=text)
+    assert [name for _, name in rendered(project)] == ["vault", "app"]
+    assert project.ksecret("import", "-", "--into", "more", stdin=text).code == 2
+
+
+@pytest.mark.parametrize("kustomized", [False, True])
+def test_a_broken_file_is_told_with_its_place_and_nothing_is_written(tmp_path: Path, kustomized: bool) -> None:
+    """In a folder, in a kustomization and on standard input."""
+    project = with_files(tmp_path, store=STORE, broken="a: b\nc: [\n")
+    if kustomized:
+        project.write("old/test/kustomization.yaml", "namespace: shop\nresources: [store.yaml, broken.yaml]\n")
+    before = project.files()
+    done = project.ksecret("import", "old/test", "--into", "new")
+    assert (done.code, done.out, done.err, project.files()) == (
+        2,
+        "",
+        "error: old/test/broken.yaml:3:1: not valid YAML\n",
+        before,
+    )
+    done = project.ksecret("import", "test=-", "--into", "new", stdin="a: b\nc: [\n")
+    assert (done.code, done.err) == (2, "error: standard input:3:1: not valid YAML\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["nowhere"], "error: nowhere does not exist\n"),
+        (["old/test", "test=old/prod"], "error: two environments are named test\n"),
+        (["A=old/test"], "error: old/test: A can't be an overlay's name\n"),
+        (["old/empty"], "error: empty: old/empty says no namespace\n"),
+        (["old/config", "--namespace", "config=x"], "error: config: old/config holds nothing to import\n"),
+        (["old/two"], "error: two: old/two has Secrets in a, b; an overlay is of one namespace\n"),
+        (["old/lone"], "error: lone: the SecretStore vault is not among these objects, so its Key Vault"),
+        (["old/test", "--namespace", "x=y"], "Usage: "),
+    ],
+)
+def test_what_can_not_be_imported_is_told_and_nothing_is_written(
+    tmp_path: Path, arguments: list[str], error: str
+) -> None:
+    """Each ends with 2."""
+    project = with_files(tmp_path, store=STORE, redis=REDIS)
+    project.write("old/empty/x.yaml", "")
+    project.write("old/config/x.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
+    two = [plain("x", "a", stringData={"y": "z"}), plain("x", "b", stringData={"y": "z"})]
+    project.write("old/two/x.yaml", yaml.safe_dump_all(two))
+    project.write("old/lone/x.yaml", yaml.safe_dump(external("app", {"a": "b"})))
+    before = project.files()
+    done = project.ksecret("import", *arguments, "--into", "new")
+    assert (done.code, re.sub(r": old/lone/x.yaml:\d+:\d+", "", done.err)[: len(error)], project.files()) == (
+        2,
+        error,
+        before,
+    )
+
+
+def test_the_user_can_say_the_namespace_and_the_vault(tmp_path: Path) -> None:
+    """Objects of the other namespace stay, and are named."""
+    project = Project(tmp_path)
+    found = [external("app", {"token": "token-test"}), external("other", {"x": "y"}, "elsewhere")]
+    project.write("old/test/all.yaml", yaml.safe_dump_all(found))
+    done = project.ksecret(
+        *("import", "old/test", "--into", "new", "--namespace", "test=shop-test"),
+        *("--vault-url", "test=https://shop.vault.azure.net"),
+    )
+    assert lines(done, "warning: ")[0].endswith("ExternalSecret other is in the namespace elsewhere")
+    assert [name for _, name in rendered(project)] == ["app"]
+
+
+def test_what_needs_another_backend_or_store_stays(tmp_path: Path) -> None:
+    """An overlay has one of each; the Secret's override says that it is there all the same."""
+    project = Project(tmp_path)
+    other = external("third", {"x": "y"}, secretStoreRef={"name": "another"})
+    secret = plain("second", "shop-test", stringData={"x": "y"})
+    found = [store("test"), external("app", {"a": "a"}), external("b", {"b": "b"}), other, secret]
+    project.write("old/test/all.yaml", yaml.safe_dump_all(found))
+    environment(project, "prod", {"app": {"a": "a"}, "b": {"b": "b"}, "second": {"x": "x"}, "third": {"x": "z"}})
+    done = project.ksecret("import", "old/test", "old/prod", "--into", "new")
+    said = [line.partition(": ")[2] for line in lines(done, "warning: ")]
+    assert said == [
+        "ExternalSecret third stays as it is: it reads another store than most",
+        "Secret second stays as it is",
+    ]
+    assert overlay(project)["overrides"] == {
+        "second": {"omit": "Stays a Secret"},
+        "third": {"omit": "Stays an ExternalSecret of another store"},
+    }
+
+
+def changed(document: Any, values: list[Any]) -> Iterator[Any]:
+    """The document with each of its fields, in turn, become each of these values."""
+    names = list(document) if isinstance(document, dict) else range(len(document)) if isinstance(document, list) else ()
+    for name in names:
+        for value in values:
+            copied = copy.copy(document)
+            copied[name] = value
+            yield copied
+        for below in changed(document[name], values):
+            copied = copy.copy(document)
+            copied[name] = below
+            yield copied
+
+
+ODD: list[Any] = [None, 5, "", "x y", "{{", [], [3], [{"a": []}], {}, {"a": "b"}, {5: []}]
+
+
+@pytest.mark.parametrize("text", [STORE, BACKEND, REDIS])
+def test_odd_input_is_imported_or_refused_and_never_a_traceback(tmp_path: Path, text: str) -> None:
+    """Any type anywhere."""
+    into = str(Project(tmp_path).root)
+    others = [each for each in (STORE, REDIS) if each != text]
+    whole = "---".join(others)
+    for odd in changed(yaml.safe_load(text), ODD):
+        given = f"{whole}\n---\n{yaml.safe_dump(odd)}"
+        argument = Argument(name="test", path="-", text=given)
+        try:
+            import_environments(Request(arguments=[argument], into=into, dry_run=True), datetime.now(UTC))
+        except InputError:
+            continue
+
+
+def test_odd_secrets_are_imported_or_refused_and_never_a_traceback(tmp_path: Path) -> None:
+    """Sealed and plain."""
+    into = str(Project(tmp_path).root)
+    sealed = {
+        "apiVersion": "bitnami.com/v1alpha1",
+        "kind": "SealedSecret",
+        "metadata": {
+            "name": "b",
+            "namespace": "shop",
+            "annotations": {"sealedsecrets.bitnami.com/cluster-wide": "true"},
+        },
+        "spec": {"encryptedData": {"a": "b"}, "template": {"type": "Opaque", "metadata": {"labels": {"a": "b"}}}},
+    }
+    secret = plain("a", "shop", data={"a": "b"}, stringData={"c": "d"})
+    for one in (sealed, secret):
+        for odd in changed(one, ODD):
+            given = yaml.safe_dump_all([plain("x", "shop", data={"a": "b"}), odd])
+            argument = Argument(name="test", path="-", text=given)
+            try:
+                import_environments(Request(arguments=[argument], into=into, dry_run=True), datetime.now(UTC))
+            except InputError:
+                continue
