@@ -853,7 +853,7 @@ def test_made_values_leave_no_trace(tmp_path: Path) -> None:
         ["list"],
     ):
         done = project.ksecret(*arguments)
-        assert (arguments, done.code) == (arguments, 1 if arguments == ["status"] else 0)
+        assert (arguments, done.code) == (arguments, 1 if arguments[0] == "check" else 0)  # nothing deploys it
         shown += done.out + done.err
         made |= set(re.findall(r"^TOKEN=(.*)$", (project.root / ".env").read_text(), re.MULTILINE))
     assert len(made) == 2

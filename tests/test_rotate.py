@@ -150,8 +150,9 @@ def test_a_rotation_killed_anywhere_is_finished_by_the_same_command(
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as process:
-            # Every other time after the half: there the vault and the files are written.
-            time.sleep(random.uniform(duration / 2 if number % 2 else 0, duration))
+            while number % 2 and process.poll() is None and not journals(project):
+                pass  # every other time while the vault and the files are written
+            time.sleep(random.uniform(0, duration / 4 if number % 2 else duration))
             process.kill()
         begun = journals(project) != []
         if begun or len(vault.versions("token-prod")) == before:

@@ -59,8 +59,10 @@ def test_the_committed_schema_is_that_of_the_types() -> None:
 
 
 def is_valid(case: Path) -> bool:
-    """Whether a golden case shows what is made of valid files."""
+    """Whether a golden case shows what is made of valid files; one is of a file that is no YAML."""
     error = case / "error.txt"
+    if case.name == "unreadable-file":
+        return False
     return not error.exists() or error.read_text().startswith("exit 1\n")
 
 
