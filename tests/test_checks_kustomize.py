@@ -148,6 +148,17 @@ def test_a_file_that_render_would_remove_is_out_of_date(tmp_path: Path) -> None:
     assert found(project, "--built", "built.txt") == expected
 
 
+def test_a_manifest_that_is_no_yaml_is_told_once(tmp_path: Path) -> None:
+    """As an unreadable file, not as one that is out of date too; one that is no object as that."""
+    project = fetched(tmp_path)
+    project.write("built.txt", run("kubectl", "kustomize", "overlays/test", folder=project.root))
+    project.manifest("app", "test").write_text("a: [\n")
+    assert found(project, "--built", "built.txt") == []
+    project.manifest("app", "test").write_text("- a\n")
+    said = "overlays/test/secrets/manifests/app.yaml: expected one Kubernetes object [manifests-out-of-date]"
+    assert found(project, "--built", "built.txt") == [f"error: {said}"]
+
+
 def test_a_generator_without_its_annotation_or_in_another_folder_is_skipped(tmp_path: Path) -> None:
     """Not deployed is not told once more."""
     project = fetched(tmp_path)
