@@ -119,3 +119,41 @@ def test_a_source_that_refuses_is_no_finding(tmp_path: Path, vault: KeyVault) ->
     vault.faults.add(no_role())
     done = project.ksecret("check", "--with-values")
     assert (done.code, done.out, "no permission for" in done.err) == (3, "", True)
+
+
+IN_FILES = [
+    ("a long value", "x = 'a long value'\n", ["notes.txt:1:6", "as it is"]),
+    ("a long value", "\n  token: YSBsb25nIHZhbHVl\n", ["notes.txt:2:10", "in base64"]),
+    ("a long value", "two: YSBsb25nIHZhbHVlCg==\n", ["notes.txt:1:6", "in base64"]),  # with a line break
+    ("a/b+c=d?e&f", "https://x.example/?q=a%2Fb%2Bc%3Dd%3Fe%26f", ["notes.txt:1:22", "URL-encoded"]),
+    ("a long value", "not a long valued thing\n", None),
+    ("kurz", "kurz\n", None),
+    ("development", "development\n", None),
+]
+
+
+@pytest.mark.parametrize(("value", "text", "found"), IN_FILES, ids=range(len(IN_FILES)))
+def test_a_value_in_a_tracked_file_is_named_and_not_shown(
+    tmp_path: Path, value: str, text: str, found: list[str] | None
+) -> None:
+    """By itself, not within a word, and only if it is no text that stands anywhere by chance."""
+    project = shop(tmp_path, f"TOKEN={value}\nPASSWORD=no more than this one\n")
+    project.write("overlays/prod/kustomization.yaml", "namespace: shop-prod\nresources: [secrets]\n")
+    project.done("seal", "prod")
+    project.write("notes.txt", text)
+    project.commit()
+    done = project.ksecret("check", "--with-values", "--min-severity", "error")
+    place, how = found or ("", "")
+    hint = "hint: take it out, and give the key a new value"
+    said = f"error: {place}: the value of app/token of prod stands here {how} [value-in-repository]\n{hint}\n"
+    assert (done.code, done.err, done.out) == ((1, "", said) if found else (0, "", ""))
+
+
+def test_a_value_in_a_file_that_git_does_not_track_is_no_finding(tmp_path: Path) -> None:
+    """The dotenv file itself is one."""
+    project = shop(tmp_path, "TOKEN=a long value\nPASSWORD=another long value\n")
+    project.write("overlays/prod/kustomization.yaml", "namespace: shop-prod\nresources: [secrets]\n")
+    project.done("seal", "prod")
+    project.commit()
+    project.write("notes.txt", "a long value\n")
+    assert project.done("check", "--with-values", "--min-severity", "error") == ""

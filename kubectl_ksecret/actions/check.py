@@ -6,8 +6,8 @@ from datetime import datetime
 
 from ..checks import Finding, Scene, check, exceptions, rules, values
 from ..checks.landscape import Landscape, Outdated, Root, Sealing
-from ..errors import InputError, Mistake
-from ..files import contents, git
+from ..errors import InputError, Mistake, Place
+from ..files import contents, git, search
 from ..files.project import Project, decode
 from ..frozen import Record
 from ..manifests import building, committed, kustomization, layers
@@ -116,11 +116,16 @@ def check_landscape(landscape: Landscape) -> Checked:
     return Checked(findings=check(landscape, rules.OF_LANDSCAPE))
 
 
-def check_values(environments: Sequence[Environment], opened_by: OpenedBy) -> Checked:
-    """What is wrong with the values, read into memory alone. Raises Refusal if a source can't be read."""
+def check_values(environments: Sequence[Environment], opened_by: OpenedBy, tracked: Collection[str] | None) -> Checked:
+    """What is wrong with the values, read into memory alone. Raises Refusal if a source can't be read.
+
+    They are looked for in the files that Git tracks.
+    """
     refuse_bad_patterns(environments)
     left_out = {each.name: mistake for each in environments if (mistake := _unread(each))}
     held = [_held(each, opened_by) for each in environments if each.name not in left_out]
+    if held:
+        held = list(_with_what_is_written(held, tracked or ()))
     return Checked(findings=check(held, rules.OF_VALUES), left_out=list(left_out.values()))
 
 
@@ -146,6 +151,17 @@ def _held(environment: Environment, opened_by: OpenedBy) -> values.Held:
         }
     )
     return values.Held(environment=environment, names=there.keys(), values=reading.values, unusable=reading.mistakes)
+
+
+def _with_what_is_written(held: Sequence[values.Held], tracked: Collection[str]) -> Iterator[values.Held]:
+    project, texts = held[0].environment.project, values.texts_of(held)
+    found: dict[str, dict[values.Written, None]] = {}
+    for hit in search.search(project, tracked, texts):
+        environment, address, how = texts[hit.text]
+        place = Place(project.name(os.path.join(project.root, hit.path)), hit.line, hit.column)
+        found.setdefault(environment, {})[values.Written(address, how, place)] = None
+    for each in held:
+        yield each.but(written=list(found.get(each.environment.name, ())))
 
 
 def together(checked: Sequence[Checked]) -> Checked:

@@ -1,12 +1,14 @@
 """Values in memory: do they keep their rules, and is each environment's own? Nothing of a value is shown."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from ..errors import Mistake, Place
 from ..frozen import Record
 from ..model.declared import root_of
 from ..model.environment import Environment, Remote
 from ..sensitive import Sensitive
+from ..values.forms import How, forms
 from ..values.rules import broken
 from . import Fault, rule
 
@@ -29,6 +31,15 @@ class Held(Record):
     names: Collection[str]
     values: Values
     unusable: Sequence[Mistake]
+    written: Sequence["Written"] = ()
+
+
+class Written(NamedTuple):
+    """A place in a file that Git tracks at which a value stands."""
+
+    address: str
+    how: How
+    place: Place
 
 
 @rule("value-missing", "error")
@@ -95,4 +106,28 @@ def _declared(environment: Environment, secret: str, key: str) -> tuple[str, Pla
     return f"{secret}/{key}", spec.origin.key("keys" if key in spec.keys else "inputs", key)
 
 
-RULES = (missing, unusable, breaking_rules, same_in_two)
+@rule("value-in-repository", "error")
+def in_repository(held: Sequence[Held]) -> Iterator[Fault]:
+    """A real value stands in a file that Git tracks: as it is, in base64, or URL-encoded.
+
+    Whoever can read the repository has it, from every commit on. Take it out, and rotate it. What is compared is the
+    value itself, so this is no guess; values under 8 bytes and single words under 16 letters are not looked for.
+    """
+    for each in held:
+        for address, how, place in each.written:
+            what = f"the value of {address} of {each.environment.name} stands here {how}"
+            yield Fault(what, place, "take it out, and give the key a new value", overlay=each.environment.name)
+
+
+def texts_of(held: Sequence[Held]) -> Mapping[bytes, tuple[str, str, How]]:
+    """What to look for in files, with the environment and address that it is of; a value that is shared counts once."""
+    found: dict[bytes, tuple[str, str, How]] = {}
+    for each in held:
+        for (secret, key), value in each.values.items():
+            if each.environment.secrets[secret].remotes(key):  # else it is made of what is not secret
+                for text, how in forms(value):
+                    found.setdefault(text, (each.environment.name, f"{secret}/{key}", how))
+    return found
+
+
+RULES = (missing, unusable, breaking_rules, same_in_two, in_repository)

@@ -3,6 +3,7 @@
 import os
 import sys
 from datetime import UTC, datetime
+from functools import partial
 
 import click
 
@@ -51,7 +52,8 @@ def command(
 
     What is deployed is built with kubectl's own kustomize; nothing that the repository names is run. With values,
     rules are applied to every value of the sources, those that External Secrets Operator fetches included, and values
-    that two environments have in common are named. Nothing of a value is shown.
+    that two environments have in common, or that stand in a file that Git tracks, are named. Nothing of a value is
+    shown.
 
     A finding is accepted by an entry of the overlay's spec.exceptions, or by a comment at the end of its line or alone
     above it: # ksecret: ignore[RULE] REASON. --write-exceptions writes an entry for each rule and object that is found
@@ -77,7 +79,8 @@ def command(
     if with_values:
         forbid_core_dumps()
         with progress_bar("reading") as progress:
-            checked.append(action.check_values(environments, lambda each: open_source(each, progress)))
+            opened_by = partial(open_source, progress=progress)
+            checked.append(action.check_values(environments, opened_by, landscape.tracked))
     judged = action.less_exceptions(landscape, action.together(checked), with_values)
     for mistake in judged.left_out:
         click.echo(mistake.said("warning"), err=True)
