@@ -51,7 +51,8 @@ def _sides(landscape: Landscape) -> Iterator[Sequence[Side]]:
 
 def _side(root: Root) -> Side:
     declared = {name for each in root.environments for name in each.declarations}
-    rendered = {layers.renaming(way_to(root, each)).of(name) for each in root.environments for name in each.secrets}
+    renamings = [(layers.renaming(way_to(root, each)), each.secrets) for each in root.environments]
+    rendered = {renaming.of(name) for renaming, names in renamings for name in names}
     credentials = {name for document in root.objects for name in _credentials(document)}
     by_hand = {}
     for each in provided(root):
