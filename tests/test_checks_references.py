@@ -12,7 +12,7 @@ from kubectl_ksecret.checks import Finding, references, restart, waves
 from kubectl_ksecret.model.environment import Environment
 from kubectl_ksecret.model.kubernetes import Subject
 
-from .landscapes import environment, expected, fetched, found, lines
+from .landscapes import VAULT, environment, expected, fetched, found, lines
 from .projects import Project
 
 MISSING = (references.missing_secret, references.missing_key)
@@ -508,3 +508,51 @@ def test_no_broken_workload_gives_a_traceback(
 ) -> None:
     """A workload that is whole but for one place, deep in it."""
     found(ALL, yaml.safe_dump(broken(whole, steps, value)), everywhere)
+
+
+DEPLOYMENT = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  template:
+    spec:
+      containers:
+      - name: web
+        env:
+        - name: PASSWORD
+          valueFrom: {secretKeyRef: {name: app, key: password}}
+"""
+
+
+def test_what_a_patch_reads_is_told_in_the_patch(tmp_path: Path) -> None:
+    """Kustomize puts what it adds before the rest, so that another entry stands at its number in the base."""
+    project = Project(tmp_path)
+    project.declare("app", {"password": {}})
+    project.write("overlays/base/kustomization.yaml", "resources: [web.yaml]\n")
+    project.write("overlays/base/web.yaml", DEPLOYMENT)
+    for name in ("prod", "test"):
+        source = {**VAULT, "names": f"{{remoteName}}-{name}"}
+        project.overlay(name, {"externalSecret": {"store": {"name": "vault"}}}, namespace="shop", source=source)
+        patch = DEPLOYMENT.replace("PASSWORD", "ADDED").replace("key: password", "key: pasword")
+        project.write(f"overlays/{name}/patch.yaml", f"# of {name}\n{patch}")
+        root = "namespace: shop\nresources: [../base, secrets]\npatches: [{path: patch.yaml}]\n"
+        project.write(f"overlays/{name}/kustomization.yaml", root)
+    project.done("render", "--write")
+    said = [line for line in project.ksecret("check").out.splitlines() if line.endswith("[missing-key]")]
+    what = "12:54: Deployment web reads app/pasword, a key that nothing provides [missing-key]"
+    assert said == [f"error: overlays/{name}/patch.yaml:{what}" for name in ("prod", "test")]
+
+
+def test_what_an_inline_patch_reads_is_told_at_the_list_that_it_adds_to(tmp_path: Path) -> None:
+    """And not at an entry that is right."""
+    project = Project(tmp_path)
+    project.declare("app", {"password": {}})
+    project.overlay("test", {"externalSecret": {"store": {"name": "vault"}}}, namespace="shop", source=VAULT)
+    project.write("overlays/test/web.yaml", DEPLOYMENT)
+    added = "{name: ADDED, valueFrom: {secretKeyRef: {name: app, key: pasword}}}"
+    patch = f"- {{op: add, path: /spec/template/spec/containers/0/env/0, value: {added}}}"
+    root = f"resources: [web.yaml, secrets]\npatches:\n- target: {{kind: Deployment}}\n  patch: |-\n    {patch}\n"
+    project.write("overlays/test/kustomization.yaml", f"namespace: shop\n{root}")
+    project.done("render", "--write")
+    said = [line for line in project.ksecret("check").out.splitlines() if line.endswith("[missing-key]")]
+    assert said[0].startswith("error: overlays/test/web.yaml:9:9: Deployment web reads app/pasword")

@@ -1,10 +1,10 @@
 """Objects as they are deployed, and those of the tree that no build holds: each once, where it was written."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from ..errors import Place
-from ..manifests.documents import Document, Path, mapping, sequence
+from ..manifests.documents import Document, Path, Step, mapping, sequence
 from . import Fault
 from .landscape import Landscape
 
@@ -40,13 +40,37 @@ def loose(landscape: Landscape, kinds: Collection[str]) -> Iterator[Document]:
 
 def place_of(landscape: Landscape, document: Document, path: Path) -> Place:
     """Where the value of a built field was written: with its object, else in the patch that sets it."""
-    value = _at(document.object, path)
     tree = [each for each in written(landscape) if each.subject.kind == document.subject.kind]
     origin = next((each for each in tree if each.node is document.node), None)
-    if origin is None or _at(origin.object, path) == value:
+    if origin is None or _says(origin, document, path):
         return document.place(*path)
-    setting = (each for each in tree if _at(each.object, path) == value)
-    return (next(setting, None) or document).place(*path)
+    patches = [each for each in _patches(landscape, document, tree) if _says(each, document, path)]
+    named = [each for each in patches if each.subject.name == origin.subject.name]
+    found = next(iter(named or patches), document)
+    return Document(found.file, found.node, document.object).place(*path)
+
+
+def _patches(landscape: Landscape, document: Document, tree: Sequence[Document]) -> Iterator[Document]:
+    """What of a tree is in no build, and in a folder that the root of the document reaches."""
+    origins = {id(each.node) for each in built(landscape)}
+    of_document = (root.layers for root in landscape.roots if any(each is document for each in root.objects))
+    folders = tuple(os.path.join(folder, "") for folder in next(of_document, ()))
+    for each in tree:
+        is_reached = not folders or os.path.realpath(landscape.project.shown_as(each.file)).startswith(folders)
+        if is_reached and id(each.node) not in origins:
+            yield each
+
+
+def _says(said: Document, document: Document, path: Path) -> bool:
+    """Whether a manifest has what the built object has at a path; names tell the elements of lists apart."""
+    found: object = said.object
+    value: object = document.object
+    for step in path:
+        value = _below(value, step)
+        named = mapping(value).get("name") if isinstance(step, int) else None
+        same = [each for each in sequence(found) if named and mapping(each).get("name") == named]
+        found = same[0] if same else _below(found, step)
+    return found is not None and found == value
 
 
 def root_path(landscape: Landscape, shown: str) -> str:
@@ -69,14 +93,11 @@ def once(faults: Iterator[Fault]) -> Iterator[Fault]:
             yield fault
 
 
-def _at(value: object, path: Path) -> object:
-    for step in path:
-        if isinstance(step, int):
-            listed = sequence(value)
-            value = listed[step] if step < len(listed) else None
-        else:
-            value = mapping(value).get(step)
-    return value
+def _below(value: object, step: Step) -> object:
+    if isinstance(step, int):
+        listed = sequence(value)
+        return listed[step] if step < len(listed) else None
+    return mapping(value).get(step)
 
 
 def dotted(path: Path) -> str:

@@ -10,6 +10,7 @@ from ..model.environment import Environment
 from ..model.kubernetes import Subject
 from . import Fault, rule
 from .landscape import Landscape
+from .objects import place_of
 from .supply import Places, Provided, Reading, Supply
 
 # Labels and annotations by which a Secret is found that no workload names.
@@ -58,7 +59,7 @@ def missing_secret(landscape: Landscape) -> Iterator[Fault]:
             if where not in hints:
                 hints[where] = _hint_of_secret(supply, omitted, *where)
             what = f"reads the Secret {reading.read.secret}, which nothing provides"
-            yield _fault(supply, reading, what, hints[where], of_key=False)
+            yield _fault(landscape, supply, reading, what, hints[where], of_key=False)
 
 
 def _hint_of_secret(supply: Supply, omitted: Places[_Omitted], namespace: str, secret: str) -> str:
@@ -88,21 +89,20 @@ def missing_key(landscape: Landscape) -> Iterator[Fault]:
             said = [hint for each in omitted.at(*where) if (hint := each.hint(key))]
             known = sorted({name for each in provided for name in each.keys or ()})
             hint = said[0] if said else nearest(key, known) or f"declare it in {reading.read.secret}, or correct it"
-            yield _fault(
-                supply, reading, f"reads {reading.read.secret}/{key}, a key that nothing provides", hint, of_key=True
-            )
+            what = f"reads {reading.read.secret}/{key}, a key that nothing provides"
+            yield _fault(landscape, supply, reading, what, hint, of_key=True)
 
 
 def _has(provided: Collection[Provided], key: str) -> bool:
     return any(each.keys is None or key in each.keys for each in provided)
 
 
-def _fault(supply: Supply, reading: Reading, what: str, hint: str, *, of_key: bool) -> Fault:
+def _fault(landscape: Landscape, supply: Supply, reading: Reading, what: str, hint: str, *, of_key: bool) -> Fault:
     read, subject = reading.read, reading.reader.subject
     path = read.key_path if of_key and read.key_path else read.path
     return Fault(
         f"{subject.kind} {subject.name} {what}",
-        reading.reader.place(*path),
+        place_of(landscape, reading.reader, path),
         hint,
         subject,
         ".".join(map(str, path)),

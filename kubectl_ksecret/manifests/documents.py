@@ -9,6 +9,7 @@ from .. import yamlio
 from ..errors import InputError, Mistake, Place
 from ..files.project import Project, decode
 from ..model.kubernetes import Object, Subject
+from ..model.origin import pairs_of
 from ..yamlio import MappingNode, Node, ScalarNode, SequenceNode
 from .kustomization import NAMES
 
@@ -47,12 +48,15 @@ class Document:
 
     def place(self, *path: Step) -> Place:
         """The place of a field, or of the deepest node on the way to it; a patch may have put it elsewhere."""
-        node, value = self.node, self.object
+        node, value, title = self.node, self.object, self.node
         for step in path:
             value = _value_below(value, step)
             below = _node_below(node, step, value)
             if below is None:
+                # A list begins where its first element does, which is another one.
+                node = title if isinstance(node, SequenceNode) else node
                 break
+            title = next((key for key, each in pairs_of(node) if each is below), below)
             node = below
         return self._at(node)
 
@@ -102,7 +106,10 @@ def _node_below(node: Node | None, step: Step, value: Any) -> Node | None:
         named = mapping(value).get("name")
         there = node.value[step] if step < len(node.value) else None
         same = [each for each in node.value if named and _name_of(each) == named]
-        return there if there in same or not same else same[0]
+        if same:
+            return there if there in same else same[0]
+        is_another = isinstance(named, str) and there is not None and _name_of(there) not in named
+        return None if is_another else there  # a name that is in its own has grown by a prefix
     return None
 
 
