@@ -218,3 +218,14 @@ def test_names_collide_across_environments_in_one_vault(tmp_path: Path) -> None:
     what = "app/token of two asks for shared, app/token of one for Shared: one secret in Key Vault [vault-collision]"
     assert found(project, NAMES) == [f"error: overlays/two/secrets/ksecret.yaml:21:23: {what}"]
     assert found(project, NAMES, "three") == []
+
+
+def test_a_generated_secret_is_named_without_the_hash_of_its_content(tmp_path: Path) -> None:
+    """An exception names the object: with the hash it would say something of the value, and end with each change."""
+    project = environments(tmp_path, test={}, prod={})
+    made = "secretGenerator:\n- name: cache\n  literals: [host=a text]\n"
+    project.write("overlays/test/kustomization.yaml", f"namespace: shop-test\nresources: [secrets]\n{made}")
+    accepted = project.done("check", "--write-exceptions", "--reason", "old", "--until", "2999-12-31")
+    assert "overlays/prod/secrets/ksecret.yaml: parity-missing of Secret/shop-test/cache\n" in accepted
+    project.write("overlays/test/kustomization.yaml", f"namespace: shop-test\nresources: [secrets]\n{made[:-2]}er]\n")
+    assert project.ksecret("check").out == ""

@@ -556,3 +556,14 @@ def test_what_an_inline_patch_reads_is_told_at_the_list_that_it_adds_to(tmp_path
     project.done("render", "--write")
     said = [line for line in project.ksecret("check").out.splitlines() if line.endswith("[missing-key]")]
     assert said[0].startswith("error: overlays/test/web.yaml:9:9: Deployment web reads app/pasword")
+
+
+@pytest.mark.parametrize(
+    ("read", "hint"),
+    [("cach", 'did you mean "cache"?'), ("cache", "kustomize adds a hash to its name and not to this reference: ")],
+)
+def test_a_hint_names_a_generated_secret_as_it_is_written(shop: Environment, read: str, hint: str) -> None:
+    """The hash behind it is kustomize's to add, and not in every field that names a Secret."""
+    made = "---\n{apiVersion: v1, kind: Secret, metadata: {name: cache-c6ftck9474, namespace: shop}}\n"
+    (finding,) = found(MISSING, of("password", secret=read) + made, shop)
+    assert finding.mistake.hint.startswith(hint)

@@ -1,13 +1,13 @@
 """Kustomize: does what is deployed hold the overlays' Secrets, each once and whole?"""
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 
 from ..errors import Place
 from ..manifests import layers
 from ..manifests.committed import FOLDER
 from ..manifests.documents import Document
+from ..manifests.kustomizing import without_hash
 from ..manifests.workloads import reads
 from ..model.environment import Environment
 from ..model.kubernetes import Subject
@@ -17,7 +17,6 @@ from .landscape import Landscape, Root
 from .provided import Provided, provided
 
 _FUNCTION = "config.kubernetes.io/function"
-_HASH = re.compile("-[bcdfghkmt2456789]{10}$")  # kustomize's, on what a generator makes
 
 
 def _subject(environment: Environment) -> Subject:
@@ -189,10 +188,10 @@ def secret_twice(landscape: Landscape) -> Iterator[Fault]:
         usual = namespaces.pop() if len(namespaces) == 1 else ""
         first: dict[tuple[str, str], Provided] = {}
         for each in sorted(provided(root), key=lambda each: not _is_from_overlay(root, each.document)):
-            name = _HASH.sub("", each.name) if each.document.subject.kind == "Secret" else each.name
+            name = without_hash(each.name) if each.document.subject.kind == "Secret" else each.name
             before = first.setdefault((each.namespace or usual, name), each)
             if before is not each and not (each.shares or before.shares):
-                subject, other = each.document.subject, before.document
+                subject, other = each.subject, before.document
                 what = (
                     f"{name} is made twice, by this {subject.kind} and by the {other.subject.kind} of {other.place()}"
                 )

@@ -4,7 +4,6 @@ Declared Secrets are equal by construction.
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
@@ -12,13 +11,13 @@ from ..errors import nearest
 from ..frozen import Record
 from ..manifests import layers
 from ..manifests.documents import Document, mapping
+from ..manifests.kustomizing import without_hash
 from ..model.kubernetes import SERVICE_ACCOUNT, Object
 from . import Fault, rule
 from .kustomize import way_to
 from .landscape import Landscape, Root
 from .provided import Provided, provided
 
-_HASH = re.compile("-[bcdfghkmt2456789]{10}$")
 # What a cluster keeps for itself, and how it gets its images, differs from cluster to cluster.
 _BOOKKEEPING = {
     SERVICE_ACCOUNT,
@@ -69,7 +68,7 @@ def _plain(root: Root, each: Provided) -> str:
     """The name without what the kustomizations add to it, where that can be told."""
     if each.document.node is not None or not root.layers:
         return each.written
-    name = _HASH.sub("", each.name)
+    name = without_hash(each.name)
     renaming = layers.renaming(list(root.layers.values())[:1])
     return name.removeprefix(renaming.prefix).removesuffix(renaming.suffix)
 
@@ -142,7 +141,7 @@ def missing(landscape: Landscape) -> Iterator[Fault]:
             what = f"{lacking.name} has no Secret {name}, {side.name} has one"
             hint = f"declare {name}, so that both have it"
             place, overlay = secret.document.place("metadata", "name"), lacking.name
-            yield Fault(what, place, hint, secret.document.subject, "metadata.name", overlay)
+            yield Fault(what, place, hint, secret.subject, "metadata.name", overlay)
         for first, second, name in _in_both(sides):
             for has, lacks in ((first, second), (second, first)):
                 yield from _missing_keys(has, lacks, name)
@@ -158,7 +157,7 @@ def _missing_keys(has: Side, lacks: Side, name: str) -> Iterator[Fault]:
             hint = nearest(key, set(here.keys) - set(there.keys)) or f"declare {name}, so that both have it"
             place = here.document.place(*_field(here.document.object))
             field = ".".join(_field(here.document.object))
-            yield Fault(what, place, hint, here.document.subject, field, lacks.name)
+            yield Fault(what, place, hint, here.subject, field, lacks.name)
 
 
 def _field(document: Object) -> tuple[str, ...]:
@@ -192,7 +191,7 @@ def other_type(landscape: Landscape) -> Iterator[Fault]:
             if here.type != there.type:
                 what = f"{name} has the type {here.type} in {other.name}, {there.type} in {first.name}"
                 path = _TYPES.get(here.document.subject.kind, ("type",))
-                place, subject = here.document.place(*path), here.document.subject
+                place, subject = here.document.place(*path), here.subject
                 yield Fault(what, place, "give both one type", subject, ".".join(path), other.name)
 
 
@@ -207,9 +206,9 @@ def two_names(landscape: Landscape) -> Iterator[Fault]:
     """
     for sides in _sides(landscape):
         for side, other, name, alike in _pairs(sides):
-            document = other.by_hand[alike].document
+            secret = other.by_hand[alike]
             what = f"{alike} of {other.name} and {name} of {side.name} look like one Secret under two names"
-            place, subject = document.place("metadata", "name"), document.subject
+            place, subject = secret.document.place("metadata", "name"), secret.subject
             yield Fault(what, place, "give both one name", subject, "metadata.name", other.name)
 
 

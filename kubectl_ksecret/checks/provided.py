@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from ..manifests.documents import Document, mapping, sequence
-from ..model.kubernetes import Object
+from ..manifests.kustomizing import without_hash
+from ..model.kubernetes import Object, Subject
 from .landscape import Root
 
 _OPAQUE = "Opaque"
@@ -23,6 +24,12 @@ class Provided(NamedTuple):
     type: str
     keys: Collection[str] | None
     shares: bool
+
+    @property
+    def subject(self) -> Subject:
+        """The object; without the hash of its content, which has no place in an exception and ends with any change."""
+        subject = self.document.subject
+        return subject._replace(name=without_hash(subject.name)) if subject.kind == "Secret" else subject
 
     @property
     def namespace(self) -> str:

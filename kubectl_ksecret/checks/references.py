@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from ..errors import nearest
+from ..manifests.kustomizing import without_hash
 from ..manifests.workloads import mentions
 from ..model.declaration import DeclarationSpec
 from ..model.environment import Environment
@@ -68,7 +69,10 @@ def _hint_of_secret(supply: Supply, omitted: Places[_Omitted], namespace: str, s
             return said
     if elsewhere := supply.secrets.namespaces(secret):
         return f"it is in {', '.join(elsewhere)}; a Secret is read in its own namespace only"
-    return nearest(secret, supply.secrets.names(namespace)) or "declare it, or correct the name"
+    names = {without_hash(name) for name in supply.secrets.names(namespace)}
+    if secret in names:
+        return "kustomize adds a hash to its name and not to this reference: disableNameSuffixHash in its options"
+    return nearest(secret, names) or "declare it, or correct the name"
 
 
 @rule("missing-key", "error")

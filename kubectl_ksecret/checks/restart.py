@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ..manifests.documents import Document, mapping
+from ..manifests.kustomizing import without_hash
 from ..manifests.workloads import pod_metadata
 from ..model.kubernetes import Object
 from . import Fault, rule
@@ -18,8 +19,6 @@ _ALWAYS = (
     "wave.pusher.com/update-on-config-change",
 )
 _NAMED = "secret.reloader.stakater.com/reload"
-# Kustomize's own alphabet: no word can stand in it by chance.
-_HASHED = re.compile("-[2456789bcdfghkmt]{10}")
 
 
 @rule("no-restart", "note")
@@ -66,12 +65,8 @@ def _read_through_environment(supply: Supply) -> list[tuple[Document, list[str]]
 
 def _is_hashed(provided: Provided) -> bool:
     """Whether kustomize renames the Secret with each change, and the reference with it."""
-    document = provided.document
-    return document is not None and document.object["kind"] == "Secret" and _ends_hashed(document.subject.name)
-
-
-def _ends_hashed(name: str) -> bool:
-    return _HASHED.fullmatch(name[-11:]) is not None
+    subject = provided.document.subject if provided.document else None
+    return subject is not None and subject.kind == "Secret" and without_hash(subject.name) != subject.name
 
 
 def _restarts(annotations: Object, secret: str) -> bool:
