@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from .landscapes import VAULT
 from .peers import peer, run
 from .projects import Project, shop
 
@@ -264,3 +265,18 @@ def test_a_field_of_its_own_is_refused_in_metadata_and_spec(tmp_path: Path, old:
     assert (done.code, done.out) == (1, "")
     project.done("render", "prod", "--write")
     assert found(project) == []
+
+
+def test_where_only_a_build_with_plugins_works_the_hint_has_its_command(tmp_path: Path) -> None:
+    """It can be pasted as it is, however many overlays there are."""
+    project = Project(tmp_path)
+    project.declare("app", {"token": {}})
+    for name in ("prod", "test"):
+        source = {"names": f"{{remoteName}}-{name}", **VAULT}
+        project.overlay(name, {"externalSecret": {"store": {"name": "vault"}}}, source=source)
+        project.write(f"overlays/{name}/kustomization.yaml", f"namespace: shop-{name}\nresources: [secrets]\n")
+        project.write(f"overlays/{name}/secrets/kustomization.yaml", "generators: [ksecret.yaml]\n")
+    done = project.ksecret("check")
+    build = "kustomize build --enable-alpha-plugins --enable-exec overlays/prod"
+    assert (done.code, done.out) == (3, "")
+    assert done.err.endswith(f"\nhint: {build} | kubectl ksecret check prod --built -\n")

@@ -71,7 +71,8 @@ def _roots(
             continue  # a rule says so
         within = [each for each in everything if root_of(each) == folder]
         said = within[0].overlay.spec.origin.at("kustomization")
-        objects = building.build(project, folder, tree, said)
+        instead = f"kubectl ksecret check {within[0].name} --built -"
+        objects = building.build(project, folder, tree, said, instead)
         yield Root(folder=folder, environments=within, objects=objects, layers=layers.read(project, folder))
 
 

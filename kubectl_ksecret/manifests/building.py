@@ -13,13 +13,15 @@ from .documents import Document, Tree, mapping, read, sequence
 from .kustomization import NAMES
 
 ORIGIN = "config.kubernetes.io/origin"
+_PLUGINS_REFUSED = ("external plugins disabled", "--enable-exec", "enable-alpha-plugins")
 _BUILDERS = (("kubectl", "kustomize"), ("kustomize", "build"))
 
 
-def build(project: Project, folder: str, tree: Tree, said: Place) -> list[Document]:
+def build(project: Project, folder: str, tree: Tree, said: Place, instead: str) -> list[Document]:
     """The objects of a kustomization, each with the place in the file that it came from.
 
-    Nothing that the repository names is run. Raises Refusal if there is no builder, or if it can't build.
+    Nothing that the repository names is run. Raises Refusal if there is no builder, or if it can't build; `instead` is
+    the command that takes a build by another program.
     """
     real = project.inside(folder, said)
     if not any(os.path.exists(os.path.join(real, name)) for name in NAMES):
@@ -30,7 +32,7 @@ def build(project: Project, folder: str, tree: Tree, said: Place) -> list[Docume
         named = os.path.relpath(real, os.path.realpath(above))
         with open(os.path.join(above, NAMES[0]), "w", encoding="utf-8") as file:
             file.write(yamlio.dump([{"resources": [named], "buildMetadata": ["originAnnotations"]}]))
-        text = _built(above, project, real, said)
+        text = _built(above, project, real, said, instead)
         built = read(text, project.name(real))
         return [_at_its_origin(project, os.path.realpath(above), document, tree) for document in built]
 
@@ -69,7 +71,7 @@ def given(text: str, file: str) -> list[Document]:
     return read(text, file)
 
 
-def _built(above: str, project: Project, folder: str, said: Place) -> str:
+def _built(above: str, project: Project, folder: str, said: Place, instead: str) -> str:
     shown = project.name(folder)
     for program, verb in _BUILDERS:
         try:
@@ -79,15 +81,16 @@ def _built(above: str, project: Project, folder: str, said: Place) -> str:
         except FileNotFoundError:
             continue
         if done.returncode != 0:
-            raise Refusal(Mistake(f"{shown} can't be built by {program} {verb}", said, _hint(done.stderr, shown)))
+            what = f"{shown} can't be built by {program} {verb}"
+            raise Refusal(Mistake(what, said, _hint(done.stderr, f"{program} {verb} {shown}", shown, instead)))
         return done.stdout
-    raise Refusal(Mistake("neither kubectl nor kustomize is on the PATH", said, "or give a build with --built"))
+    raise Refusal(Mistake("neither kubectl nor kustomize is on the PATH", said, f"or give a build: {instead}"))
 
 
-def _hint(error: str, shown: str) -> str:
-    if "--enable-exec" in error or "enable-alpha-plugins" in error or "function" in error:
-        return f"kustomize build --enable-alpha-plugins --enable-exec {shown} | kubectl ksecret check --built -"
-    return f"see what it says: kubectl kustomize {shown}"
+def _hint(error: str, command: str, shown: str, instead: str) -> str:
+    if any(each in error for each in _PLUGINS_REFUSED):
+        return f"kustomize build --enable-alpha-plugins --enable-exec {shown} | {instead}"
+    return f"see what it says: {command}"
 
 
 def _at_its_origin(project: Project, above: str, built: Document, tree: Tree) -> Document:

@@ -115,7 +115,8 @@ def _objects(argument: Argument) -> _Objects:
         tree.documents(file)
     kustomizations.refuse_unreadable(tree)
     if built:
-        made = building.build(project, folder, tree, Place(project.name(folder)))
+        instead = f"kubectl ksecret import {argument.name}=-"
+        made = building.build(project, folder, tree, Place(project.name(folder)), instead)
         found = [each for each in made if not _is_generated(each)]
     else:
         found = [each for file in files for each in tree.documents(file)]
