@@ -280,3 +280,18 @@ def test_where_only_a_build_with_plugins_works_the_hint_has_its_command(tmp_path
     build = "kustomize build --enable-alpha-plugins --enable-exec overlays/prod"
     assert (done.code, done.out) == (3, "")
     assert done.err.endswith(f"\nhint: {build} | kubectl ksecret check prod --built -\n")
+
+
+def test_a_symlink_out_of_the_project_is_a_finding_among_others(tmp_path: Path) -> None:
+    """It is not read, and what else there is to say is said."""
+    (tmp_path / "outside.yaml").write_text("a: b\n")
+    project = Project(tmp_path)
+    project.declare("app", {"token": {}})
+    project.overlay("test", {"externalSecret": {"store": {"name": "vault"}}}, source=VAULT)
+    project.write("overlays/test/kustomization.yaml", "resources: [secrets]\n")
+    project.done("render", "--write")
+    (project.root / "overlays/test/linked.yaml").symlink_to("../../../outside.yaml")
+    done = project.ksecret("check")
+    assert (done.code, done.err) == (1, "")
+    assert "error: overlays/test/linked.yaml lies outside the project [unreadable-file]\n" in done.out
+    assert "[namespace-missing]" in done.out

@@ -208,12 +208,12 @@ def _of_overlays(landscape: Landscape) -> Iterator[exceptions.Accepted]:
 def _of_comments(landscape: Landscape) -> Iterator[exceptions.Accepted]:
     declared = (file for scene in landscape.scenes for file in _declaring(scene.environment))
     for file in dict.fromkeys((*landscape.tree, *declared)):
-        content = landscape.project.read_if_there(landscape.project.shown_as(file))
-        if content is not None and b"ksecret:" in content:
-            try:
-                yield from exceptions.of_text(decode(content, file), file)
-            except InputError:
-                continue  # a finding of its own
+        try:
+            content = landscape.project.read_if_there(landscape.project.shown_as(file)) or b""
+            stated = exceptions.of_text(decode(content, file), file) if b"ksecret:" in content else []
+        except InputError:
+            continue  # a finding of its own
+        yield from stated
 
 
 def _declaring(environment: Environment) -> Iterator[str]:

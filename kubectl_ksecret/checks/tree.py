@@ -8,7 +8,7 @@ from .landscape import Landscape
 
 @rule("unreadable-file", "error")
 def unreadable(landscape: Landscape) -> Iterator[Fault]:
-    """A file in an overlay's tree is not valid YAML.
+    """A file in an overlay's tree is not valid YAML, or can't be read, such as a symlink out of the project.
 
     What it holds is not checked, and a deployer may refuse it. Correct the file, or move it out of the tree.
     """
