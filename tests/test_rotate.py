@@ -251,6 +251,27 @@ def test_a_value_that_breaks_a_rule_is_not_written(tmp_path: Path, vault: KeyVau
     assert (len(vault.versions("token-prod")), journals(project)) == (1, [])
 
 
+def test_a_value_of_which_a_template_makes_nothing_good_is_not_written(tmp_path: Path, vault: KeyVault) -> None:
+    """The operator would spread it, and the next run would not take another for it."""
+    project = rotating(tmp_path, vault)
+    url = {"template": "redis://:{{ token }}@r", "rules": {"format": "redis-url"}}
+    project.declare("app", {"token": {}, "url": url})
+    done = project.ksecret("rotate", "prod", "app/token", "--from-stdin", "--yes", stdin="a/b")
+    assert (done.code, "the value of app/url breaks format: redis-url" in done.err) == (2, True)
+    assert (len(vault.versions("token-prod")), journals(project)) == (1, [])
+    assert project.ksecret("rotate", "prod", "app/token", "--from-stdin", "--yes", stdin="good").code == 0
+    assert held(project) == {b"good"}
+
+
+def test_a_value_that_could_not_be_sealed_afterwards_is_not_written(tmp_path: Path, vault: KeyVault) -> None:
+    """As where a template needs another name too, and the source lacks it."""
+    project = rotating(tmp_path, vault)
+    project.declare("app", {"token": {}, "user": {}, "url": {"template": "{{ user }}:{{ token }}"}})
+    done = project.ksecret("rotate", "prod", "app/token", "--from-stdin", "--yes", stdin="good")
+    assert (done.code, f"{vault.url} has no secret user-prod" in done.err) == (3, True)
+    assert (len(vault.versions("token-prod")), journals(project)) == (1, [])
+
+
 def test_a_swapped_certificate_is_refused_before_the_source_is_written(tmp_path: Path, vault: KeyVault) -> None:
     """Else the new value would stand in the source and in no manifest."""
     project = rotating(tmp_path, vault)

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from ..errors import InputError, Mistake, nearest
 from ..frozen import Record
-from ..manifests import committed
 from ..model.environment import Environment, Made, Remote
 from ..model.overlay import ExternalSecret
 from ..model.sharing import one_name, source_of
@@ -16,8 +15,9 @@ from ..values.generation import generate
 from ..values.rules import broken
 from . import journal
 from .provision import FromSource, refuse_bad_patterns
+from .rehearsal import WithNewValue
 from .seal import Request as SealRequest
-from .seal import Sealed, refuse_strangers, seal
+from .seal import Sealed, seal
 from .sealers import Sealer
 
 
@@ -126,24 +126,37 @@ def rotate(plan: Plan, source: WritableSource, value: Sensitive, ports: Ports, n
     """
     refuse_bad_patterns([plan.environment, *(reader.environment for reader in plan.readers)])
     kept = _stored(plan, source, value)
-    sealed = {name: readers[0].environment for name, readers in plan.by_overlay(sealed=True).items()}
-    sealers = {name: ports.sealer(environment) for name, environment in sealed.items()}
-    for name, environment in sealed.items():
-        refuse_strangers(environment, sealers[name], committed.read(environment), ())
     identity, remote_name = source_of(plan.environment) or (), plan.remote.name
+    sealers = {name: ports.sealer(readers[0].environment) for name, readers in plan.by_overlay(sealed=True).items()}
+    # What can't be sealed afterwards must not be written: External Secrets Operator would spread it, and the same
+    # command could not take another value for it.
+    rehearsed = ports.but(
+        opened_by=lambda each: WithNewValue(ports.opened_by(each), identity, remote_name, kept),
+        progress=lambda _done, _total: None,
+    )
+    _sealed(plan, sealers, rehearsed, now, dry_run=True)
     said = {"overlay": plan.environment.name, "address": plan.address, "name": remote_name}
     with journal.opened(plan.environment.project, identity, remote_name, said) as begun:
         # A new rotation has an id that nothing can carry yet.
         written = begun.resumed and source.written(remote_name, begun.id)
         if not written:
             source.write(remote_name, kept, begun.id)
-        results = []
-        for name, readers in plan.by_overlay(sealed=True).items():
-            request = SealRequest(addresses=[reader.address for reader in readers], alone=True)
-            provision = FromSource(sealed[name], ports.opened_by)
-            results.append(seal(sealed[name], provision, sealers[name], request, now, ports.progress))
+        results = _sealed(plan, sealers, ports, now, dry_run=False)
         begun.finish()
     return Rotated(plan=plan, written=not written, sealed=results)
+
+
+def _sealed(
+    plan: Plan, sealers: Mapping[str, Sealer], ports: Ports, now: datetime, *, dry_run: bool
+) -> Sequence[Sealed]:
+    """The plan, overlay by overlay, and nothing beside it."""
+    results = []
+    for name, readers in plan.by_overlay(sealed=True).items():
+        environment = readers[0].environment
+        request = SealRequest(addresses=[reader.address for reader in readers], alone=True, dry_run=dry_run)
+        provision = FromSource(environment, ports.opened_by)
+        results.append(seal(environment, provision, sealers[name], request, now, ports.progress))
+    return results
 
 
 def _stored(plan: Plan, source: WritableSource, value: Sensitive) -> Sensitive:
