@@ -187,6 +187,10 @@ def test_what_fails_after_the_write_is_finished_later(tmp_path: Path, vault: Key
         True,
     )
     assert (project.changed_since(before), len(journals(project))) == (set(), 1)
+    assert done.err.endswith(
+        "error: the rotation of token-prod is not finished\n"
+        "hint: run the same command again: it finishes the rotation, with no second new value\n"
+    )
     assert "one" not in journals(project)[0].read_text().split('"')
     vault.faults.clear()
     done = project.ksecret("rotate", "prod", "app/token", "--from-stdin", "--yes", stdin="two")

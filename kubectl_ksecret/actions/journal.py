@@ -34,7 +34,8 @@ class Journal:
 def opened(project: Project, source: tuple[str, ...], name: str, plan: Mapping[str, object]) -> Iterator[Journal]:
     """The journal of an unfinished rotation of this name, or a new one; no other rotation runs beside it.
 
-    Raises InputError without Git, Refusal if a journal can't be read or written.
+    Raises InputError without Git, Refusal if a journal can't be read or written; what is raised in it is told together
+    with that the rotation is not finished.
     """
     if project.git_folder is None:
         raise InputError(Mistake("rotate needs a Git work tree: its journal lies in Git's own folder"))
@@ -45,7 +46,11 @@ def opened(project: Project, source: tuple[str, ...], name: str, plan: Mapping[s
         id_ = found or uuid.uuid4().hex
         if found is None:
             folder.write(file, json.dumps({"id": id_, **plan}, indent=2).encode())
-        yield Journal(folder, file, id_, found is not None)
+        try:
+            yield Journal(folder, file, id_, found is not None)
+        except InputError as error:
+            hint = "run the same command again: it finishes the rotation, with no second new value"
+            raise type(error)(*error.mistakes, Mistake(f"the rotation of {name} is not finished", hint=hint)) from None
 
 
 def _id(path: str) -> str | None:
