@@ -91,6 +91,13 @@ def test_the_table_shows_each_key_with_its_version_age_and_seal(tmp_path: Path, 
     assert lines[3][:3] == ["prod:", "sealed", "for"]
 
 
+def test_a_version_of_a_moment_to_come_has_no_age_yet(tmp_path: Path, vault: KeyVault) -> None:
+    """The vault's clock may be ahead."""
+    project = vault_project(tmp_path, vault)
+    vault.set("token-prod", "p", created_on=datetime.now(UTC) + timedelta(minutes=2))
+    assert " 0h " in project.ksecret("status", "prod").out.splitlines()[1]
+
+
 @pytest.mark.parametrize(
     ("attributes", "reason"),
     [

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ... import yamlio
 from ...actions.status import Certificate, Row, Status
@@ -41,7 +41,7 @@ def _row(row: Row, now: datetime) -> tuple[str, ...]:
 def _age(version: Version | None, now: datetime) -> str:
     if version is None or version.created is None:
         return "-"
-    age = now - version.created
+    age = max(now - version.created, timedelta())  # the vault's clock may be ahead of ours
     return f"{age.days}d" if age.days else f"{age.seconds // 3600}h"
 
 
