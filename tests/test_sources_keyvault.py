@@ -114,14 +114,16 @@ def test_a_version_out_of_its_time_is_sealed_with_a_warning(tmp_path: Path, vaul
     )
 
 
-def test_what_the_vault_no_longer_has_stays_sealed_and_is_named(tmp_path: Path, vault: KeyVault) -> None:
-    """Production keeps what it has."""
+def test_what_the_vault_no_longer_gives_stays_sealed_and_is_named(tmp_path: Path, vault: KeyVault) -> None:
+    """Production keeps what it has; a disabled secret is still there, and not said to be gone."""
     project = vault_shop(tmp_path, vault)
     fill(vault)
     project.done("seal", "prod")
     before = project.files()
+    vault.disable("password-prod", vault.versions("password-prod")[0].id)
+    said = "prod: kept as sealed, though the source no longer gives a value for\n  app/password\n  app/url\n"
+    assert project.done("seal", "prod") == said
     vault.delete("password-prod")
-    said = "prod: kept as sealed, though the source no longer has\n  app/password\n  app/url\n"
     assert project.done("seal", "prod") == said
     assert project.changed_since(before) == set()
 

@@ -24,7 +24,7 @@ Address = tuple[str, str]  # Secret and key
 class Known(Record):
     """What the record would hold of a value if it were sealed now, as far as it can be known without the value.
 
-    `gone` are names that the source, which knows versions, does not have.
+    `gone` are names that the source, which knows versions, does not have, or has disabled.
     """
 
     version: str | None = None

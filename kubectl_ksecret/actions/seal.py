@@ -30,7 +30,8 @@ class Request(Record):
 class Sealed(Record):
     """What was sealed, as addresses.
 
-    Kept are those of which the source can't tell whether they changed, gone those that it no longer has.
+    Kept are those of which the source can't tell whether they changed, gone those that it no longer
+    gives a value for, be they deleted or disabled.
     """
 
     environment: str
@@ -145,8 +146,8 @@ class _Wish(Record):
 class _Choice(Record):
     """By Secret the keys to seal.
 
-    Kept are those whose change would not show, gone those that the source no longer has, missing those without a
-    value.
+    Kept are those whose change would not show, gone those that the source no longer gives, missing those without
+    a value.
     """
 
     needed: Mapping[str, Collection[str]]

@@ -12,7 +12,7 @@ def text(done: Sealed, dry_run: bool) -> str:
     blocks = [
         _block(f"{done.environment}: {would}seal" if dry_run else f"{done.environment}: sealed", done.sealed),
         _block(f"{done.environment}: not sealed, nothing gives a value for", done.missing),
-        _block(f"{done.environment}: kept as sealed, though the source no longer has", done.gone),
+        _block(f"{done.environment}: kept as sealed, though the source no longer gives a value for", done.gone),
         _block(f"{done.environment}: left out, not declared here", map(_shown, done.left_out)),
         _block(f"{done.environment}: {would}write" if dry_run else f"{done.environment}: wrote", done.changed),
     ]
