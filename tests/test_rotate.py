@@ -2,6 +2,7 @@
 
 import random
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -197,6 +198,18 @@ def test_what_fails_after_the_write_is_finished_later(tmp_path: Path, vault: Key
     assert (done.code, done.out.splitlines()[0]) == (0, "token-prod: the new value of an interrupted run stands")
     assert [version.value for version in vault.versions("token-prod")] == ["first", "one"]
     assert (held(project), journals(project)) == ({b"one"}, [])
+
+
+@pytest.mark.parametrize("said", ["", "gitdir: ../gone/.git/worktrees/project\n", "gitdir: overlays\n", b"\xff\n"])
+def test_a_git_folder_that_is_gone_takes_no_journal(tmp_path: Path, vault: KeyVault, said: str | bytes) -> None:
+    """It would lie in the work tree, or where another one has been."""
+    project = rotating(tmp_path, vault)
+    shutil.rmtree(project.root / ".git")
+    project.write(".git", said)
+    before = set(tmp_path.rglob("*"))
+    done = project.ksecret("rotate", "prod", "app/token", "--yes")
+    assert (done.code, "error: rotate needs a Git work tree" in done.err) == (2, True)
+    assert (set(tmp_path.rglob("*")), len(vault.versions("token-prod"))) == (before, 1)
 
 
 def test_without_yes_it_is_asked_and_where_nobody_can_answer_refused(tmp_path: Path, vault: KeyVault) -> None:

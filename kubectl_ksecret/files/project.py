@@ -39,12 +39,14 @@ class Project:
 
     @property
     def git_folder(self) -> str | None:
-        """Git's own folder of this work tree, which no commit holds; None without Git."""
+        """Git's own folder of this work tree, which no commit holds; None without Git, or where it is gone."""
         if self.git is None or os.path.isdir(self.git):
             return self.git
-        with open(self.git, encoding="utf-8") as file:
-            named = file.read().removeprefix("gitdir:").strip()
-        return os.path.join(self.root, named)
+        with open(self.git, "rb") as file:
+            kind, _, named = os.fsdecode(file.read()).partition(": ")
+        folder = os.path.join(self.root, named.rstrip("\r\n"))
+        # Else what is written there would lie anywhere: in the work tree, or where another one has been.
+        return folder if kind == "gitdir" and os.path.isfile(os.path.join(folder, "HEAD")) else None
 
     def name(self, path: str) -> str:
         """The path as messages show it; a stranger's file name can't move the cursor or break a line."""
