@@ -212,6 +212,19 @@ def test_a_git_folder_that_is_gone_takes_no_journal(tmp_path: Path, vault: KeyVa
     assert (set(tmp_path.rglob("*")), len(vault.versions("token-prod"))) == (before, 1)
 
 
+@pytest.mark.parametrize("content", ["", "{}", '{"id": null}', '{"id": ""}', "[" * 100_000, b"\xff"], ids=range(6))
+def test_a_journal_that_can_not_be_read_is_told(tmp_path: Path, vault: KeyVault, content: str | bytes) -> None:
+    """What it was of may be done in part: nothing is written beside it."""
+    project = rotating(tmp_path, vault)
+    vault.faults.add(no_role(), "GET /secrets/token-prod")
+    project.ksecret("rotate", "prod", "app/token", "--yes")
+    vault.faults.clear()
+    project.write(str(journals(project)[0].relative_to(project.root)), content)
+    done = project.ksecret("rotate", "prod", "app/token", "--yes")
+    assert (done.code, "not a rotation's journal\nhint: remove it if" in done.err) == (3, True)
+    assert len(vault.versions("token-prod")) == 2
+
+
 def test_without_yes_it_is_asked_and_where_nobody_can_answer_refused(tmp_path: Path, vault: KeyVault) -> None:
     """The plan is shown all the same; nothing is written, no journal either."""
     project = rotating(tmp_path, vault)

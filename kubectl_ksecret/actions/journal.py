@@ -56,9 +56,12 @@ def opened(project: Project, source: tuple[str, ...], name: str, plan: Mapping[s
 def _id(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8") as file:
-            return str(json.load(file)["id"])
+            found = json.load(file)["id"]
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        found = None
+    if not isinstance(found, str) or not found:
         hint = "remove it if the rotation that it is of shall not be finished"
-        raise Refusal(Mistake(f"{path}: not a rotation's journal", hint=hint)) from None
+        raise Refusal(Mistake(f"{path}: not a rotation's journal", hint=hint))
+    return found
