@@ -225,6 +225,18 @@ def test_a_journal_that_can_not_be_read_is_told(tmp_path: Path, vault: KeyVault,
     assert len(vault.versions("token-prod")) == 2
 
 
+def test_an_unfinished_rotation_is_found_by_whatever_spelling_of_the_name(tmp_path: Path, vault: KeyVault) -> None:
+    """Key Vault compares names without case: another overlay may write the one name in another way."""
+    project = rotating(tmp_path, vault)
+    source = {"names": "{remoteName}-PROD", "azureKeyVault": {"vaultUrl": vault.url}}
+    project.overlay("aks", {"externalSecret": {"store": {"name": "store"}}}, source=source)
+    vault.faults.add(no_role(), "GET /secrets/token-prod")
+    assert project.ksecret("rotate", "prod", "app/token", "--yes").code == 3
+    vault.faults.clear()
+    assert "of an interrupted run stands" in project.ksecret("rotate", "aks", "app/token", "--yes").out
+    assert (len(vault.versions("token-prod")), journals(project)) == (2, [])
+
+
 def test_without_yes_it_is_asked_and_where_nobody_can_answer_refused(tmp_path: Path, vault: KeyVault) -> None:
     """The plan is shown all the same; nothing is written, no journal either."""
     project = rotating(tmp_path, vault)

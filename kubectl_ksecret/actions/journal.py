@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from ..errors import InputError, Mistake, Refusal
 from ..files.folder import Folder, locked
 from ..files.project import Project
+from ..model.sharing import one_name
 
 _FOLDER = os.path.join("ksecret", "rotations")
 
@@ -39,7 +40,7 @@ def opened(project: Project, source: tuple[str, ...], name: str, plan: Mapping[s
     """
     if project.git_folder is None:
         raise InputError(Mistake("rotate needs a Git work tree: its journal lies in Git's own folder"))
-    key = hashlib.sha256("\0".join((*source, name)).encode()).hexdigest()[:32]
+    key = hashlib.sha256("\0".join((*source, one_name(source, name))).encode()).hexdigest()[:32]
     with locked(os.path.join(project.git_folder, _FOLDER)) as folder:
         file = f"{key}.json"
         found = _id(os.path.join(folder.path, file))
