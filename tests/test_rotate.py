@@ -384,3 +384,27 @@ def test_missing_values_are_made_where_it_is_asked_for(tmp_path: Path, vault: Ke
     values = opened_by_kubeseal(project.manifest("app"))
     assert (values["token"], values["key"][:27]) == (b"first", b"-----BEGIN PRIVATE KEY-----")
     assert len(vault.versions("key-prod")) == len(vault.versions("token-prod")) == 1
+
+
+def test_a_value_that_is_made_suits_all_that_read_it(tmp_path: Path, vault: KeyVault) -> None:
+    """Else it would stand in the source and could not be sealed."""
+    project = Project(tmp_path)
+    project.environment |= vault.environment
+    made = {"remoteName": "one", "generate": {"length": 20}}
+    project.declare("app", {"made": made, "read": {"remoteName": "one", "rules": {"minLength": 30}}})
+    project.sealed_overlay(source={"names": "{remoteName}-prod", "azureKeyVault": {"vaultUrl": vault.url}})
+    done = project.ksecret("seal", "prod", "--generate-missing")
+    assert (done.code, done.out, "the new value of app/read breaks minLength: 30" in done.err) == (2, "", True)
+    assert vault.versions("one-prod") == []
+
+
+def test_a_name_that_two_keys_spell_in_two_ways_is_made_once(tmp_path: Path, vault: KeyVault) -> None:
+    """Key Vault compares names without case."""
+    project = Project(tmp_path)
+    project.environment |= vault.environment
+    names = {"a": "One", "b": "one"}
+    project.declare("app", {key: {"remoteName": name, "generate": {"length": 20}} for key, name in names.items()})
+    project.sealed_overlay(source={"names": "{remoteName}-prod", "azureKeyVault": {"vaultUrl": vault.url}})
+    made = "prod: made in the source\n  One-prod\nprod: sealed\n"
+    assert project.done("seal", "prod", "--generate-missing").startswith(made)
+    assert len(vault.versions("one-prod")) == 1

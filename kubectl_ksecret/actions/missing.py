@@ -1,32 +1,60 @@
 """Makes first values for what a source lacks and its declaration can generate."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..errors import InputError, Mistake
+from ..frozen import Record
 from ..model.environment import Environment, Remote
+from ..model.sharing import one_name, source_of
 from ..sensitive import Sensitive
 from ..sources import WritableSource
 from ..values.extraction import stored
 from ..values.generation import generate
+from .rehearsal import refused
+
+
+class _Reader(Record):
+    """A key or input that reads a name."""
+
+    address: str
+    remote: Remote
 
 
 def generate_missing(environment: Environment, source: WritableSource, dry_run: bool) -> Sequence[str]:
     """The names that were made. Raises InputError, before anything is written, for a value that can't be made."""
-    wanted: dict[str, Remote] = {}
-    for secret in environment.secrets.values():
-        for value in secret.values.values():
-            if isinstance(value, Remote) and value.key.generate and not value.property:
-                wanted.setdefault(value.name, value)
+    wanted = {
+        readers[0].remote.name: readers
+        for readers in _by_name(environment).values()
+        if any(_makes(reader.remote) for reader in readers)
+    }
     there = source.versions(list(wanted))
-    made = {name: _made(name, value, source) for name, value in wanted.items() if name not in there}
+    first = {name: _made(name, readers, source) for name, readers in wanted.items() if name not in there}
     if not dry_run:
-        for name, first in made.items():
-            source.write(name, first, uuid.uuid4().hex)
-    return list(made)
+        for name, value in first.items():
+            source.write(name, value, uuid.uuid4().hex)
+    return list(first)
 
 
-def _made(name: str, remote: Remote, source: WritableSource) -> Sensitive:
+def _by_name(environment: Environment) -> Mapping[str, Sequence[_Reader]]:
+    """All that read a name, by what is one name in the source."""
+    identity = source_of(environment) or ("",)
+    found: dict[str, list[_Reader]] = {}
+    for secret in environment.secrets.values():
+        for key, value in secret.values.items():
+            if isinstance(value, Remote):
+                reader = _Reader(address=f"{secret.name}/{key}", remote=value)
+                found.setdefault(one_name(identity, value.name), []).append(reader)
+    return found
+
+
+def _makes(remote: Remote) -> bool:
+    return remote.key.generate is not None and not remote.property
+
+
+def _made(name: str, readers: Sequence[_Reader], source: WritableSource) -> Sensitive:
+    """A value as the first declaration that can makes it, and all that read it take it."""
+    remote = next(reader.remote for reader in readers if _makes(reader.remote))
     said = remote.key.generate
     if said is None:
         raise AssertionError("only what can be generated is")
@@ -36,4 +64,6 @@ def _made(name: str, remote: Remote, source: WritableSource) -> Sensitive:
         raise InputError(Mistake(f"{name}: {error}", said.origin.at())) from None
     if wrong := source.refused(name, value):
         raise InputError(Mistake(f"{name}: {wrong}", said.origin.at()))
+    if mistakes := [mistake for reader in readers for mistake in refused(reader.address, reader.remote, value)]:
+        raise InputError(*mistakes)
     return value

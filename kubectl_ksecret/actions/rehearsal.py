@@ -1,10 +1,14 @@
-"""What sealing a new value will come to, found out before the value is written."""
+"""What a new value will come to, found out before it is written."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
+from ..errors import Mistake
+from ..model.environment import Remote
 from ..model.sharing import one_name
 from ..sensitive import Sensitive
 from ..sources import Found, OpenSource, Version
+from ..values.extraction import extract
+from ..values.rules import broken
 
 
 class WithNewValue:
@@ -22,3 +26,15 @@ class WithNewValue:
         new = [name for name in names if one_name(self._identity, name) == self._name]
         others = [name for name in names if name not in new]
         return {**(self._source.read(others) if others else {}), **dict.fromkeys(new, Found(value=self._value))}
+
+
+def refused(address: str, remote: Remote, kept: Sensitive) -> Iterator[Mistake]:
+    """Why a key can't take a new value, as the source would hold it."""
+    place = remote.key.origin.at()
+    try:
+        value = extract(remote, kept)
+    except ValueError as error:
+        yield Mistake(f"{address}: the new value {error}", place)
+        return
+    for rule in broken(remote.key.rules, value):
+        yield Mistake(f"the new value of {address} breaks {rule}", place)

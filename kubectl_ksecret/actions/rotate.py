@@ -10,12 +10,11 @@ from ..model.overlay import ExternalSecret
 from ..model.sharing import one_name, source_of
 from ..sensitive import Sensitive
 from ..sources import OpenedBy, Progress, WritableSource
-from ..values.extraction import extract, stored
+from ..values.extraction import stored
 from ..values.generation import generate
-from ..values.rules import broken
 from . import journal
 from .provision import FromSource, refuse_bad_patterns
-from .rehearsal import WithNewValue
+from .rehearsal import WithNewValue, refused
 from .seal import Request as SealRequest
 from .seal import Sealed, seal
 from .sealers import Sealer
@@ -164,15 +163,6 @@ def _stored(plan: Plan, source: WritableSource, value: Sensitive) -> Sensitive:
     kept = stored(plan.remote, value)
     if wrong := source.refused(plan.remote.name, kept):
         raise InputError(Mistake(f"{plan.address}: {wrong}", plan.remote.key.origin.at()))
-    mistakes = []
-    for reader in plan.readers:
-        place = reader.remote.key.origin.at()
-        try:
-            rules = list(broken(reader.remote.key.rules, extract(reader.remote, kept)))
-        except ValueError as error:
-            mistakes.append(Mistake(f"{reader.address} of {reader.environment.name}: the new value {error}", place))
-            continue
-        mistakes += [Mistake(f"the new value of {reader.address} breaks {rule}", place) for rule in rules]
-    if mistakes:
+    if mistakes := [each for reader in plan.readers for each in refused(reader.address, reader.remote, kept)]:
         raise InputError(*mistakes)
     return kept
