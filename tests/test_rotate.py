@@ -408,3 +408,16 @@ def test_a_name_that_two_keys_spell_in_two_ways_is_made_once(tmp_path: Path, vau
     made = "prod: made in the source\n  One-prod\nprod: sealed\n"
     assert project.done("seal", "prod", "--generate-missing").startswith(made)
     assert len(vault.versions("one-prod")) == 1
+
+
+def test_what_was_made_before_a_refusal_is_told(tmp_path: Path, vault: KeyVault) -> None:
+    """A name that is deleted and not purged is taken."""
+    project = Project(tmp_path)
+    project.environment |= vault.environment
+    project.declare("app", {key: {"generate": {"length": 20}} for key in "abc"})
+    project.sealed_overlay(source={"azureKeyVault": {"vaultUrl": vault.url}})
+    vault.set("c", "x")
+    vault.delete("c")
+    done = project.ksecret("seal", "prod", "--generate-missing")
+    assert (done.code, "c is deleted, but not purged (409)" in done.err) == (3, True)
+    assert done.err.endswith("error: made before that, and kept: a, b\n")

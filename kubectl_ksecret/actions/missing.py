@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 
-from ..errors import InputError, Mistake
+from ..errors import InputError, Mistake, Refusal
 from ..frozen import Record
 from ..model.environment import Environment, Remote
 from ..model.sharing import one_name, source_of
@@ -22,7 +22,10 @@ class _Reader(Record):
 
 
 def generate_missing(environment: Environment, source: WritableSource, dry_run: bool) -> Sequence[str]:
-    """The names that were made. Raises InputError, before anything is written, for a value that can't be made."""
+    """The names that were made. Raises InputError, before anything is written, for a value that can't be made.
+
+    Raises Refusal if the source takes one of them no more, with those that it took before.
+    """
     wanted = {
         readers[0].remote.name: readers
         for readers in _by_name(environment).values()
@@ -30,9 +33,12 @@ def generate_missing(environment: Environment, source: WritableSource, dry_run: 
     }
     there = source.versions(list(wanted))
     first = {name: _made(name, readers, source) for name, readers in wanted.items() if name not in there}
-    if not dry_run:
-        for name, value in first.items():
+    for index, (name, value) in enumerate(first.items() if not dry_run else ()):
+        try:
             source.write(name, value, uuid.uuid4().hex)
+        except Refusal as error:
+            before = [Mistake(f"made before that, and kept: {', '.join(list(first)[:index])}")] if index else []
+            raise Refusal(*error.mistakes, *before) from None
     return list(first)
 
 
