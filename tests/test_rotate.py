@@ -314,6 +314,20 @@ def test_a_value_that_could_not_be_sealed_afterwards_is_not_written(tmp_path: Pa
     assert (len(vault.versions("token-prod")), journals(project)) == (1, [])
 
 
+def test_a_name_that_is_no_secrets_is_not_written(tmp_path: Path, vault: KeyVault) -> None:
+    """As that of a certificate, which External Secrets Operator can read; no journal is begun."""
+    project = rotating(tmp_path, vault)
+    project.declare("app", {"token": {"remoteName": "cert/token"}})
+    source = {"azureKeyVault": {"vaultUrl": vault.url}}
+    project.overlay("aks", {"externalSecret": {"store": {"name": "store"}}}, source=source)
+    for name in ("prod", "eu", "other"):
+        shutil.rmtree(project.root / "overlays" / name)
+    asked = len(vault.requests)
+    done = project.ksecret("rotate", "aks", "app/token", "--from-stdin", "--yes", stdin="x")
+    assert (done.code, "app/token: Key Vault takes no secret of a name like cert/token" in done.err) == (2, True)
+    assert (len(vault.requests), journals(project)) == (asked, [])
+
+
 def test_a_swapped_certificate_is_refused_before_the_source_is_written(tmp_path: Path, vault: KeyVault) -> None:
     """Else the new value would stand in the source and in no manifest."""
     project = rotating(tmp_path, vault)
