@@ -1,5 +1,6 @@
 """Writing an overlay's folder: each file whole whatever happens, one writer at a time, nobody else's file touched."""
 
+import errno
 import fcntl
 import os
 import random
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from kubectl_ksecret.files.folder import locked
+from kubectl_ksecret.errors import Refusal
+from kubectl_ksecret.files.folder import locked, replace
 from kubectl_ksecret.sealing import certificate
 from kubectl_ksecret.sealing.sealedsecret import unseal
 
@@ -317,3 +319,17 @@ def test_what_was_written_is_named_though_the_next_overlay_fails(shop: Project) 
     done = shop.ksecret("render", "--write")
     assert (done.code, done.err.startswith(f"error: {FOLDER}/manifests/secret-a.yaml:")) == (2, True)
     assert "overlays/eu/secrets/manifests/kustomization.yaml\n" in done.out
+
+
+def test_a_file_that_can_not_be_replaced_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written first holds the plaintext of a dotenv file, and the next run may never come."""
+    path, through = tmp_path / ".env", tmp_path / "through"
+    path.write_text("old")
+
+    def refuse(old: str, new: str) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(Refusal):
+        replace(str(path), b"new", str(through))
+    assert (path.read_text(), list(through.iterdir())) == ("old", [])

@@ -86,18 +86,22 @@ def locked(path: str) -> Iterator[Folder]:
 def replace(path: str, content: bytes, through: str) -> None:
     """Replace a file whole, its mode kept. Raises Refusal if the system refuses.
 
-    What a kill leaves behind lies in the folder `through`, and is cleaned by the next run.
+    What a kill leaves behind lies in the folder `through`, and is cleaned by the next run; a failure leaves nothing.
     """
     with locked(through) as folder, _refusing(path):
         folder.clean()
         leftover = os.path.join(through, os.path.basename(leftover_of(path)))
         descriptor = _create(leftover, 0o600)
-        with open(descriptor, "wb") as file:
-            os.fchmod(descriptor, stat.S_IMODE(os.stat(path).st_mode))
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(leftover, path)
+        try:
+            with open(descriptor, "wb") as file:
+                os.fchmod(descriptor, stat.S_IMODE(os.stat(path).st_mode))
+                file.write(content)
+                file.flush()
+                os.fsync(descriptor)
+            os.replace(leftover, path)
+        except OSError:
+            _remove_leftover(leftover)
+            raise
 
 
 @contextmanager
