@@ -194,6 +194,14 @@ def less_exceptions(landscape: Landscape, checked: Checked, values_checked: bool
     return Checked(findings=[*judged.kept, *about], left_out=checked.left_out, silenced=judged.silenced)
 
 
+def told_once(findings: Sequence[Finding]) -> list[Finding]:
+    """What several overlays find, word for word the same, as in the base that they share, is told with the first."""
+    first: dict[object, Finding] = {}
+    for each in findings:
+        first.setdefault((each.rule, each.severity, each.mistake, each.field), each)
+    return list(first.values())
+
+
 def all_of(landscape: Landscape) -> list[Environment]:
     """The overlays that were chosen, wherever they lie, and the project's others."""
     chosen = {scene.environment.file: scene.environment for scene in landscape.scenes}

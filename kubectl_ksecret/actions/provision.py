@@ -7,6 +7,7 @@ from ..checks.values import broken_rules
 from ..errors import InputError, Mistake, Place
 from ..frozen import Record
 from ..manifests import record
+from ..model.declared import root_of
 from ..model.environment import Environment, Remote, Secret
 from ..model.loading import in_order
 from ..model.reader import shown
@@ -76,6 +77,16 @@ def refuse_bad_patterns(environments: Iterable[Environment]) -> None:
     """Raises InputError for what is no regular expression; a build does not load what reads them."""
     if wrong := in_order(pattern_mistakes(environments)):
         raise InputError(*wrong)
+
+
+def _taken_at(environment: Environment, secret: str, key: str, remote: Remote) -> Place:
+    """Where it is said what is taken of a value: the overlay's property, else the key."""
+    for name, entry in ((secret, key), root_of(environment.declarations, secret, key)):
+        override = environment.overlay.spec.overrides.get(name)
+        said = override.keys.get(entry) if override else None
+        if said and said.property:
+            return said.origin.at("property")
+    return remote.key.origin.at()
 
 
 class FromSource:
@@ -150,7 +161,8 @@ class FromSource:
             try:
                 values[secret, key] = extract(remote, found[remote.name].value)
             except ValueError as error:
-                mistakes.append(Mistake(f"{secret}/{key}: {remote.name} {error}", remote.key.origin.at()))
+                place = _taken_at(self._environment, secret, key, remote)
+                mistakes.append(Mistake(f"{secret}/{key}: {remote.name} {error}", place))
         for name, wanted in keys.items():
             secret_ = self._environment.secrets[name]
             for key in wanted:

@@ -94,7 +94,7 @@ def command(
         mending.tell(accepted.left)
         return
     report = format_.Report(
-        findings=findings,
+        findings=action.told_once(findings),  # an exception, on the other hand, is each overlay's own
         rules=(*rules.OF_LANDSCAPE, *(rules.OF_VALUES if with_values else ()), *rules.OF_EXCEPTIONS),
         root=landscape.project.root,
         folder=os.getcwd(),
