@@ -295,3 +295,18 @@ def test_a_symlink_out_of_the_project_is_a_finding_among_others(tmp_path: Path) 
     assert (done.code, done.err) == (1, "")
     assert "error: overlays/test/linked.yaml lies outside the project [unreadable-file]\n" in done.out
     assert "[namespace-missing]" in done.out
+
+
+def test_the_templates_of_a_helm_chart_are_no_yaml_yet(tmp_path: Path) -> None:
+    """They are nobody's mistake; what stands beside them in the chart is looked at."""
+    project = Project(tmp_path)
+    project.declare("app", {"token": {}})
+    project.overlay("test", {"externalSecret": {"store": {"name": "vault"}}}, source=VAULT)
+    project.write("overlays/test/kustomization.yaml", "namespace: shop-test\nresources: [secrets]\n")
+    project.done("render", "--write")
+    chart = "overlays/test/charts/cache"
+    project.write(f"{chart}/Chart.yaml", "name: cache\n")
+    project.write(f"{chart}/templates/deep/app.yaml", "name: {{ .Values.name }}\n{{- if .Values.on }}\n")
+    project.write(f"{chart}/values.yaml", "name: [\n")
+    said = [line for line in project.ksecret("check").out.splitlines() if line.endswith("[unreadable-file]")]
+    assert [line.split(":")[1].strip() for line in said] == [f"{chart}/values.yaml"]

@@ -88,9 +88,19 @@ def _given(chosen: Sequence[Environment], everything: Sequence[Environment], bui
 
 def _files(project: Project, folder: str) -> Iterator[str]:
     for reached in building.reached(project, folder):
-        yield from project.yaml_files(reached)
+        yield from (file for file in project.yaml_files(reached) if not _is_helm_template(file))
         if os.path.exists(without_ending := os.path.join(reached, "Kustomization")):
             yield without_ending
+
+
+def _is_helm_template(file: str) -> bool:
+    """Whether it is of a chart, and YAML only when Helm has filled it in; what kustomize inflates of it is built."""
+    folder = os.path.dirname(file)
+    while (above := os.path.dirname(folder)) != folder:
+        if os.path.basename(folder) == "templates" and os.path.isfile(os.path.join(above, "Chart.yaml")):
+            return True
+        folder = above
+    return False
 
 
 def _sealing(environment: Environment) -> Sealing:
