@@ -117,6 +117,21 @@ def test_a_version_that_needs_attention_is_told(tmp_path: Path, vault: KeyVault,
     assert (code, reason in found["test app/token"]) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("number", "begins", "said"), [(1, DAY, "begins on"), (2, -DAY, "is another one than that of")]
+)
+def test_a_certificate_that_seals_nothing_is_told(
+    tmp_path: Path, vault: KeyVault, number: int, begins: timedelta, said: str
+) -> None:
+    """Seal refuses it: one that is not valid yet, and one that the sealed values were not sealed with."""
+    project = vault_project(tmp_path, vault)
+    vault.set("token-prod", "p", created_on=NOW - DAY)
+    project.done("seal", "prod")
+    project.write("overlays/prod/secrets/sealing.pem", certificate(key_of(number), begins=begins, ends=DAY * 400))
+    assert reasons(project, "prod") == (1, {"prod": ["certificate"]})
+    assert f"prod: the certificate {said} " in project.ksecret("status", "prod").out
+
+
 def test_how_early_an_end_is_told_can_be_chosen(tmp_path: Path, vault: KeyVault) -> None:
     """Of a version, and of the certificate."""
     project = vault_project(tmp_path, vault)

@@ -157,4 +157,9 @@ def _certificates(environment: Environment, request: Request, now: datetime) -> 
         wrong.append(Problem("certificate", f"the certificate ended on {found.not_after:%Y-%m-%d}"))
     elif found.not_after <= now + request.warn:
         wrong.append(Problem("certificate", f"the certificate ends on {found.not_after:%Y-%m-%d}"))
+    if found.not_before > now:
+        wrong.append(Problem("certificate", f"the certificate begins on {found.not_before:%Y-%m-%d}"))
+    known = record.fingerprints(each.object for each in committed.read_sealed(environment).values())
+    if known and found.fingerprint not in known:
+        wrong.append(Problem("certificate", "the certificate is another one than that of the sealed values"))
     yield Certificate(environment=environment.name, fingerprint=found.fingerprint, ends=found.not_after, problems=wrong)

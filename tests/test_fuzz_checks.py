@@ -1,0 +1,201 @@
+"""Whatever workloads and manifests look like, `check` says what it finds or why it can't, and never a traceback."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kubectl_ksecret.checks import check
+from kubectl_ksecret.checks.landscape import Landscape, Outdated, Root
+from kubectl_ksecret.checks.rules import OF_LANDSCAPE
+from kubectl_ksecret.manifests import documents
+from kubectl_ksecret.model.environment import Environment
+
+from .deployed import OVERLAY, deployed, kustomize
+from .landscapes import BUILD, environment, landscape
+from .projects import Project
+
+POD = {
+    "initContainers": [
+        {"name": "a", "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "app", "key": "a"}}}]}
+    ],
+    "containers": [{"name": "b", "envFrom": [{"secretRef": {"name": "app", "optional": True}}]}],
+    "volumes": [
+        {"name": "c", "secret": {"secretName": "app", "items": [{"key": "token", "path": "d"}]}},
+        {"name": "d", "projected": {"sources": [{"secret": {"name": "app", "items": [{"key": "token"}]}}]}},
+        {"name": "e", "csi": {"nodePublishSecretRef": {"name": "app"}}},
+    ],
+    "imagePullSecrets": [{"name": "pull"}],
+    "serviceAccountName": "a",
+}
+METADATA = {
+    "name": "app",
+    "namespace": "shop",
+    "annotations": {
+        "argocd.argoproj.io/sync-wave": "1",
+        "argocd.argoproj.io/hook": "PreSync,Sync",
+        "reloader.stakater.com/auto": "true",
+        "secret.reloader.stakater.com/reload": "a,b",
+        "azure.workload.identity/client-id": "TODO",
+    },
+}
+AZURE = {
+    "authType": "WorkloadIdentity",
+    "tenantId": "a",
+    "authSecretRef": {"clientId": {"name": "a", "key": "b"}},
+    "serviceAccountRef": {"name": "a", "namespace": "b"},
+}
+EXTERNAL = {
+    "secretStoreRef": {"name": "vault", "kind": "SecretStore"},
+    "target": {"name": "a", "creationPolicy": "Owner", "template": {"type": "Opaque", "data": {"a": "b"}}},
+    "data": [{"secretKey": "a", "remoteRef": {"key": "b"}, "sourceRef": {"storeRef": {"name": "c"}}}],
+    "dataFrom": [{"extract": {"key": "a"}, "sourceRef": {"generatorRef": {"name": "a"}}}],
+}
+SPECS: dict[tuple[str, str], dict[str, Any]] = {
+    ("apps/v1", "Deployment"): {"spec": {"template": {"metadata": METADATA, "spec": POD}}},
+    ("batch/v1", "CronJob"): {"spec": {"jobTemplate": {"spec": {"template": {"metadata": METADATA, "spec": POD}}}}},
+    ("argoproj.io/v1alpha1", "Rollout"): {"spec": {"workloadRef": {"kind": "Deployment", "name": "app"}}},
+    ("networking.k8s.io/v1", "Ingress"): {"spec": {"tls": [{"secretName": "a", "hosts": ["b"]}]}},
+    ("v1", "ServiceAccount"): {"secrets": [{"name": "a"}], "imagePullSecrets": [{"name": "b"}]},
+    ("external-secrets.io/v1", "ExternalSecret"): {"spec": EXTERNAL},
+    ("external-secrets.io/v1beta1", "ClusterExternalSecret"): {"spec": {"externalSecretSpec": EXTERNAL}},
+    ("external-secrets.io/v1", "SecretStore"): {"spec": {"provider": {"azurekv": AZURE}}},
+    ("bitnami.com/v1alpha1", "SealedSecret"): {"spec": {"encryptedData": {"a": "AgAA"}, "template": {"type": "b"}}},
+    ("v1", "Secret"): {"type": "Opaque", "data": {"a": "Yg=="}, "stringData": {"b": "c"}, "sops": {"mac": "d"}},
+    ("v1", "List"): {"items": [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"a": "b"}}]},
+    ("kustomize.config.k8s.io/v1beta1", "Kustomization"): {
+        "resources": ["a"],
+        "components": ["b"],
+        "generators": ["overlays/test/secrets/ksecret.yaml"],
+        "validators": ["c"],
+        "namespace": "shop",
+        "namePrefix": "a-",
+        "secretGenerator": [{"name": "a", "namespace": "b", "literals": ["c=d"], "envs": ["e"], "files": ["f=g"]}],
+    },
+}
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-9, 10**20),
+    st.floats(allow_nan=True),
+    st.dates(),
+    st.binary(max_size=3),
+    st.text(max_size=6),
+    st.sampled_from(["app", "vault", "token", "", "\0", "../..", "${A}", "a/b/c", "AgAA", "1", "-1"]),
+)
+NAMES = st.one_of(
+    st.sampled_from(
+        ["name", "key", "kind", "metadata", "spec", "data", "secretRef", "annotations", "items", "template"]
+    ),
+    st.text(max_size=3),
+    st.integers(0, 2),
+    st.none(),
+)
+ODD = st.recursive(SCALARS, lambda below: st.lists(below, max_size=3) | st.dictionaries(NAMES, below, max_size=3))
+
+
+@st.composite
+def objects(draw: st.DrawFn) -> Any:
+    """An object of a kind that rules look at, some of whose fields hold anything."""
+    (version, kind), fields = draw(st.sampled_from(list(SPECS.items())))
+    found = json.loads(json.dumps({"apiVersion": version, "kind": kind, "metadata": METADATA, **fields}))
+    for _ in range(draw(st.integers(0, 3))):
+        put(draw, found)
+    return found
+
+
+def put(draw: st.DrawFn, found: Any) -> None:
+    """Anything in the place of a field, however deep."""
+    while isinstance(found, dict | list) and found:
+        steps = list(found) if isinstance(found, dict) else list(range(len(found)))
+        step = draw(st.sampled_from(steps))
+        below = found[step]
+        if not isinstance(below, dict | list) or not below or draw(st.booleans()):
+            found[step] = draw(ODD)
+            return
+        found = below
+
+
+def text_of(found: list[Any]) -> str:
+    """As a file of several documents."""
+    return str(yaml.safe_dump_all(found, sort_keys=False))
+
+
+def seen(build: str, first: Environment, second: Environment) -> Landscape:
+    """Built, and lying in the tree, and each kustomization a layer; of two roots, which are compared."""
+    there = landscape(build, first, second)
+    objects = there.roots[0].objects
+    kustomizations = [each for each in objects if each.subject.kind == "Kustomization"]
+    layers = dict.fromkeys([there.project.root], kustomizations[-1]) if kustomizations else {}
+    roots = [
+        Root(folder=there.project.root, environments=[each], objects=objects, layers=layers) for each in (first, second)
+    ]
+    some = [roots[0], roots[1].but(objects=objects[1:])]
+    files = {BUILD: objects, "kustomization.yaml": documents.read(build, "kustomization.yaml")}
+    return there.but(
+        roots=some, tree=files, outdated={each.name: Outdated() for each in (first, second)}, tracked={"e"}
+    )
+
+
+@pytest.fixture(scope="module")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> list[Environment]:
+    """Two overlays of one declaration."""
+    project = Project(tmp_path_factory.mktemp("fuzz"))
+    project.declare("app", {"token": {}, "user": {}})
+    return [environment(project, name, namespace="shop") for name in ("test", "other")]
+
+
+@settings(max_examples=400, deadline=None)
+@given(found=st.lists(objects(), min_size=1, max_size=4))
+def test_no_rule_fails_on_any_objects(environments: list[Environment], found: list[Any]) -> None:
+    """All rules, in this process; what they say can be printed."""
+    for each in check(seen(text_of(found), *environments), OF_LANDSCAPE):
+        assert str(each)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project that lists extra.yaml."""
+    project = deployed(tmp_path_factory.mktemp("shop"), "extra.yaml")
+    project.git("add", "--all")
+    return project
+
+
+SLOW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@SLOW
+@given(found=st.lists(objects(), min_size=1, max_size=3))
+def test_the_command_ends_as_it_should_on_any_file(shop: Project, found: list[Any]) -> None:
+    """Findings, or a message of what can't be built or read."""
+    shop.write(f"{OVERLAY}/extra.yaml", text_of(found))
+    kustomize(shop, resources=["secrets", "extra.yaml"])
+    ends_well(shop, "check")
+
+
+@SLOW
+@given(found=st.lists(objects(), min_size=1, max_size=3))
+def test_the_command_ends_as_it_should_on_any_build(shop: Project, found: list[Any]) -> None:
+    """The same of what somebody else has built."""
+    ends_well(shop, "check", "--built", "-", stdin=text_of(found))
+
+
+def ends_well(project: Project, *arguments: str, stdin: str = "") -> None:
+    """By one of the codes that it may have, and with a word on the right stream."""
+    done = project.ksecret(*arguments, stdin=stdin)
+    assert "Traceback" not in done.err
+    assert (done.code, bool(done.out), done.err[:6]) in (
+        (0, False, ""),
+        (1, True, ""),
+        (2, False, "error:"),
+        (3, False, "error:"),
+    )
+
+
+def test_the_objects_as_they_are_are_found_fault_with(environments: list[Environment]) -> None:
+    """So that the tests above look at something."""
+    build = text_of([{"apiVersion": v, "kind": k, "metadata": METADATA, **fields} for (v, k), fields in SPECS.items()])
+    assert len({each.rule for each in check(seen(build, *environments), OF_LANDSCAPE)}) > 6
