@@ -1,6 +1,7 @@
 """Whatever workloads and manifests look like, `check` says what it finds or why it can't, and never a traceback."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ POD = {
     "initContainers": [
         {"name": "a", "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "app", "key": "a"}}}]}
     ],
-    "containers": [{"name": "b", "envFrom": [{"secretRef": {"name": "app", "optional": True}}]}],
+    "containers": [{"name": "b", "envFrom": [{"secretRef": {"name": "app"}}]}],
     "volumes": [
         {"name": "c", "secret": {"secretName": "app", "items": [{"key": "token", "path": "d"}]}},
         {"name": "d", "projected": {"sources": [{"secret": {"name": "app", "items": [{"key": "token"}]}}]}},
@@ -37,7 +38,7 @@ METADATA = {
     "annotations": {
         "argocd.argoproj.io/sync-wave": "1",
         "argocd.argoproj.io/hook": "PreSync,Sync",
-        "reloader.stakater.com/auto": "true",
+        "reloader.stakater.com/auto": "false",
         "secret.reloader.stakater.com/reload": "a,b",
         "azure.workload.identity/client-id": "TODO",
     },
@@ -102,21 +103,18 @@ def objects(draw: st.DrawFn) -> Any:
     """An object of a kind that rules look at, some of whose fields hold anything."""
     (version, kind), fields = draw(st.sampled_from(list(SPECS.items())))
     found = json.loads(json.dumps({"apiVersion": version, "kind": kind, "metadata": METADATA, **fields}))
-    for _ in range(draw(st.integers(0, 3))):
-        put(draw, found)
+    for _ in range(draw(st.integers(0, 5))):
+        owner, step = draw(st.sampled_from(list(fields_of(found))))
+        owner[step] = draw(ODD)
     return found
 
 
-def put(draw: st.DrawFn, found: Any) -> None:
-    """Anything in the place of a field, however deep."""
-    while isinstance(found, dict | list) and found:
-        steps = list(found) if isinstance(found, dict) else list(range(len(found)))
-        step = draw(st.sampled_from(steps))
-        below = found[step]
-        if not isinstance(below, dict | list) or not below or draw(st.booleans()):
-            found[step] = draw(ODD)
-            return
-        found = below
+def fields_of(found: Any) -> Iterator[tuple[Any, Any]]:
+    """Every field of an object and every element of its lists, however deep: what holds it, and its name or number."""
+    for step, below in list(found.items() if isinstance(found, dict) else enumerate(found)):
+        yield found, step
+        if isinstance(below, dict | list):
+            yield from fields_of(below)
 
 
 def text_of(found: list[Any]) -> str:
