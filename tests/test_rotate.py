@@ -3,6 +3,7 @@
 import random
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -195,9 +196,84 @@ def test_what_fails_after_the_write_is_finished_later(tmp_path: Path, vault: Key
     assert "one" not in journals(project)[0].read_text().split('"')
     vault.faults.clear()
     done = project.ksecret("rotate", "prod", "app/token", "--from-stdin", "--yes", stdin="two")
-    assert (done.code, done.out.splitlines()[0]) == (0, "token-prod: the new value of an interrupted run stands")
+    assert (done.code, done.out.splitlines()[0]) == (1, "token-prod: the new value of an interrupted run stands")
+    assert done.err.endswith(
+        "error: the value that was given is not used: another one stood\n"
+        "hint: run the same command again: it begins a new rotation\n"
+    )
     assert [version.value for version in vault.versions("token-prod")] == ["first", "one"]
     assert (held(project), journals(project)) == ({b"one"}, [])
+    assert project.ksecret("rotate", "prod", "app/token", "--from-stdin", "--yes", stdin="two").code == 0
+    assert held(project) == {b"two"}
+
+
+def test_the_same_value_given_again_finishes_well(tmp_path: Path, vault: KeyVault) -> None:
+    """What stands is what was given."""
+    project = rotating(tmp_path, vault)
+    vault.faults.add(no_role(), "GET /secrets/token-prod")
+    assert project.ksecret("rotate", "prod", "app/token", "--from-stdin", "--yes", stdin="one").code == 3
+    vault.faults.clear()
+    assert project.ksecret("rotate", "prod", "app/token", "--from-stdin", "--yes", stdin="one").code == 0
+    assert [version.value for version in vault.versions("token-prod")] == ["first", "one"]
+
+
+def test_an_interrupted_rotation_says_how_it_goes_on(tmp_path: Path, vault: KeyVault) -> None:
+    """Ctrl-C while the vault takes its time: 130, and the next run finishes."""
+    project = rotating(tmp_path, vault)
+    vault.faults.latency = 0.5
+    command = [COMMAND, "rotate", "prod", "app/token", "--yes"]
+    with subprocess.Popen(command, cwd=project.root, env=project.environment, stderr=subprocess.PIPE) as process:
+        while not journals(project) and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        said = process.stderr.read().decode()
+    assert said.endswith("hint: run the same command again: it finishes what has begun\n")
+    assert process.returncode == 130
+    vault.faults.clear()
+    assert project.ksecret("rotate", "prod", "app/token", "--yes").code == 0
+    assert (len(vault.versions("token-prod")), journals(project)) == (2, [])
+
+
+def test_a_rotation_of_one_work_tree_is_finished_in_another(tmp_path: Path, vault: KeyVault) -> None:
+    """Linked work trees have one journal, so there is one new version."""
+    project = rotating(tmp_path, vault)
+    project.commit()
+    project.git("worktree", "add", "--quiet", "../linked")
+    vault.faults.add(no_role(), "GET /secrets/token-prod")
+    assert project.ksecret("rotate", "prod", "app/token", "--yes").code == 3
+    vault.faults.clear()
+    project.root = tmp_path / "linked"
+    done = project.ksecret("rotate", "prod", "app/token", "--yes")
+    assert (done.code, done.out.splitlines()[0]) == (0, "token-prod: the new value of an interrupted run stands")
+    assert len(vault.versions("token-prod")) == 2
+
+
+def test_an_empty_value_is_not_written_unless_it_is_declared(tmp_path: Path, vault: KeyVault) -> None:
+    """It is what a variable that is not set gives."""
+    project = rotating(tmp_path, vault)
+    rotate = ("rotate", "prod", "app/token", "--from-stdin", "--yes")
+    done = project.ksecret(*rotate, stdin="")
+    said = "the new value of app/token is empty\nhint: declare rules: {minLength: 0}"
+    assert (done.code, said in done.err) == (2, True)
+    assert (len(vault.versions("token-prod")), journals(project)) == (1, [])
+    project.declare("app", {"token": {"rules": {"minLength": 0}}, "url": {"template": "redis://:{{ token }}@r"}})
+    assert project.ksecret(*rotate, stdin="").code == 0
+    assert held(project) == {b""}
+
+
+def test_what_the_operator_would_make_of_a_value_must_keep_its_rules(tmp_path: Path, vault: KeyVault) -> None:
+    """It would spread what nobody can take back; nothing is written."""
+    project = Project(tmp_path)
+    project.environment |= vault.environment
+    url = {"template": "redis://:{{ token }}@r", "rules": {"format": "redis-url"}}
+    project.declare("app", {"token": {}, "url": url})
+    source = {"names": "{remoteName}-prod", "azureKeyVault": {"vaultUrl": vault.url}}
+    project.overlay("aks", {"externalSecret": {"store": {"name": "store"}}}, source=source)
+    done = project.ksecret("rotate", "aks", "app/token", "--from-stdin", "--yes", stdin="a/b")
+    assert (done.code, "the value of app/url breaks format: redis-url" in done.err) == (2, True)
+    assert (len(vault.versions("token-prod")), journals(project)) == (1, [])
+    assert project.ksecret("rotate", "aks", "app/token", "--from-stdin", "--yes", stdin="a-b").code == 0
 
 
 @pytest.mark.parametrize("said", ["", "gitdir: ../gone/.git/worktrees/project\n", "gitdir: overlays\n", b"\xff\n"])

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from kubectl_ksecret.errors import Refusal
-from kubectl_ksecret.files.folder import locked, replace
+from kubectl_ksecret.files.folder import locked, rewrite
 from kubectl_ksecret.sealing import certificate
 from kubectl_ksecret.sealing.sealedsecret import unseal
 
@@ -331,5 +331,5 @@ def test_a_file_that_can_not_be_replaced_leaves_nothing_behind(tmp_path: Path, m
 
     monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(Refusal):
-        replace(str(path), b"new", str(through))
+        rewrite(str(path), lambda _: b"new", str(through))
     assert (path.read_text(), list(through.iterdir())) == ("old", [])

@@ -38,10 +38,10 @@ def opened(project: Project, source: tuple[str, ...], name: str, plan: Mapping[s
     Raises InputError without Git, Refusal if a journal can't be read or written; what is raised in it is told together
     with that the rotation is not finished.
     """
-    if project.git_folder is None:
+    if project.common_git_folder is None:
         raise InputError(Mistake("rotate needs a Git work tree: its journal lies in Git's own folder"))
     key = hashlib.sha256("\0".join((*source, one_name(source, name))).encode()).hexdigest()[:32]
-    with locked(os.path.join(project.git_folder, _FOLDER)) as folder:
+    with locked(os.path.join(project.common_git_folder, _FOLDER)) as folder:
         file = f"{key}.json"
         found = _id(os.path.join(folder.path, file))
         id_ = found or uuid.uuid4().hex

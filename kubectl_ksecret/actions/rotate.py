@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from ..errors import InputError, Mistake, nearest
+from ..checks.values import broken_rules
+from ..errors import InputError, Mistake, Refusal, nearest
 from ..frozen import Record
 from ..model.environment import Environment, Made, Remote
 from ..model.overlay import ExternalSecret
@@ -52,10 +53,14 @@ class Plan(Record):
 
 
 class Rotated(Record):
-    """What was done: a new version, unless one of an interrupted run stood already, and what was sealed anew."""
+    """What was done: a new version, unless one of an interrupted run stood already, and what was sealed anew.
+
+    `used` if the value that was given is the one that stands.
+    """
 
     plan: Plan
     written: bool
+    used: bool
     sealed: Sequence[Sealed]
 
 
@@ -134,6 +139,7 @@ def rotate(plan: Plan, source: WritableSource, value: Sensitive, ports: Ports, n
         progress=lambda _done, _total: None,
     )
     _sealed(plan, sealers, rehearsed, now, dry_run=True)
+    _refuse_unusable(plan, rehearsed.opened_by)
     said = {"overlay": plan.environment.name, "address": plan.address, "name": remote_name}
     with journal.opened(plan.environment.project, identity, remote_name, said) as begun:
         # A new rotation has an id that nothing can carry yet.
@@ -142,7 +148,25 @@ def rotate(plan: Plan, source: WritableSource, value: Sensitive, ports: Ports, n
             source.write(remote_name, kept, begun.id)
         results = _sealed(plan, sealers, ports, now, dry_run=False)
         begun.finish()
-    return Rotated(plan=plan, written=not written, sealed=results)
+    used = not written or source.read([remote_name])[remote_name].value.reveal() == kept.reveal()
+    return Rotated(plan=plan, written=not written, used=used, sealed=results)
+
+
+def _refuse_unusable(plan: Plan, opened_by: OpenedBy) -> None:
+    """Raises InputError if what the operator makes of the new value, by a template, would break a rule."""
+    mistakes: list[Mistake] = []
+    for readers in plan.by_overlay(sealed=False).values():
+        environment = readers[0].environment
+        made = {(each.secret, each.key) for each in readers}
+        try:
+            keys = {name: [key for secret, key in made if secret == name] for name, _ in made}
+            reading = FromSource(environment, opened_by).reading(keys)
+        except Refusal:
+            continue  # the operator can't fetch the rest either, which status tells
+        values = {address: value for address, value in reading.values.items() if address in made}
+        mistakes += [*reading.mistakes, *broken_rules(environment, values)]
+    if mistakes:
+        raise InputError(*mistakes)
 
 
 def _sealed(
@@ -160,6 +184,10 @@ def _sealed(
 
 def _stored(plan: Plan, source: WritableSource, value: Sensitive) -> Sensitive:
     """The value as the source holds it. Raises InputError if the source or one of the readers can't take it."""
+    rules = plan.remote.key.rules
+    if not value.reveal() and not (rules and rules.min_length == 0):
+        hint = "declare rules: {minLength: 0} if nothing is meant"
+        raise InputError(Mistake(f"the new value of {plan.address} is empty", plan.remote.key.origin.at(), hint))
     kept = stored(plan.remote, value)
     if wrong := source.refused(plan.remote.name, kept):
         raise InputError(Mistake(f"{plan.address}: {wrong}", plan.remote.key.origin.at()))

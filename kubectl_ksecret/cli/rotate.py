@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
@@ -46,19 +48,27 @@ def command(overlay: str, address: str, generate: bool, from_stdin: bool, yes: b
     if not yes:
         _confirm()
     now = datetime.now(UTC)
-    with progress_bar("sealing") as progress:
-        done = action.rotate(
-            plan,
-            source,
-            value,
-            action.Ports(
-                opened_by=lambda each: open_source(each, _unseen),
-                sealer=lambda each: open_sealer(each, now, os.environ),
-                progress=progress,
-            ),
-            now,
+    with progress_bar("sealing") as progress, _saying_how_to_go_on():
+        ports = action.Ports(
+            opened_by=lambda each: open_source(each, _unseen),
+            sealer=lambda each: open_sealer(each, now, os.environ),
+            progress=progress,
         )
+        done = action.rotate(plan, source, value, ports, now)
     click.echo(format_.done(done), nl=False)
+    if from_stdin and not done.used:
+        hint = "run the same command again: it begins a new rotation"
+        click.echo(Mistake("the value that was given is not used: another one stood", hint=hint), err=True)
+        sys.exit(1)
+
+
+@contextmanager
+def _saying_how_to_go_on() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("hint: run the same command again: it finishes what has begun", err=True)
+        raise
 
 
 def _unseen(_done: int, _total: int) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from ..errors import Mistake, Refusal
@@ -83,13 +83,15 @@ def locked(path: str) -> Iterator[Folder]:
         os.close(descriptor)
 
 
-def replace(path: str, content: bytes, through: str) -> None:
-    """Replace a file whole, its mode kept. Raises Refusal if the system refuses.
+def rewrite(path: str, change: Callable[[bytes], bytes], through: str) -> None:
+    """Replace a file whole by what is made of it, its mode kept; one writer at a time. Raises Refusal.
 
     What a kill leaves behind lies in the folder `through`, and is cleaned by the next run; a failure leaves nothing.
     """
     with locked(through) as folder, _refusing(path):
         folder.clean()
+        with open(path, "rb") as before:
+            content = change(before.read())
         leftover = os.path.join(through, os.path.basename(leftover_of(path)))
         descriptor = _create(leftover, 0o600)
         try:
@@ -102,6 +104,13 @@ def replace(path: str, content: bytes, through: str) -> None:
         except OSError:
             _remove_leftover(leftover)
             raise
+
+
+def on_one_device(path: str, folder: str) -> bool:
+    """Whether a file can take the place of another at once; of a folder that is not there yet, the one above it."""
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    return os.stat(path).st_dev == os.stat(folder).st_dev
 
 
 @contextmanager

@@ -48,6 +48,17 @@ class Project:
         # Else what is written there would lie anywhere: in the work tree, or where another one has been.
         return folder if kind == "gitdir" and os.path.isfile(os.path.join(folder, "HEAD")) else None
 
+    @property
+    def common_git_folder(self) -> str | None:
+        """Git's folder that all linked work trees have in common."""
+        if self.git_folder is None:
+            return None
+        try:
+            with open(os.path.join(self.git_folder, "commondir"), "rb") as file:
+                return os.path.normpath(os.path.join(self.git_folder, os.fsdecode(file.read()).strip()))
+        except FileNotFoundError:
+            return self.git_folder
+
     def name(self, path: str) -> str:
         """The path as messages show it; a stranger's file name can't move the cursor or break a line."""
         full = os.path.abspath(path)

@@ -41,6 +41,8 @@ class DotenvFile:
 
     def refused(self, name: str, value: Sensitive) -> str:
         """A line holds text of one line."""
+        if not folder.on_one_device(self._path, self._through):
+            return f"{self._shown} lies on another file system than Git's folder, through which it is replaced"
         try:
             text = value.reveal().decode()
         except UnicodeDecodeError:
@@ -49,17 +51,11 @@ class DotenvFile:
 
     def write(self, name: str, value: Sensitive, id_: str) -> None:
         """Set one variable; all other lines stay as they are."""
-        lines = self._text().split("\n")
-        index = next((i for i, line in enumerate(lines) if _name_and_value(line)[0] == name), None)
-        if index is None:
-            lines[len(lines) - (not lines[-1]) :] = ["", ""]
-            index = len(lines) - 2
-        elif index and lines[index - 1].startswith(_WRITTEN):
-            del lines[index - 1]
-            index -= 1
-        export = "export " if lines[index].lstrip(_BLANK).startswith("export ") else ""
-        lines[index : index + 1] = [_WRITTEN + id_, f"{export}{name}={_quoted(value.reveal().decode())}"]
-        folder.replace(self._path, "\n".join(lines).encode(), self._through)
+
+        def change(before: bytes) -> bytes:
+            return _with(decode(before, self._shown), name, value, id_).encode()
+
+        folder.rewrite(self._path, change, self._through)
         self._values = _values(self._text(), self._shown)
 
     def written(self, name: str, id_: str) -> bool:
@@ -129,6 +125,21 @@ def _refuse_tracked(real: str, shown: str, said: Place | None) -> None:
     if code != 1:
         hint = f"see what it says: git -C {work_tree.root} ls-files"
         raise Refusal(Mistake(f"Git can't tell whether it tracks {shown}", said, hint))
+
+
+def _with(text: str, name: str, value: Sensitive, id_: str) -> str:
+    """The text of a file with a variable set, and the id in a comment above it."""
+    lines = text.split("\n")
+    index = next((i for i, line in enumerate(lines) if _name_and_value(line)[0] == name), None)
+    if index is None:
+        lines[len(lines) - (not lines[-1]) :] = ["", ""]
+        index = len(lines) - 2
+    elif index and lines[index - 1].startswith(_WRITTEN):
+        del lines[index - 1]
+        index -= 1
+    export = "export " if lines[index].lstrip(_BLANK).startswith("export ") else ""
+    lines[index : index + 1] = [_WRITTEN + id_, f"{export}{name}={_quoted(value.reveal().decode())}"]
+    return "\n".join(lines)
 
 
 def _values(text: str, file: str) -> Mapping[str, Sensitive]:

@@ -43,10 +43,7 @@ def pause(error: Exception, attempt: int) -> float:
     """Seconds before the next attempt, as the vault says or doubling."""
     response = getattr(error, "response", None)
     said = response.headers.get("Retry-After", "") if response is not None else ""
-    try:
-        return min(float(said), 60.0)
-    except ValueError:
-        return 0.25 * 2.0**attempt
+    return min(float(said), 60.0) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", said) else 0.25 * 2.0**attempt
 
 
 def told(error: Exception, url: str, name: str) -> Told:
