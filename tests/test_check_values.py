@@ -74,6 +74,35 @@ def test_each_kind_of_finding_is_told_with_its_place(tmp_path: Path, vault: KeyV
     ]
 
 
+def test_a_disabled_secret_is_a_finding_among_others(tmp_path: Path, vault: KeyVault) -> None:
+    """The other values are looked at all the same."""
+    project = two_environments(tmp_path, vault)
+    vault.disable("part-test", vault.versions("part-test")[-1].id)
+    vault.set("token-test", "short")
+    done = project.ksecret("check", "--with-values", "--min-severity", "error")
+    assert (done.code, done.err) == (1, "")
+    assert done.out.splitlines() == [
+        "error: generators/app.yaml:13:7: app/part: part-test is disabled in the source of test [value-missing]",
+        "error: generators/app.yaml:9:20: the value of app/shared breaks minLength: 8 in test [value-breaks-rule]",
+        "error: generators/app.yaml:9:20: the value of app/token breaks minLength: 8 in test [value-breaks-rule]",
+    ]
+
+
+def test_a_line_break_at_the_end_makes_no_other_value(tmp_path: Path, vault: KeyVault) -> None:
+    """Nor does it hide that two environments have the same; and that they read one name is said."""
+    project = two_environments(tmp_path, vault)
+    vault.set("token-test", "the same value")
+    vault.set("token-prod", "the same value\n")
+    same = "app/token has the same value in test as app/token in prod"
+    assert f"{same} [same-value]\nhint: set a value of its own" in project.ksecret("check", "--with-values").out
+    said = (project.root / "overlays/test/secrets/ksecret.yaml").read_text()
+    project.write("overlays/test/secrets/ksecret.yaml", said.replace("'{remoteName}-test'", "'{remoteName}-prod'"))
+    assert (
+        f"{same}: they read one name [same-value]\nhint: give test a name"
+        in project.ksecret("check", "--with-values").out
+    )
+
+
 def test_without_the_option_no_source_is_asked(tmp_path: Path, vault: KeyVault) -> None:
     """What is committed is checked alone."""
     project = two_environments(tmp_path, vault)

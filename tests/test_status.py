@@ -203,3 +203,46 @@ def test_a_source_that_fails_is_told_as_by_seal(tmp_path: Path, vault: KeyVault)
     vault.faults.unknown_ca = True
     done = project.ksecret("status")
     assert (done.code, done.out, vault.url in done.err) == (3, "", True)
+
+
+def test_a_missing_input_hides_no_change_beside_it(tmp_path: Path, vault: KeyVault) -> None:
+    """Of what is there, and of the template's text; seal keeps what it can't make."""
+    project = vault_project(tmp_path, vault)
+    project.declare("app", {"one": {}, "two": {}, "both": {"template": "{{ one }}{{ two }}"}})
+    for name in ("one", "two"):
+        vault.set(f"{name}-prod", "p", created_on=NOW - 2 * DAY)
+    project.done("seal", "prod")
+    vault.delete("two-prod")
+    missing = {"prod app/two": ["missing"], "prod app/both": ["missing"]}
+    assert reasons(project, "prod") == (1, missing)
+    vault.set("one-prod", "new", created_on=NOW - DAY)
+    stale = {"prod app/one": ["stale"], "prod app/both": ["missing", "stale"]}
+    assert reasons(project, "prod") == (1, missing | stale)
+    assert "no longer gives a value for\n  app/both\n  app/two\n" in project.done("seal", "prod")
+    project.declare("app", {"one": {}, "two": {}, "both": {"template": "{{ one }}-{{ two }}"}})
+    assert reasons(project, "prod") == (1, missing | {"prod app/both": ["missing", "stale"]})
+
+
+def test_a_certificate_that_is_not_there_is_told_with_the_rest(tmp_path: Path, vault: KeyVault) -> None:
+    """The rows of the other overlays are shown all the same."""
+    project = vault_project(tmp_path, vault)
+    vault.set("token", "t", created_on=NOW - DAY)
+    (project.root / "overlays/prod/secrets/sealing.pem").unlink()
+    done = project.ksecret("status")
+    assert (done.code, done.err) == (1, "")
+    assert "prod: overlays/prod/secrets/sealing.pem: No such file or directory\n" in done.out
+    assert "test      app/token" in done.out
+
+
+def test_what_the_operator_reads_beside_secrets_is_shown_without_a_version(tmp_path: Path, vault: KeyVault) -> None:
+    """A certificate is no secret of the vault, so nothing is said of it; secret/NAME is NAME."""
+    project = vault_project(tmp_path, vault)
+    project.declare("app", {"chain": {"remoteName": "cert/shop-tls"}, "token": {"remoteName": "secret/token"}})
+    (project.root / "overlays/prod/secrets/ksecret.yaml").unlink()
+    vault.set("token", "t", created_on=NOW - DAY)
+    assert reasons(project) == (0, {})
+    lines = [line.split() for line in project.done("status").splitlines()[1:]]
+    assert [(line[1], line[2], line[3] == "-") for line in lines] == [
+        ("app/chain", "cert/shop-tls", True),
+        ("app/token", "secret/token", False),
+    ]

@@ -15,7 +15,7 @@ from ..manifests.documents import Tree
 from ..model.environment import Environment
 from ..model.loading import readable
 from ..model.overlay import FILE, Command, SealedSecret
-from ..sources import OpenedBy
+from ..sources import OpenedBy, has_versions
 from . import render
 from .provision import FromSource, Keys, refuse_bad_patterns
 
@@ -155,13 +155,23 @@ def _held(environment: Environment, opened_by: OpenedBy) -> values.Held:
     provision = FromSource(environment, opened_by)
     keys: Keys = {name: list(secret.values) for name, secret in environment.secrets.items()}
     there = provision.versions(keys)
+    disabled = {name for name, version in there.items() if version and not version.enabled}
+    # A source of versions has none of a certificate, which is no value that could be read.
+    untold = {name for name, version in there.items() if version is None} if has_versions(environment) else set()
+    readable = there.keys() - disabled - untold
     reading = provision.reading(
         {
-            name: [key for key in wanted if all(r.name in there for r in secret.remotes(key).values())]
+            name: [key for key in wanted if all(r.name in readable for r in secret.remotes(key).values())]
             for (name, wanted), secret in zip(keys.items(), environment.secrets.values(), strict=True)
         }
     )
-    return values.Held(environment=environment, names=there.keys(), values=reading.values, unusable=reading.mistakes)
+    return values.Held(
+        environment=environment,
+        names=there.keys() - disabled,
+        disabled=disabled,
+        values=reading.values,
+        unusable=reading.mistakes,
+    )
 
 
 def _with_what_is_written(held: Sequence[values.Held], tracked: Collection[str]) -> Iterator[values.Held]:

@@ -64,13 +64,14 @@ class Provision(Protocol):
 
 def changed(entry: record.Entry | None, known: Known) -> bool:
     """Whether a sealed value is no longer the source's, as far as the source can tell."""
-    if known.gone:
-        return False
     if entry is None:
-        return known.versioned
+        return known.versioned and not known.gone
     # A value that was given as it is has no template; one from a source without versions has no version.
-    template_changed = bool(entry.template and known.template and entry.template != known.template)
-    return template_changed or (known.versioned and (entry.version, entry.inputs) != (known.version, known.inputs))
+    if entry.template and known.template and entry.template != known.template:
+        return True
+    if known.gone:  # of the rest alone anything can be said
+        return any(entry.inputs.get(name) != version for name, version in known.inputs.items())
+    return known.versioned and (entry.version, entry.inputs) != (known.version, known.inputs)
 
 
 def refuse_bad_patterns(environments: Iterable[Environment]) -> None:

@@ -173,7 +173,8 @@ def _choose(
     for name, secret in environment.secrets.items():
         manifest = manifests.get(name)
         entries = record.of(manifest.object) if manifest else {}
-        stale = {key for key, found in known[name].items() if changed(entries.get(key), found)}
+        # What the source no longer gives can't be sealed anew.
+        stale = {key for key, found in known[name].items() if not found.gone and changed(entries.get(key), found)}
         chosen = asked[name] | (others[name] - held[name]) | stale
         absent = {key for key in chosen if not provision.provides(secret, key)}
         mistakes += [Mistake(f"{name}/{key} is not in what was given") for key in sorted(absent & asked[name])]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from ..errors import InputError
 from ..frozen import Record
 from ..manifests import committed, record
 from ..model.environment import Environment, Remote
@@ -144,13 +145,12 @@ def _certificates(environment: Environment, request: Request, now: datetime) -> 
         return
     from ..sealing import certificate
 
-    pem = environment.project.read(environment.path(backend.certificate), backend.origin.at("certificate"))
     try:
-        found = certificate.read(pem)
-    except ValueError as error:
-        yield Certificate(
-            environment=environment.name, fingerprint="", ends=None, problems=[Problem("certificate", str(error))]
-        )
+        found = certificate.read(environment.project.read(environment.path(backend.certificate)))
+    except (InputError, ValueError) as error:
+        said = error.mistakes[0].message if isinstance(error, InputError) else str(error)
+        problem = Problem("certificate", said)
+        yield Certificate(environment=environment.name, fingerprint="", ends=None, problems=[problem])
         return
     wrong = []
     if found.not_after <= now:

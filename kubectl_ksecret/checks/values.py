@@ -7,6 +7,7 @@ from ..errors import Mistake, Place
 from ..frozen import Record
 from ..model.declared import root_of
 from ..model.environment import Environment, Remote
+from ..model.sharing import one_name, source_of
 from ..sensitive import Sensitive
 from ..values.forms import How, forms
 from ..values.rules import broken
@@ -25,10 +26,14 @@ def broken_rules(environment: Environment, values: Values) -> Iterator[Mistake]:
 
 
 class Held(Record):
-    """What the source of an environment holds: the names that are there, the values, and what can't be used."""
+    """What the source of an environment holds: the names that are there, the values, and what can't be used.
+
+    `disabled` are names of which every version is.
+    """
 
     environment: Environment
     names: Collection[str]
+    disabled: Collection[str] = ()
     values: Values
     unusable: Sequence[Mistake]
     written: Sequence["Written"] = ()
@@ -46,14 +51,18 @@ class Written(NamedTuple):
 def missing(held: Sequence[Held]) -> Iterator[Fault]:
     """A declared key has no value in the source.
 
-    It can be neither fetched nor sealed. Set the value there, or correct `remoteName` or the overlay's `source.names`.
+    It can be neither fetched nor sealed. Set the value there, or enable it, or correct `remoteName` or the overlay's
+    `source.names`.
     """
     for each in held:
         for secret in each.environment.secrets.values():
             for key in secret.keys:
                 for remote in secret.remotes(key).values():
                     if remote.name not in each.names:
-                        what = f"{secret.name}/{key}: the source of {each.environment.name} has no {remote.name}"
+                        said = f"the source of {each.environment.name} has no {remote.name}"
+                        if remote.name in each.disabled:
+                            said = f"{remote.name} is disabled in the source of {each.environment.name}"
+                        what = f"{secret.name}/{key}: {said}"
                         yield Fault(what, remote.key.origin.at(), overlay=each.environment.name)
 
 
@@ -85,25 +94,39 @@ def same_in_two(held: Sequence[Held]) -> Iterator[Fault]:
 
     Whoever reads that of test has that of production. Set a value of its own for each environment.
     """
-    holders: dict[bytes, dict[tuple[str, str], Place]] = {}
+    holders: dict[bytes, dict[tuple[str, str], _Holder]] = {}
     for each in held:
         for (secret, key), value in each.values.items():
-            if value.reveal() and isinstance(each.environment.secrets[secret].values[key], Remote):
-                address, place = _declared(each.environment, secret, key)
-                holders.setdefault(value.reveal(), {}).setdefault((each.environment.name, address), place)
-    for places in holders.values():
-        first, address = next(iter(places))
-        for (environment, other), place in places.items():
-            if environment != first:
-                what = f"{other} has the same value in {environment} as {address} in {first}"
-                yield Fault(what, place, f"set a value of its own in the source of {environment}", overlay=environment)
+            content, remote = value.reveal().rstrip(b"\r\n"), each.environment.secrets[secret].values[key]
+            if content and isinstance(remote, Remote):
+                holder = _holder(each.environment, secret, key, remote)
+                holders.setdefault(content, {}).setdefault((each.environment.name, holder.address), holder)
+    for found in holders.values():
+        (environment, _), first = next(iter(found.items()))
+        for (other, _), holder in found.items():
+            if other == environment:
+                continue
+            what = f"{holder.address} has the same value in {other} as {first.address} in {environment}"
+            hint = f"set a value of its own in the source of {other}"
+            if holder.name == first.name:
+                what, hint = f"{what}: they read one name", f"give {other} a name of its own: source.names"
+            yield Fault(what, holder.place, hint, overlay=other)
 
 
-def _declared(environment: Environment, secret: str, key: str) -> tuple[str, Place]:
-    """The address and place of a key, or of that which it shares by `from`."""
+class _Holder(NamedTuple):
+    """A key, or that which it shares by `from`; `name` is what it reads, with the source."""
+
+    address: str
+    place: Place
+    name: tuple[object, str]
+
+
+def _holder(environment: Environment, secret: str, key: str, remote: Remote) -> _Holder:
     secret, key = root_of(environment.declarations, secret, key)
     spec = environment.declarations[secret].spec
-    return f"{secret}/{key}", spec.origin.key("keys" if key in spec.keys else "inputs", key)
+    place = spec.origin.key("keys" if key in spec.keys else "inputs", key)
+    source = source_of(environment) or ("",)
+    return _Holder(f"{secret}/{key}", place, (source, one_name(source, remote.name)))
 
 
 @rule("value-in-repository", "error")

@@ -24,6 +24,7 @@ from . import keyvaulterrors as errors
 TAG = "ksecret-write"
 _MAX_BYTES = 25_600
 _WRITES = 5
+_OTHERS = ("cert/", "key/")  # what External Secrets Operator reads beside secrets
 _TIMEOUTS = {"connection_timeout": 10, "read_timeout": 30}
 _AUTHORITIES = {
     ".vault.azure.cn": AzureAuthorityHosts.AZURE_CHINA,
@@ -70,9 +71,13 @@ class KeyVault:
         self._url = source.vault_url.rstrip("/")
 
     def versions(self, names: Collection[str]) -> Mapping[str, Version | None]:
-        """The current version of each name that has one; reads no value, but where two are of one second."""
-        found = self._each(names, self._current)
-        return {name: version for name, version in found.items() if version is not None}
+        """The current version of each name that has one; reads no value, but where two are of one second.
+
+        None of a certificate or key: External Secrets Operator reads them, and they are no secrets.
+        """
+        found = self._each([name for name in names if not name.startswith(_OTHERS)], self._current)
+        untold = dict.fromkeys(name for name in names if name.startswith(_OTHERS))
+        return untold | {name: version for name, version in found.items() if version is not None}
 
     def _current(self, name: str) -> Version | None:
         every = sorted(self._properties(name), key=_created)
@@ -88,7 +93,7 @@ class KeyVault:
 
     def _properties(self, name: str) -> list[SecretProperties]:
         with _any_answer():
-            return list(self._client.list_properties_of_secret_versions(name))
+            return list(self._client.list_properties_of_secret_versions(_plain(name)))
 
     def read(self, names: Collection[str]) -> Mapping[str, Found]:
         """The current values, each with its version."""
@@ -105,7 +110,7 @@ class KeyVault:
 
     def _get(self, name: str, version: str | None = None) -> KeyVaultSecret:
         with _any_answer():
-            secret = self._client.get_secret(name, version)
+            secret = self._client.get_secret(_plain(name), version)
         if not isinstance(secret.value, str) or not secret.properties.version:
             raise ValueError  # an empty secret must never be made of an answer that holds none
         return secret
@@ -123,8 +128,8 @@ class KeyVault:
                     results[name] = futures[name].result() if futures else call(name)
                 except errors.FAILURES as error:
                     failures[name] = error
-                    if errors.concerns_all(error):
-                        break
+                    if errors.concerns_all(error) and not (results and errors.is_of_roles(error)):
+                        break  # roles may be given for a secret each: then those that have none are all told
                 self._progress(done, len(names))
                 # The first goes alone: threads that sign in side by side do so once each.
                 futures = futures or {each: pool.submit(call, each) for each in names if each != name}
@@ -137,7 +142,7 @@ class KeyVault:
     def _refuse_bad(self, names: Collection[str]) -> None:
         """A name that no vault takes may even lead to another place of the vault."""
         place = self._source.origin.at()
-        wrong = [name for name in names if not KEY_VAULT_NAME.fullmatch(name)]
+        wrong = [name for name in names if not KEY_VAULT_NAME.fullmatch(_plain(name))]
         if wrong:
             hint = "a name in Key Vault has up to 127 letters, digits and -; set remoteName, or source.names"
             raise InputError(*(Mistake(f"Key Vault takes no name like {name}", place, hint) for name in wrong))
@@ -204,6 +209,11 @@ class KeyVault:
                 # The SDK must not repeat it: behind an answer that got lost may stand a version that was made.
                 retry_total=0,
             )
+
+
+def _plain(name: str) -> str:
+    """The name in the vault of what External Secrets Operator may also call secret/NAME."""
+    return name.removeprefix("secret/")
 
 
 @contextmanager

@@ -32,6 +32,11 @@ def concerns_all(error: Exception) -> bool:
     return not (of_the_name and code(error)) and code(error) != "SecretDisabled"
 
 
+def is_of_roles(error: Exception) -> bool:
+    """Whether a role or policy is lacking, which may be given for one secret alone."""
+    return code(error) in ("ForbiddenByRbac", "AccessDenied")
+
+
 def may_pass(error: Exception) -> bool:
     """Whether the same request may succeed in a moment."""
     if isinstance(error, HttpResponseError) and error.status_code:
