@@ -42,7 +42,7 @@ def survey(chosen: Sequence[Environment], built: Built | None, now: datetime) ->
     tree = Tree(project)
     roots = list(_roots(project, chosen, everything, tree) if built is None else _given(chosen, everything, built))
     tracked = git.tracked(project)
-    files = {file: tree.documents(file) for root in roots for file in _files(project, root.folder)}
+    files = {file: tree.documents(file) for root in roots for file in _files(project, root)}
     return Landscape(
         project=project,
         now=now,
@@ -86,8 +86,9 @@ def _given(chosen: Sequence[Environment], everything: Sequence[Environment], bui
     yield Root(folder=folders[0], environments=within, objects=objects, layers=read)
 
 
-def _files(project: Project, folder: str) -> Iterator[str]:
-    for reached in building.reached(project, folder):
+def _files(project: Project, root: Root) -> Iterator[str]:
+    """The YAML files of the folders that a root reaches."""
+    for reached in dict.fromkeys((root.folder, *root.layers)):
         yield from (file for file in project.yaml_files(reached) if not _is_helm_template(file))
         if os.path.exists(without_ending := os.path.join(reached, "Kustomization")):
             yield without_ending
@@ -255,7 +256,7 @@ def reach(landscape: Landscape) -> Mapping[str, Collection[str]]:
     project, found = landscape.project, dict[str, set[str]]()
     for root in landscape.roots:
         built = (document.file for document in root.objects)
-        for file in (*map(project.name, _files(project, root.folder)), *built):
+        for file in (*map(project.name, _files(project, root)), *built):
             found.setdefault(file, set()).update(each.name for each in root.environments)
     for environment in all_of(landscape):
         for file in _declaring(environment):

@@ -11,14 +11,12 @@ from ..manifests import layers, record, sopsconfig
 from ..manifests import sops as outside
 from ..manifests.committed import FOLDER, Manifest, file_of
 from ..manifests.documents import Document, mapping
-from ..model.environment import Environment
 from ..model.kubernetes import Object, Subject
 from ..model.overlay import SealedSecret, Sops
 from ..model.reader import shown
 from ..rendering import sealedsecret
 from . import Fault, Scene, Severity, rule
-from .kustomize import way_to
-from .landscape import Landscape, Root
+from .landscape import Landscape, Root, overlay_of
 
 _RSA_LENGTHS = (256, 384, 512, 1024)  # in bytes: of keys of 2048 bits and more
 _TAG = 16
@@ -84,10 +82,6 @@ def _sealing(landscape: Landscape) -> Iterator[tuple[Scene, SealedSecret]]:
             yield scene, scene.environment.backend
 
 
-def _overlay(environment: Environment) -> Subject:
-    return Subject("SecretOverlay", "", environment.name)
-
-
 @rule("certificate-ended", "error")
 def certificate_ended(landscape: Landscape) -> Iterator[Fault]:
     """The certificate of an overlay can't seal any more: it has ended, ends soon, or can't be read.
@@ -108,7 +102,7 @@ def certificate_ended(landscape: Landscape) -> Iterator[Fault]:
             continue
         place, hint = backend.origin.at("certificate"), "kubeseal --fetch-cert prints the current one"
         field = "spec.backend.sealedSecret.certificate"
-        yield Fault(message, place, hint, _overlay(scene.environment), field, name, severity)
+        yield Fault(message, place, hint, overlay_of(scene.environment), field, name, severity)
 
 
 @rule("certificate-changed", "error")
@@ -125,7 +119,7 @@ def certificate_changed(landscape: Landscape) -> Iterator[Fault]:
             what = f"the certificate of {name} is another one than that of the sealed values"
             hint = f"if the controller really has a new key: kubectl ksecret seal {name} --accept {found}"
             place, field = backend.origin.at("certificate"), "spec.backend.sealedSecret.certificate"
-            yield Fault(what, place, hint, _overlay(scene.environment), field, name)
+            yield Fault(what, place, hint, overlay_of(scene.environment), field, name)
 
 
 @rule("recipients-changed", "error")
@@ -144,7 +138,7 @@ def recipients_changed(landscape: Landscape) -> Iterator[Fault]:
                 fault = _recipients_fault(scene, backend, name, manifest)
             except InputError as error:
                 message, place, hint, _ = error.mistakes[0]
-                fault = Fault(message, place, hint, _overlay(scene.environment), overlay=scene.environment.name)
+                fault = Fault(message, place, hint, overlay_of(scene.environment), overlay=scene.environment.name)
             if fault and (fault.message, fault.place) not in told:
                 told.add((fault.message, fault.place))
                 yield fault
@@ -161,7 +155,7 @@ def _recipients_fault(scene: Scene, backend: Sops, name: str, manifest: Manifest
     subject, overlay = Subject("Secret", environment.namespace, name), environment.name
     if backend.age and ruled and set(backend.age) != set(ruled):
         what, hint = f"the recipients are not those of {rules}", "leave them out here, or make them equal"
-        return Fault(what, backend.origin.at("age"), hint, _overlay(environment), "spec.backend.sops.age", overlay)
+        return Fault(what, backend.origin.at("age"), hint, overlay_of(environment), "spec.backend.sops.age", overlay)
     declared = set(backend.age or ruled)
     place: Place = manifest.place(outside.BLOCK, "age")
     recorded = record.fingerprints([manifest.object])
@@ -222,7 +216,7 @@ def _ours(landscape: Landscape, root: Root) -> Iterator[tuple[str, _Bound | None
     names = {each.name for each in root.environments}
     for scene, backend in _sealing(landscape):
         environment = scene.environment
-        renaming = layers.renaming(way_to(root, environment))
+        renaming = layers.renaming(root.way_to(environment))
         for name, manifest in scene.committed.items() if environment.name in names else ():
             secret, found = environment.secrets[name], manifest.object
             as_declared = sealedsecret.is_bound_as_declared(environment, backend, secret, found)

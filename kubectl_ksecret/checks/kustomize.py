@@ -7,30 +7,20 @@ from ..errors import Place
 from ..manifests import layers
 from ..manifests.committed import FOLDER
 from ..manifests.documents import Document
-from ..manifests.kustomizing import without_hash
+from ..manifests.generators import without_hash
 from ..manifests.workloads import reads
 from ..model.environment import Environment
 from ..model.kubernetes import Subject
 from ..model.overlay import FILE, ExternalSecret
 from . import Fault, Scene, Severity, rule, sealed
-from .landscape import Landscape, Root
+from .landscape import Landscape, Root, overlay_of
 from .provided import Provided, provided
 
 _FUNCTION = "config.kubernetes.io/function"
 
 
-def _subject(environment: Environment) -> Subject:
-    return Subject("SecretOverlay", "", environment.name)
-
-
 def _root_of(landscape: Landscape, environment: Environment) -> Root | None:
     return next((root for root in landscape.roots if environment.name in (e.name for e in root.environments)), None)
-
-
-def way_to(root: Root, environment: Environment) -> Sequence[Document]:
-    """The kustomizations from the root to the overlay's Secrets; none if they are not listed."""
-    folder = os.path.realpath(environment.folder)
-    return layers.way(root.layers, root.folder, {folder, os.path.realpath(os.path.join(folder, FOLDER))})
 
 
 @rule("generator-skipped", "error")
@@ -42,7 +32,7 @@ def generator_skipped(landscape: Landscape) -> Iterator[Fault]:
     """
     for root in landscape.roots:
         for environment, document, field, index, (message, hint) in _skipping(root, landscape.environments):
-            place, subject = document.place(field, index), _subject(environment)
+            place, subject = document.place(field, index), overlay_of(environment)
             yield Fault(message, place, hint, subject, field, environment.name)
 
 
@@ -81,7 +71,7 @@ def namespace_missing(landscape: Landscape) -> Iterator[Fault]:
     for scene in landscape.scenes:
         environment = scene.environment
         root = _root_of(landscape, environment)
-        way = (way_to(root, environment) or list(root.layers.values())[:1]) if root else []
+        way = (root.way_to(environment) or list(root.layers.values())[:1]) if root else []
         if root is None or not way:
             continue
         wanted, setting = environment.namespace, layers.namespace(root.layers, root.folder, way)
@@ -89,7 +79,7 @@ def namespace_missing(landscape: Landscape) -> Iterator[Fault]:
         if setting and setting.object["namespace"] != wanted:
             what = f"the namespace of the kustomization is not that of {environment.name}, {wanted}"
             place = setting.place("namespace")
-            yield Fault(what, place, hint, _subject(environment), "namespace", environment.name)
+            yield Fault(what, place, hint, overlay_of(environment), "namespace", environment.name)
         elif not setting and not _stands_everywhere(root, wanted):
             prefixed = layers.renaming(way) != layers.Renaming()
             what = f"the kustomization sets no namespace, {environment.name} has {wanted}"
@@ -97,7 +87,7 @@ def namespace_missing(landscape: Landscape) -> Iterator[Fault]:
                 what += ": references are not renamed with their Secret"
             severity: Severity = "error" if prefixed else "note"
             place, overlay = way[0].place(), environment.name
-            yield Fault(what, place, hint, _subject(environment), "namespace", overlay, severity)
+            yield Fault(what, place, hint, overlay_of(environment), "namespace", overlay, severity)
 
 
 def _stands_everywhere(root: Root, namespace: str) -> bool:
@@ -120,10 +110,10 @@ def manifests_out_of_date(landscape: Landscape) -> Iterator[Fault]:
             if file not in told:
                 hint = f"run: kubectl ksecret render {environment.name} --write"
                 what = "not what render --write makes of the declarations"
-                yield Fault(what, Place(file), hint, _subject(environment), overlay=environment.name)
+                yield Fault(what, Place(file), hint, overlay_of(environment), overlay=environment.name)
         for message, place, hint, _ in outdated.mistakes:
             if place is None or place.file not in broken:
-                yield Fault(message, place, hint, _subject(environment), overlay=environment.name)
+                yield Fault(message, place, hint, overlay_of(environment), overlay=environment.name)
 
 
 @rule("not-deployed", "error")
@@ -139,7 +129,7 @@ def not_deployed(landscape: Landscape) -> Iterator[Fault]:
         if root is None:
             what = f"{environment.name} is deployed by no kustomization: {_kustomization(environment)} has none"
             hint = "spec.kustomization names the folder of the one that is deployed"
-            yield Fault(what, spec.origin.at("kustomization"), hint, _subject(environment), overlay=environment.name)
+            yield Fault(what, spec.origin.at("kustomization"), hint, overlay_of(environment), overlay=environment.name)
             continue
         expected = [name for name in environment.secrets if _is_rendered(scene, name)]
         missing = _missing(root, environment, expected)
@@ -150,7 +140,7 @@ def not_deployed(landscape: Landscape) -> Iterator[Fault]:
             place = next(iter(root.layers.values())).key("resources") if root.layers else spec.origin.at()
             folder = os.path.relpath(os.path.realpath(environment.folder), root.folder)
             hint = f"add {folder} to its resources"
-            yield Fault(what, place, hint, _subject(environment), "resources", environment.name)
+            yield Fault(what, place, hint, overlay_of(environment), "resources", environment.name)
         elif not landscape.outdated[environment.name].files:  # a file that is not listed is told there
             for name in missing:
                 place = environment.secrets[name].declaration.metadata.origin.at("name")
@@ -172,7 +162,7 @@ def _kustomization(environment: Environment) -> str:
 
 def _missing(root: Root, environment: Environment, names: Sequence[str]) -> Sequence[str]:
     built = {each.name for each in provided(root)}
-    renaming = layers.renaming(way_to(root, environment))
+    renaming = layers.renaming(root.way_to(environment))
     written = {each.written for each in provided(root)}
     return [name for name in names if not {name, renaming.of(name)} & (built | written)]
 

@@ -1,5 +1,6 @@
 """All that the rules of `check` look at: environments side by side, what is built of them, and the tree around them."""
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -7,9 +8,11 @@ from ..errors import Mistake
 from ..files.contents import Content
 from ..files.project import Project
 from ..frozen import Record
+from ..manifests.committed import FOLDER
 from ..manifests.documents import Document
-from ..manifests.layers import Layers
+from ..manifests.layers import Layers, way
 from ..model.environment import Environment
+from ..model.kubernetes import Subject
 from . import Fault, Rule, Scene
 
 
@@ -23,6 +26,16 @@ class Root(Record):
     environments: Sequence[Environment]
     objects: Sequence[Document]
     layers: Layers = {}
+
+    def way_to(self, environment: Environment) -> Sequence[Document]:
+        """The kustomizations from here to the Secrets of an overlay; none if they are not listed."""
+        folder = os.path.realpath(environment.folder)
+        return way(self.layers, self.folder, {folder, os.path.realpath(os.path.join(folder, FOLDER))})
+
+
+def overlay_of(environment: Environment) -> Subject:
+    """An overlay, as the object that something is wrong with."""
+    return Subject("SecretOverlay", "", environment.name)
 
 
 class Sealing(Record):

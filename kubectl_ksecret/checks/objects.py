@@ -8,9 +8,6 @@ from ..manifests.documents import Document, Path, Step, mapping, sequence
 from . import Fault
 from .landscape import Landscape
 
-OPERATOR = "external-secrets.io"
-STORES = ("SecretStore", "ClusterSecretStore")
-
 
 def built(landscape: Landscape) -> Iterator[Document]:
     """All that is built."""
@@ -98,9 +95,3 @@ def _below(value: object, step: Step) -> object:
         listed = sequence(value)
         return listed[step] if step < len(listed) else None
     return mapping(value).get(step)
-
-
-def dotted(path: Path) -> str:
-    """The path of a field as messages show it."""
-    shown = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return shown.lstrip(".")

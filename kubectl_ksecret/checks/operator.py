@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from ..errors import Mend
-from ..manifests.documents import Document, Path, mapping, sequence
+from ..manifests.documents import Document, Path, dotted, mapping, sequence
+from ..model.kubernetes import OPERATOR, STORES
 from . import Fault, rule
 from .landscape import Landscape
-from .objects import OPERATOR, STORES, built, dotted, loose, once, place_of, written
+from .objects import built, loose, once, place_of, written
 
 _OLD = (f"{OPERATOR}/v1beta1", f"{OPERATOR}/v1alpha1")
 _SPECS: dict[str, Path] = {"ExternalSecret": ("spec",), "ClusterExternalSecret": ("spec", "externalSecretSpec")}

@@ -11,10 +11,9 @@ from ..errors import nearest
 from ..frozen import Record
 from ..manifests import layers
 from ..manifests.documents import Document, mapping
-from ..manifests.kustomizing import without_hash
-from ..model.kubernetes import SERVICE_ACCOUNT, Object
+from ..manifests.generators import without_hash
+from ..model.kubernetes import SERVICE_ACCOUNT, STORES, Object
 from . import Fault, rule
-from .kustomize import way_to
 from .landscape import Landscape, Root
 from .provided import Provided, provided
 
@@ -26,7 +25,6 @@ _BOOKKEEPING = {
     "kubernetes.io/dockerconfigjson",
     "kubernetes.io/dockercfg",
 }
-_STORES = ("SecretStore", "ClusterSecretStore")
 
 
 class Side(Record):
@@ -50,7 +48,7 @@ def _sides(landscape: Landscape) -> Iterator[Sequence[Side]]:
 
 def _side(root: Root) -> Side:
     declared = {name for each in root.environments for name in each.declarations}
-    renamings = [(layers.renaming(way_to(root, each)), each.secrets) for each in root.environments]
+    renamings = [(layers.renaming(root.way_to(each)), each.secrets) for each in root.environments]
     rendered = {renaming.of(name) for renaming, names in renamings for name in names}
     credentials = {name for document in root.objects for name in _credentials(document)}
     by_hand = {}
@@ -75,7 +73,7 @@ def _plain(root: Root, each: Provided) -> str:
 
 def _credentials(document: Document) -> Iterator[str]:
     """The Secrets with which a store signs in."""
-    if document.subject.kind in _STORES:
+    if document.subject.kind in STORES:
         yield from _named(document.object.get("spec"), "")
 
 

@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..manifests.documents import Document, Path
-from ..model.origin import pairs_of
-from ..yamlio import Node, ScalarNode, SequenceNode
+from ..manifests.documents import Document, Path, dotted, plain
+from ..model.kubernetes import OPERATOR, STORES
 from . import Fault, rule
 from .landscape import Landscape
-from .objects import OPERATOR, STORES, built, dotted, loose, once, place_of
+from .objects import built, loose, once, place_of
 
 _KINDS = (
     ("YOUR_…", r"(?<![A-Za-z0-9])YOUR_\w|(?i:(?<![A-Za-z0-9_-])your[-_]\w)"),
@@ -41,7 +40,7 @@ def placeholder(landscape: Landscape) -> Iterator[Fault]:
     yield from once(_in_objects(landscape))
     for scene in landscape.scenes:
         overlay = scene.environment.overlay
-        document = Document(overlay.origin.file, overlay.origin.node, _plain(overlay.origin.node))
+        document = Document(overlay.origin.file, overlay.origin.node, plain(overlay.origin.node))
         for path, kind in _below(document.object, ()):
             message = f"{dotted(path)} of {overlay.metadata.name} is still a placeholder ({kind})"
             yield Fault(message, document.place(*path), _hint(path), field=dotted(path), overlay=overlay.metadata.name)
@@ -91,15 +90,6 @@ def _hint(path: Path) -> str:
     elif path[-1] in ("tenantId", "azure.workload.identity/tenant-id"):
         hint += "; the tenant's id: az account show --query tenantId"
     return hint
-
-
-def _plain(node: Node) -> Any:
-    """What an overlay says, before it is read as one."""
-    if isinstance(node, ScalarNode):
-        return node.value
-    if isinstance(node, SequenceNode):
-        return [_plain(each) for each in node.value]
-    return {key.value: _plain(value) for key, value in pairs_of(node)}
 
 
 RULES = (placeholder,)

@@ -5,14 +5,14 @@ import re
 from collections.abc import Iterator
 
 from ..manifests import sops
-from ..manifests.documents import Document, mapping, sequence
-from ..manifests.kustomizing import entries, kustomizations, name_of, sources_of
+from ..manifests.documents import Document, dotted, mapping, sequence
+from ..manifests.generators import entries, kustomizations, name_of, sources_of
 from ..model.kubernetes import SERVICE_ACCOUNT, Object, Subject
 from ..model.names import KEY_PATTERN
 from ..model.overlay import Sops
 from . import Fault, rule
 from .landscape import Landscape
-from .objects import built, dotted, encrypted_by_sops, root_path, written
+from .objects import built, encrypted_by_sops, root_path, written
 
 _FIELDS = ("data", "stringData")
 _HINT = "change the value, declare the key, and seal it: kubectl ksecret seal"

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from ..manifests.documents import Document, mapping, sequence
-from ..manifests.kustomizing import without_hash
+from ..manifests.generators import without_hash
 from ..model.kubernetes import Object, Subject
 from .landscape import Root
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from ..errors import nearest
-from ..manifests.kustomizing import without_hash
+from ..manifests.generators import without_hash
 from ..manifests.workloads import mentions
 from ..model.declaration import DeclarationSpec
 from ..model.environment import Environment

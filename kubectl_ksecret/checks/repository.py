@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 from ..errors import Place
-from ..manifests.kustomizing import entries, kustomizations, sources_of
+from ..manifests.generators import entries, kustomizations, sources_of
 from ..model.overlay import Dotenv
 from . import Fault, rule
 from .landscape import Landscape

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ..manifests.documents import Document, mapping
-from ..manifests.kustomizing import without_hash
+from ..manifests.generators import without_hash
 from ..manifests.workloads import pod_metadata
 from ..model.kubernetes import Object
 from . import Fault, rule

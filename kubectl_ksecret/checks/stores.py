@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from ..errors import Place, nearest
-from ..manifests.documents import Document, Path, mapping, sequence
+from ..manifests.documents import Document, Path, dotted, mapping, sequence
 from ..model.environment import Environment
+from ..model.kubernetes import OPERATOR, STORES
 from ..model.overlay import ExternalSecret, Store, WorkloadIdentity
 from . import Fault, Severity, rule
 from .landscape import Landscape, Root
-from .objects import OPERATOR, STORES, dotted, once
+from .objects import once
 
 _CLIENT, _TENANT = "azure.workload.identity/client-id", "azure.workload.identity/tenant-id"
 _AZURE: Path = ("spec", "provider", "azurekv")

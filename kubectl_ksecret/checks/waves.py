@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from ..errors import Place
 from ..manifests.documents import Document, mapping, sequence
-from ..manifests.workloads import POD_SPECS, STORES
-from ..model.kubernetes import Object
+from ..manifests.workloads import POD_SPECS
+from ..model.kubernetes import STORES, Object
 from . import Fault, rule
 from .landscape import Landscape
 from .supply import Places, Supply, rollouts

@@ -3,13 +3,13 @@
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from .. import yamlio
 from ..errors import InputError, Mistake, Place, Refusal
-from ..files.project import Project, decode
+from ..files.project import Project
 from ..model.kubernetes import Object
-from .documents import Document, Tree, mapping, read, sequence
+from .documents import Document, Tree, mapping, read
 from .kustomization import NAMES
 
 ORIGIN = "config.kubernetes.io/origin"
@@ -35,35 +35,6 @@ def build(project: Project, folder: str, tree: Tree, said: Place, instead: str) 
         text = _built(above, project, real, said, instead)
         built = read(text, project.name(real))
         return [_at_its_origin(project, os.path.realpath(above), document, tree) for document in built]
-
-
-def reached(project: Project, folder: str) -> list[str]:
-    """The folders of the kustomizations that one reaches, itself first; those outside of the project are left out."""
-    found: dict[str, None] = {}
-    todo = [os.path.realpath(folder)]
-    while todo:
-        current = todo.pop(0)
-        if current in found or not os.path.isdir(current):
-            continue
-        try:
-            project.inside(current)
-            listed = list(_listed(project, current))
-        except InputError:
-            continue
-        found[current] = None
-        todo += [os.path.realpath(os.path.join(current, each)) for each in listed if "://" not in each]
-    return list(found)
-
-
-def _listed(project: Project, folder: str) -> Iterator[str]:
-    for name in NAMES:
-        content = project.read_if_there(os.path.join(folder, name))
-        if content is None:
-            continue
-        for document in yamlio.load_shared(decode(content, name), name):
-            for field in ("resources", "components", "bases"):
-                listed = sequence(mapping(document).get(field))
-                yield from (each for each in listed if isinstance(each, str) and "\0" not in each)
 
 
 def given(text: str, file: str) -> list[Document]:

@@ -82,6 +82,20 @@ class Document:
         return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1) if node else Place(self.file)
 
 
+def dotted(path: Path) -> str:
+    """The path of a field as messages show it: spec.data[0].secretKey."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+
+
+def plain(node: Node) -> Any:
+    """What a node says, every scalar as the text that stands there."""
+    if isinstance(node, ScalarNode):
+        return node.value
+    if isinstance(node, SequenceNode):
+        return [plain(each) for each in node.value]
+    return {key.value: plain(value) for key, value in pairs_of(node)}
+
+
 def mapping(found: Any) -> Object:
     """The mapping that was found; empty for anything else."""
     return found if isinstance(found, dict) else {}

@@ -9,11 +9,10 @@ from ..errors import InputError
 from ..files.project import Project, decode
 from ..model.kubernetes import Object
 from ..yamlio import MappingNode
-from . import building
 from .documents import Document, mapping, sequence
 from .kustomization import NAMES
 
-_BELOW = ("resources", "components", "bases")
+BELOW = ("resources", "components", "bases")
 Layers = Mapping[str, Document]  # by real path of the folder; the root is the first
 
 
@@ -29,9 +28,20 @@ class Renaming(NamedTuple):
 
 
 def read(project: Project, folder: str) -> Layers:
-    """The kustomizations that one reaches, itself first; what can't be read is left out, a build refuses it."""
-    found = {each: _read(project, each) for each in building.reached(project, folder)}
-    return {each: document for each, document in found.items() if document is not None}
+    """The kustomizations that one reaches, itself first.
+
+    Left out are those outside of the project, and what can't be read: a build refuses it.
+    """
+    found: dict[str, Document] = {}
+    todo = [os.path.realpath(folder)]
+    while todo:
+        current = todo.pop(0)
+        document = _read(project, current) if current not in found and os.path.isdir(current) else None
+        if document is not None:
+            found[current] = document
+            below = (name for _, _, name in listed(document.object, *BELOW) if "://" not in name)
+            todo += [os.path.realpath(os.path.join(current, name)) for name in below]
+    return found
 
 
 def _read(project: Project, folder: str) -> Document | None:
@@ -72,7 +82,7 @@ def way(layers: Layers, root: str, targets: Collection[str]) -> Sequence[Documen
         folder = todo.pop(0)
         if folder in targets:
             return ways[folder]
-        for _, _, name in listed(layers[folder].object, *_BELOW):
+        for _, _, name in listed(layers[folder].object, *BELOW):
             path = os.path.realpath(os.path.join(folder, name))
             if os.path.dirname(path) in targets and path not in layers:
                 return ways[folder]

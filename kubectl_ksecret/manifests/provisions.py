@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ..model.kubernetes import SERVICE_ACCOUNT, Object
+from ..model.kubernetes import OPERATOR, SERVICE_ACCOUNT, Object
 from .documents import Document, mapping, sequence
 
 
@@ -130,8 +130,8 @@ _VAULT = "secrets.hashicorp.com"
 _KINDS: dict[tuple[str, str], Callable[[Document], Iterator[Provision]]] = {  # by group and kind
     ("", "Secret"): _secret,
     ("bitnami.com", "SealedSecret"): _sealed_secret,
-    ("external-secrets.io", "ExternalSecret"): _external_secret,
-    ("external-secrets.io", "ClusterExternalSecret"): _cluster_external_secret,
+    (OPERATOR, "ExternalSecret"): _external_secret,
+    (OPERATOR, "ClusterExternalSecret"): _cluster_external_secret,
     ("alibabacloud.com", "ExternalSecret"): _own_name,
     ("onepassword.com", "OnePasswordItem"): _own_name,
     ("cert-manager.io", "Certificate"): _named_in("secretName"),

@@ -8,6 +8,7 @@ into the store. A path without a kind holds for every kind, so for an operator's
 from collections.abc import Iterator
 from typing import assert_never
 
+from ..model.kubernetes import OPERATOR, STORES
 from ..model.overlay import Backend, ExternalSecret, SealedSecret, Sops
 
 FILE = "_references.yaml"
@@ -41,14 +42,12 @@ _PLACES = (
     ("StorageClass", "parameters/userSecretName"),
     ("StorageClass", "parameters/secretRef"),
 )
-_STORES = ("SecretStore", "ClusterSecretStore")
 _AZURE = "spec/provider/azurekv"
 _CREDENTIALS = tuple(
-    (store, f"{_AZURE}/authSecretRef/{name}/name") for store in _STORES for name in ("clientId", "clientSecret")
+    (store, f"{_AZURE}/authSecretRef/{name}/name") for store in STORES for name in ("clientId", "clientSecret")
 )
-_ACCOUNTS = tuple((store, f"{_AZURE}/serviceAccountRef/name") for store in _STORES)
+_ACCOUNTS = tuple((store, f"{_AZURE}/serviceAccountRef/name") for store in STORES)
 
-_ESO = "external-secrets.io"
 _SEALED = ("SealedSecret", "bitnami.com")
 _SECRET = ("Secret", "")
 
@@ -60,12 +59,12 @@ def text(backend: Backend) -> str:
 
 def _references(backend: Backend) -> Iterator[str]:
     if isinstance(backend, ExternalSecret):
-        yield from _followed("ExternalSecret", _ESO, (*_PLACES, *_CREDENTIALS))
+        yield from _followed("ExternalSecret", OPERATOR, (*_PLACES, *_CREDENTIALS))
         # The store's own credentials come in any form.
         for kind, group in (_SEALED, _SECRET):
             yield from _followed(kind, group, _CREDENTIALS)
-        for kind in _STORES:
-            yield from _followed(kind, _ESO, (("ExternalSecret", "spec/secretStoreRef/name"),))
+        for kind in STORES:
+            yield from _followed(kind, OPERATOR, (("ExternalSecret", "spec/secretStoreRef/name"),))
         yield from _followed("ServiceAccount", "", _ACCOUNTS)
     elif isinstance(backend, SealedSecret):
         yield from _followed(*_SEALED, _PLACES)

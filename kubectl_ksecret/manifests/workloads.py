@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from ..model.kubernetes import Object
+from ..model.kubernetes import STORES, Object
 from ..model.overlay import SecretReference
 from .documents import Path, mapping, sequence
 
@@ -34,7 +34,6 @@ POD_SPECS: dict[str, Path] = {
     "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
     "Rollout": ("spec", "template", "spec"),  # Argo Rollouts
 }
-STORES = ("SecretStore", "ClusterSecretStore")
 _PROVIDERS = ("ExternalSecret", "SealedSecret")
 _MENTIONING = ("Role", "ClusterRole", "PersistentVolume", "StorageClass")
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")

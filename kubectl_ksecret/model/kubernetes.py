@@ -5,6 +5,10 @@ from typing import Any, NamedTuple
 
 Object = dict[str, Any]
 
+# Of External Secrets Operator: the group of its kinds, and the kinds that say where it reads.
+OPERATOR = "external-secrets.io"
+STORES = ("SecretStore", "ClusterSecretStore")
+
 
 class Subject(NamedTuple):
     """An object as messages name it."""

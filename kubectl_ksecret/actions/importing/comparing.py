@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ...errors import Mistake
-from ...manifests.documents import Document, Path, mapping, sequence
+from ...manifests.documents import Document, Path, dotted, mapping, sequence
 from ...model.kubernetes import Object
 from ...model.names import Duration, seconds
 from .externalsecrets import for_secrets, of_vault
@@ -81,17 +81,12 @@ def _differences(document: Document, before: _Fields, after: _Fields, ignored: I
         else:
             assert is_ is not None
             path, shown, what = _shortened(document.object, is_.path), is_.path, "is new"
-        field = _written(shown)
+        field = one_line(dotted(shown))
         message = f"{called(document)}: {field} {what}"
         named = path and isinstance(path[-1], str)
         place = document.key(*path) if named else document.place(*path)
         found.append(Mistake(message, place, _HINTS.get(field, "")))
     return sorted(dict.fromkeys(found), key=lambda each: each.place or ())
-
-
-def _written(path: Path) -> str:
-    """spec.data[0].remoteRef.key."""
-    return one_line("".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix("."))
 
 
 def _shortened(object_: object, path: Path) -> Path:

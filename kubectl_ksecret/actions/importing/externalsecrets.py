@@ -6,13 +6,11 @@ from typing import NamedTuple
 
 from ...manifests.documents import Document, mapping, sequence
 from ...model.declaration import Encoding
-from ...model.kubernetes import Object
+from ...model.kubernetes import STORES, Object
 from ...model.names import KEY_VAULT_NAME, Duration, HttpsUrl, Property
 from .found import FoundKey, FoundSecret, below, fits, keys_of, texts, written_name
 from .gotemplates import Inexpressible, names_in, reference, translated
 
-GROUP = "external-secrets.io"
-STORES = ("SecretStore", "ClusterSecretStore")
 _POLICIES = ("CreatedOnce", "Periodic", "OnChange")
 _DELETION = ("Retain", "Delete", "Merge")
 # Argo CD's own, which the operator copies onto a Secret where no template stands, and nobody wants there.

@@ -7,14 +7,14 @@ from typing import NamedTuple
 from ... import yamlio
 from ...errors import InputError, Mistake, Place
 from ...files.project import Project, decode
-from ...manifests.documents import Document, Tree, mapping, sequence
+from ...manifests.documents import Document, Tree, mapping, plain, sequence
 from ...manifests.documents import read as read_documents
 from ...manifests.kustomization import NAMES
+from ...manifests.layers import BELOW
 from ...model.origin import pairs_of
 from ...yamlio import MappingNode, Node, ScalarNode, SequenceNode
 from .found import called, keys_of, one_line
 
-_OBJECT_LISTS = ("resources", "components", "bases")
 _PATCHES = ("patches", "patchesStrategicMerge", "patchesJson6902")
 
 
@@ -61,7 +61,7 @@ def read(project: Project, folders: Iterable[str]) -> list[Kustomization]:
 
 def files(kustomization: Kustomization) -> Iterator[str]:
     """The files that it lists as resources."""
-    for name in _OBJECT_LISTS:
+    for name in BELOW:
         for node in kustomization.entries(name):
             path = os.path.join(kustomization.folder, str(node.value)) if isinstance(node, ScalarNode) else ""
             if os.path.isfile(path):
@@ -93,7 +93,7 @@ def generated(project: Project, kustomizations: Sequence[Kustomization], namespa
 
 
 def _generated(project: Project, kustomization: Kustomization, node: Node) -> Document | None:
-    said = _plain(node)
+    said = mapping(plain(node))
     options, name = mapping(said.get("options")), said.get("name")
     if not isinstance(node, MappingNode) or not isinstance(name, str):
         return None
@@ -103,17 +103,6 @@ def _generated(project: Project, kustomization: Kustomization, node: Node) -> Do
         metadata["namespace"] = namespace
     object_ = {"kind": "Secret", "metadata": metadata, "type": said.get("type"), "data": dict.fromkeys(keys_of(keys))}
     return Document(kustomization.file, node, object_)
-
-
-def _plain(node: Node) -> dict[str, object]:
-    """An entry as plain values: texts, and lists and mappings of them."""
-    return {key.value: _value(value) for key, value in pairs_of(node)}
-
-
-def _value(node: Node) -> object:
-    if isinstance(node, SequenceNode):
-        return [_value(each) for each in node.value]
-    return _plain(node) if isinstance(node, MappingNode) else node.value
 
 
 def _generated_keys(project: Project, kustomization: Kustomization, said: dict[str, object]) -> Iterator[str]:
@@ -132,7 +121,7 @@ def _generated_keys(project: Project, kustomization: Kustomization, said: dict[s
 
 def sources(document: Document) -> tuple[list[str], list[str], list[str]]:
     """Of a generated Secret: the keys of its literals, its files as KEY=PATH, and its env files."""
-    said = _plain(document.node) if document.node else {}
+    said = mapping(plain(document.node)) if document.node else {}
     literals = [str(each).partition("=")[0] for each in sequence(said.get("literals"))]
     envs = [str(each) for each in (*sequence(said.get("envs")), *([said["env"]] if said.get("env") else []))]
     return literals, [str(each) for each in sequence(said.get("files"))], envs
@@ -144,7 +133,7 @@ def lines(kustomizations: Sequence[Kustomization], tree: Tree, imported: Collect
     kinds = {each.subject.kind for each in imported} - {"Secret"}
     names = {each.subject.name for each in imported if os.path.basename(each.file) in NAMES}
     for each in kustomizations:
-        for name in _OBJECT_LISTS:
+        for name in BELOW:
             for entry in each.entries(name):
                 yield from _resource(each, entry, tree, nodes)
         for name in _PATCHES:
@@ -152,7 +141,7 @@ def lines(kustomizations: Sequence[Kustomization], tree: Tree, imported: Collect
                 if text := _patch(each, entry, tree, kinds):
                     yield Line(each.place(entry), f"{text} (of {name})")
         for entry in each.entries("secretGenerator"):
-            if (entry_name := str(_plain(entry).get("name"))) in names:
+            if (entry_name := str(mapping(plain(entry)).get("name"))) in names:
                 yield Line(each.place(entry), f"- name: {entry_name} (of secretGenerator)")
 
 
@@ -167,7 +156,7 @@ def _resource(kustomization: Kustomization, entry: Node, tree: Tree, nodes: Coll
 
 def _patch(kustomization: Kustomization, entry: Node, tree: Tree, kinds: Collection[str]) -> str:
     """A patch of these kinds alone; empty for another one."""
-    said = _plain(entry) if isinstance(entry, MappingNode) else {"path": entry.value}
+    said = mapping(plain(entry)) if isinstance(entry, MappingNode) else {"path": entry.value}
     target, path, text = mapping(said.get("target")).get("kind"), str(said.get("path", "")), said.get("patch")
     if target:
         return f"- target: {{kind: {target}}}" if target in kinds else ""

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from ...errors import InputError, Mistake, Place
 from ...files.project import Project
 from ...frozen import Record
-from ...manifests import building, documents, kustomization
+from ...manifests import building, documents, kustomization, layers
 from ...manifests.documents import Document, Tree
-from ...model.kubernetes import Object
+from ...model.kubernetes import OPERATOR, STORES, Object
 from ...model.origin import pairs_of
 from ...model.overlay import Scope
 from ...rendering import sealedsecret
@@ -109,7 +109,7 @@ def _objects(argument: Argument) -> _Objects:
     tree = Tree(project)
     built = path == folder and any(os.path.isfile(os.path.join(folder, name)) for name in kustomization.NAMES)
     files = [path] if path != folder else [] if built else list(project.yaml_files(folder))
-    folders = building.reached(project, folder) if built else [folder, *map(os.path.dirname, files)]
+    folders = list(layers.read(project, folder)) if built else [folder, *map(os.path.dirname, files)]
     old = kustomizations.read(project, dict.fromkeys(folders))
     for file in (*files, *(each for one in old if built for each in kustomizations.files(one))):
         tree.documents(file)
@@ -159,7 +159,7 @@ def _of_namespace(found: Iterable[Document], namespace: str) -> tuple[list[Docum
 def _is_wanted(document: Document) -> bool:
     """Whether it makes a Secret that can be declared; something without a name can't be."""
     known = {
-        "ExternalSecret": externalsecrets.GROUP,
+        "ExternalSecret": OPERATOR,
         "SealedSecret": sealedsecret.API.partition("/")[0],
         "Secret": "",
     }
@@ -169,8 +169,8 @@ def _is_wanted(document: Document) -> bool:
 
 def _is_strange(document: Document) -> bool:
     """Of External Secrets Operator, and nothing that is read here."""
-    ours = document.group.endswith(externalsecrets.GROUP)
-    return ours and document.subject.kind not in ("ExternalSecret", *externalsecrets.STORES)
+    ours = document.group.endswith(OPERATOR)
+    return ours and document.subject.kind not in ("ExternalSecret", *STORES)
 
 
 def _stays(document: Document, why: str, hint: str = "") -> Mistake:
@@ -233,7 +233,7 @@ def scope_of(sealed: Document) -> Scope:
 def _store(argument: Argument, found: Sequence[FoundSecret], here: Iterable[Document]) -> tuple[Document | None, str]:
     """The store that is read, if it is among the objects, and its Key Vault."""
     usual = store_of(found[0].document)
-    stores = [each for each in here if each.group == externalsecrets.GROUP and _names(each) == usual]
+    stores = [each for each in here if each.group == OPERATOR and _names(each) == usual]
     url = externalsecrets.vault_url(stores[0]) if stores else argument.vault_url
     if url is None:
         said = stores[0].place("spec", "provider") if stores else found[0].document.place("spec", "secretStoreRef")
