@@ -227,7 +227,7 @@ def test_a_finding_says_where_and_what(shop: Environment) -> None:
     """Object, field, overlay, and the name that was likely meant."""
     finding = only(found(MISSING, of("passwrd", "batch/v1 CronJob"), shop))
     assert finding.subject == Subject("CronJob", "shop", "reader")
-    path = "spec.jobTemplate.spec.template.spec.containers.0.env.0.valueFrom.secretKeyRef.key"
+    path = "spec.jobTemplate.spec.template.spec.containers[0].env[0].valueFrom.secretKeyRef.key"
     assert (finding.field, finding.overlay) == (path, "test")
     assert finding.mistake.message == "CronJob reader reads app/passwrd, a key that nothing provides"
     assert finding.mistake.hint == 'did you mean "password"?'

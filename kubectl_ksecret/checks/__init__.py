@@ -27,7 +27,7 @@ class Fault(NamedTuple):
 
 
 class Finding(Record):
-    """One result of a rule; `field` is a path with dots in the object, where there is one."""
+    """One result of a rule; `field` is a path in the object, as spec.data[0].secretKey, where there is one."""
 
     rule: str
     severity: Severity

@@ -5,17 +5,18 @@ Declared Secrets are equal by construction.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import combinations
 
 from ..errors import nearest
 from ..frozen import Record
 from ..manifests import layers
-from ..manifests.documents import Document, mapping
+from ..manifests.documents import Document, Path, dotted, mapping
 from ..manifests.generators import without_hash
 from ..model.kubernetes import SERVICE_ACCOUNT, STORES, Object
 from . import Fault, rule
 from .landscape import Landscape, Root
-from .provided import Provided, provided
+from .provided import Provided, provided, type_path
 
 # What a cluster keeps for itself, and how it gets its images, differs from cluster to cluster.
 _BOOKKEEPING = {
@@ -35,15 +36,14 @@ class Side(Record):
     known: frozenset[str]
 
 
-def _sides(landscape: Landscape) -> Iterator[Sequence[Side]]:
-    """The roots that are compared with each other."""
+@cache
+def _sides(landscape: Landscape) -> Sequence[Sequence[Side]]:
+    """The roots that are compared with each other; all rules here look at the same."""
     groups: dict[frozenset[str], list[Root]] = {}
     for root in landscape.roots:
         paths = (os.path.realpath(each.path(p)) for each in root.environments for p in each.overlay.spec.declarations)
         groups.setdefault(frozenset(paths), []).append(root)
-    for roots in groups.values():
-        if len(roots) > 1:
-            yield [_side(root) for root in roots]
+    return [[_side(root) for root in roots] for roots in groups.values() if len(roots) > 1]
 
 
 def _side(root: Root) -> Side:
@@ -154,11 +154,11 @@ def _missing_keys(has: Side, lacks: Side, name: str) -> Iterator[Fault]:
             what = f"{name} of {lacks.name} has no key {key}, that of {has.name} has it"
             hint = nearest(key, set(here.keys) - set(there.keys)) or f"declare {name}, so that both have it"
             place = here.document.place(*_field(here.document.object))
-            field = ".".join(_field(here.document.object))
+            field = dotted(_field(here.document.object))
             yield Fault(what, place, hint, here.subject, field, lacks.name)
 
 
-def _field(document: Object) -> tuple[str, ...]:
+def _field(document: Object) -> Path:
     """Where an object says its keys."""
     spec = mapping(document.get("spec"))
     if document.get("kind") == "SealedSecret":
@@ -188,12 +188,9 @@ def other_type(landscape: Landscape) -> Iterator[Fault]:
             here, there = other.by_hand[name], first.by_hand[name]
             if here.type != there.type:
                 what = f"{name} has the type {here.type} in {other.name}, {there.type} in {first.name}"
-                path = _TYPES.get(here.document.subject.kind, ("type",))
+                path = type_path(here.document.subject.kind)
                 place, subject = here.document.place(*path), here.subject
-                yield Fault(what, place, "give both one type", subject, ".".join(path), other.name)
-
-
-_TYPES = {"SealedSecret": ("spec", "template", "type"), "ExternalSecret": ("spec", "target", "template", "type")}
+                yield Fault(what, place, "give both one type", subject, dotted(path), other.name)
 
 
 @rule("parity-name", "warning")

@@ -3,12 +3,19 @@
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from ..manifests.documents import Document, mapping, sequence
+from ..manifests.documents import Document, Path, mapping
 from ..manifests.generators import without_hash
-from ..model.kubernetes import Object, Subject
+from ..manifests.provisions import Provision, provisions
+from ..model.kubernetes import OPERATOR, Subject
 from .landscape import Root
 
 _OPAQUE = "Opaque"
+_GROUPS = {"Secret": "", "SealedSecret": "bitnami.com", "ExternalSecret": OPERATOR}
+_TEMPLATES: dict[str, Path] = {
+    "Secret": (),
+    "SealedSecret": ("spec", "template"),
+    "ExternalSecret": ("spec", "target", "template"),
+}
 _SHARED = ("sealedsecrets.bitnami.com/managed", "sealedsecrets.bitnami.com/patch")
 
 
@@ -38,54 +45,33 @@ class Provided(NamedTuple):
 
 
 def provided(root: Root) -> Iterator[Provided]:
-    """All Secrets of a build."""
+    """All Secrets of a build, but for what only adds to one that another object makes."""
     for document in root.objects:
-        found = _of(document)
-        if found and found.name:
-            yield found
+        kind = document.subject.kind
+        if (
+            kind in _GROUPS
+            and document.group == _GROUPS[kind]
+            and document.at("spec", "target", "creationPolicy") != "Merge"
+        ):
+            yield from (_provided(document, each) for each in provisions(document))
 
 
-def _of(document: Document) -> Provided | None:
-    kind, group = document.subject.kind, document.group
-    if kind == "Secret" and not group:
-        keys = [*mapping(document.object.get("data")), *mapping(document.object.get("stringData"))]
-        return _provided(document, "", document.object.get("type"), keys, document.annotations)
-    spec = mapping(document.object.get("spec"))
-    if kind == "SealedSecret" and group == "bitnami.com":
-        template = mapping(spec.get("template"))
-        keys = [*mapping(spec.get("encryptedData")), *mapping(template.get("data"))]
-        annotations = mapping(mapping(template.get("metadata")).get("annotations"))
-        return _provided(document, "", template.get("type"), keys, annotations)
-    if kind == "ExternalSecret" and group == "external-secrets.io":
-        target = mapping(spec.get("target"))
-        if target.get("creationPolicy") in ("Merge", "None"):
-            return None
-        template, name = mapping(target.get("template")), target.get("name")
-        return _provided(document, name if isinstance(name, str) else "", template.get("type"), _keys(spec, template))
-    return None
+def type_path(kind: str) -> Path:
+    """Where an object of a kind says the type of its Secret."""
+    return (*_TEMPLATES[kind], "type")
 
 
-def _keys(spec: Object, template: Object) -> Collection[str] | None:
-    """The keys of an ExternalSecret's Secret; not known where the store or a ConfigMap says them."""
-    made = mapping(template.get("data"))
-    if template.get("templateFrom") or (spec.get("dataFrom") and not made):
-        return None
-    if made and template.get("mergePolicy") != "Merge":
-        return [str(key) for key in made]
-    if spec.get("dataFrom"):
-        return None
-    fetched = [mapping(each).get("secretKey") for each in sequence(spec.get("data"))]
-    return [*map(str, made), *(key for key in fetched if isinstance(key, str))]
-
-
-def _provided(
-    document: Document, target: str, type_: object, keys: Collection[object] | None, annotations: Object | None = None
-) -> Provided:
+def _provided(document: Document, provision: Provision) -> Provided:
+    kind, name = document.subject.kind, provision.secret
+    # A Secret that an ExternalSecret names in its target has no other name.
+    written = document.written("metadata", "name") if name == document.subject.name else name
+    said = document.at(*type_path(kind))
+    annotations = mapping(document.at(*_TEMPLATES[kind], "metadata", "annotations"))
     return Provided(
         document=document,
-        name=target or document.subject.name,
-        written=target or document.written("metadata", "name") or document.subject.name,
-        type=type_ if isinstance(type_, str) and type_ else _OPAQUE,
-        keys=None if keys is None else sorted({str(key) for key in keys}),
-        shares=any((annotations or {}).get(name) == "true" for name in _SHARED),
+        name=name,
+        written=written or name,
+        type=said if isinstance(said, str) and said else _OPAQUE,
+        keys=None if provision.keys is None else sorted(provision.keys),
+        shares=kind != "ExternalSecret" and any(annotations.get(each) == "true" for each in _SHARED),
     )

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from ..errors import nearest
+from ..manifests.documents import dotted
 from ..manifests.generators import without_hash
 from ..manifests.workloads import mentions
 from ..model.declaration import DeclarationSpec
@@ -12,7 +13,7 @@ from ..model.kubernetes import Subject
 from . import Fault, rule
 from .landscape import Landscape
 from .objects import place_of
-from .supply import Places, Provided, Reading, Supply
+from .supply import Places, Reading, Supplied, Supply, supply_of
 
 # Labels and annotations by which a Secret is found that no workload names.
 _FOUND_BY = (
@@ -48,7 +49,7 @@ def missing_secret(landscape: Landscape) -> Iterator[Fault]:
     overlay's `references`.
     """
     for root in landscape.roots:
-        supply = Supply(root)
+        supply = supply_of(root)
         omitted, hints = _omitted(supply), dict[tuple[str, str], str]()
         told = set()
         for reading in supply.readings():
@@ -83,7 +84,7 @@ def missing_key(landscape: Landscape) -> Iterator[Fault]:
     the reference `optional: true`, which makes this a note. A key that an overlay omits is missing there all the same.
     """
     for root in landscape.roots:
-        supply = Supply(root)
+        supply = supply_of(root)
         omitted = _omitted(supply)
         for reading in supply.readings():
             key, where = reading.read.key, (reading.namespace, reading.read.secret)
@@ -97,7 +98,7 @@ def missing_key(landscape: Landscape) -> Iterator[Fault]:
             yield _fault(landscape, supply, reading, what, hint, of_key=True)
 
 
-def _has(provided: Collection[Provided], key: str) -> bool:
+def _has(provided: Collection[Supplied], key: str) -> bool:
     return any(each.keys is None or key in each.keys for each in provided)
 
 
@@ -109,7 +110,7 @@ def _fault(landscape: Landscape, supply: Supply, reading: Reading, what: str, hi
         place_of(landscape, reading.reader, path),
         hint,
         subject,
-        ".".join(map(str, path)),
+        dotted(path),
         supply.overlay_of(reading.namespace),
         "note" if read.optional else None,
     )
@@ -137,7 +138,7 @@ def unused_key(landscape: Landscape) -> Iterator[Fault]:
     """
     chosen = {scene.environment.name for scene in landscape.scenes}
     for root in landscape.roots:
-        supply = Supply(root)
+        supply = supply_of(root)
         if not supply.has_workloads:
             continue
         read = _read(supply)

@@ -9,7 +9,7 @@ from ..manifests.workloads import pod_metadata
 from ..model.kubernetes import Object
 from . import Fault, rule
 from .landscape import Landscape
-from .supply import Provided, Supply, rollouts
+from .supply import Supplied, Supply, rollouts, supply_of
 
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Rollout")  # the others start anew by themselves, or can't
 _ALWAYS = (
@@ -30,7 +30,7 @@ def no_restart(landscape: Landscape) -> Iterator[Fault]:
     mount the Secret as a volume and read it anew.
     """
     for root in landscape.roots:
-        supply = Supply(root)
+        supply = supply_of(root)
         running = rollouts(supply)
         for document, names in _read_through_environment(supply):
             of_pods = mapping(pod_metadata(document.object).get("annotations"))
@@ -63,7 +63,7 @@ def _read_through_environment(supply: Supply) -> list[tuple[Document, list[str]]
     return list(found.values())
 
 
-def _is_hashed(provided: Provided) -> bool:
+def _is_hashed(provided: Supplied) -> bool:
     """Whether kustomize renames the Secret with each change, and the reference with it."""
     subject = provided.document.subject if provided.document else None
     return subject is not None and subject.kind == "Secret" and without_hash(subject.name) != subject.name

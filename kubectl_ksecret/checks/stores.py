@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from ..errors import Place, nearest
-from ..manifests.documents import Document, Path, dotted, mapping, sequence
+from ..manifests.documents import Document, Path, dotted, mapping
+from ..manifests.workloads import store_references
 from ..model.environment import Environment
 from ..model.kubernetes import OPERATOR, STORES
 from ..model.overlay import ExternalSecret, Store, WorkloadIdentity
@@ -138,27 +139,13 @@ def _missing(root: Root) -> Iterator[Fault]:
     for document in root.objects:
         if document.subject.kind != "ExternalSecret" or document.group != OPERATOR:
             continue
-        for path, kind, name in _references(document):
+        for path, kind, name in store_references(document.object):
             hint = nearest(name, [other for of_kind, other in stores if of_kind == kind])
             if other_kinds := [each for each in STORES if (each, name) in stores]:
                 hint = f"the one in the build is a {other_kinds[0]}"
             if (kind, name) not in stores and (hint or (kind in own and kind == "SecretStore")):
                 message = f"ExternalSecret {document.subject.name} reads {kind} {name}, which is not in the build"
                 yield Fault(message, document.place(*path, "name"), hint, document.subject, dotted((*path, "name")))
-
-
-def _references(document: Document) -> Iterator[tuple[Path, str, str]]:
-    """The stores that an ExternalSecret reads: as a whole, or for an entry."""
-    spec = mapping(document.object.get("spec"))
-    named: list[tuple[Path, object]] = [(("spec", "secretStoreRef"), spec.get("secretStoreRef"))]
-    for field in ("data", "dataFrom"):
-        for index, entry in enumerate(sequence(spec.get(field))):
-            source = mapping(mapping(entry).get("sourceRef"))
-            named.append((("spec", field, index, "sourceRef", "storeRef"), source.get("storeRef")))
-    for path, reference in named:
-        name, kind = mapping(reference).get("name"), mapping(reference).get("kind") or "SecretStore"
-        if isinstance(name, str) and isinstance(kind, str):
-            yield path, kind, name
 
 
 RULES = (store_identity, store_missing)

@@ -1,9 +1,11 @@
 """One root, looked at once: which Secrets are there, by namespace and name, and who reads them."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Generic, NamedTuple, TypeVar
 
 from ..manifests.documents import Document, mapping
+from ..manifests.layers import Renaming
 from ..manifests.provisions import provisions
 from ..manifests.workloads import POD_SPECS, Read, reads
 from ..model.environment import Environment
@@ -22,7 +24,7 @@ class Reading(NamedTuple):
     read: Read
 
 
-class Provided(NamedTuple):
+class Supplied(NamedTuple):
     """A Secret of the build; without `keys` it may have any. A declared one that is not built has no document."""
 
     namespace: str
@@ -34,12 +36,11 @@ class Standing(NamedTuple):
     """Where the Secrets of an overlay stand in the build: kustomize may move and rename them, all in one way."""
 
     namespace: str
-    prefix: str = ""
-    suffix: str = ""
+    renaming: Renaming = Renaming()
 
     def name(self, declared: str) -> str:
         """The name of a declared Secret there."""
-        return f"{self.prefix}{declared}{self.suffix}"
+        return self.renaming.of(declared)
 
 
 class Places(Generic[T]):
@@ -75,7 +76,7 @@ class Supply:
 
     def __init__(self, root: Root) -> None:
         self.root = root
-        self.secrets: Places[Provided] = Places()
+        self.secrets: Places[Supplied] = Places()
         self._standing: dict[str, list[Standing]] = {}
         namespaces = {each.namespace for each in root.environments}
         # What says no namespace is deployed into that of the overlay, if there is one only.
@@ -83,7 +84,7 @@ class Supply:
         for document in root.objects:
             for provision in provisions(document):
                 namespace = "" if provision.everywhere else self.namespace(document)
-                self.secrets.add(namespace, provision.secret, Provided(namespace, provision.keys, document))
+                self.secrets.add(namespace, provision.secret, Supplied(namespace, provision.keys, document))
         for environment in root.environments:
             self._declare(environment)
 
@@ -91,7 +92,7 @@ class Supply:
         """What is declared is provided: that it is missing from the build is another fault."""
         for name, secret in environment.secrets.items():
             for standing in self.standing(environment):
-                declared = Provided(standing.namespace, frozenset(secret.keys), None)
+                declared = Supplied(standing.namespace, frozenset(secret.keys), None)
                 self.secrets.add(standing.namespace, standing.name(name), declared)
 
     def namespace(self, document: Document) -> str:
@@ -126,7 +127,9 @@ class Supply:
                 return [Standing(each) for each in sorted({environment.namespace} & namespaces or namespaces)]
             renamed = [document for document in built if declared in document.subject.name]
             parts = ((each, each.subject.name.partition(declared)) for each in renamed)
-            if found := [Standing(self.namespace(each), prefix, suffix) for each, (prefix, _, suffix) in parts]:
+            if found := [
+                Standing(self.namespace(each), Renaming(prefix, suffix)) for each, (prefix, _, suffix) in parts
+            ]:
                 whole = [each for each in found if all(each.name(name) in names for name in environment.secrets)]
                 return whole or [*found, Standing(environment.namespace)]
         return [Standing(environment.namespace)]
@@ -141,6 +144,12 @@ class Supply:
     def has_workloads(self) -> bool:
         """Whether anything in it could read a Secret."""
         return any(document.object["kind"] in POD_SPECS for document in self.root.objects)
+
+
+@cache
+def supply_of(root: Root) -> Supply:
+    """The same for every rule that asks: to look through a build takes longer than what a rule does with it."""
+    return Supply(root)
 
 
 def rollouts(supply: Supply) -> Places[Document]:

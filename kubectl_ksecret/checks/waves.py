@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import Place
-from ..manifests.documents import Document, mapping, sequence
-from ..manifests.workloads import POD_SPECS
+from ..manifests.documents import Document, mapping
+from ..manifests.workloads import POD_SPECS, store_references
 from ..model.kubernetes import STORES, Object
 from . import Fault, rule
 from .landscape import Landscape
-from .supply import Places, Supply, rollouts
+from .supply import Places, Supply, rollouts, supply_of
 
 _WAVE = "argocd.argoproj.io/sync-wave"
 _HOOK = "argocd.argoproj.io/hook"
@@ -40,7 +40,7 @@ def wave_order(landscape: Landscape) -> Iterator[Fault]:
     waves. Raise the wave of what reads, or make the Secret a hook too.
     """
     for root in landscape.roots:
-        supply = Supply(root)
+        supply = supply_of(root)
         for need in dict.fromkeys((*_of_secrets(supply), *_of_stores(supply))):
             first, then = _moment(need.needing), _moment(need.needed)
             if first and then and first < then:
@@ -68,22 +68,13 @@ def _of_stores(supply: Supply) -> Iterator[_Need]:
     for document in supply.root.objects:
         spec, namespace = mapping(document.object.get("spec")), supply.namespace(document)
         if document.object["kind"] == "ExternalSecret":
-            for kind, name in _stores(spec):
+            for _, kind, name in store_references(document.object):
                 where = "" if kind == "ClusterSecretStore" else namespace
                 yield from (_Need(document, each) for each in named.at(where, f"{kind}/{name}"))
         elif document.object["kind"] in STORES:
             for account in _accounts(spec.get("provider")):
                 where = str(account.get("namespace") or namespace)
                 yield from (_Need(document, each) for each in named.at(where, f"ServiceAccount/{account.get('name')}"))
-
-
-def _stores(spec: Object) -> Iterator[tuple[str, str]]:
-    """The stores that an ExternalSecret reads, by kind and name."""
-    entries = (*sequence(spec.get("data")), *sequence(spec.get("dataFrom")))
-    own = (mapping(mapping(mapping(each).get("sourceRef")).get("storeRef")) for each in entries)
-    for reference in (mapping(spec.get("secretStoreRef")), *own):
-        if isinstance(name := reference.get("name"), str):
-            yield str(reference.get("kind") or "SecretStore"), name
 
 
 def _accounts(found: object) -> Iterator[Object]:

@@ -46,6 +46,13 @@ class Document:
         """Empty if it has none that can be used."""
         return mapping(self.metadata.get("annotations"))
 
+    def at(self, *path: Step) -> Any:
+        """The value of a field; None if there is none."""
+        value: Any = self.object
+        for step in path:
+            value = _value_below(value, step)
+        return value
+
     def place(self, *path: Step) -> Place:
         """The place of a field, or of the deepest node on the way to it; a patch may have put it elsewhere."""
         node, value, title = self.node, self.object, self.node

@@ -217,6 +217,20 @@ def _of_external_secret(document: Object) -> Iterator[Read]:
         yield from _of_items(mapping(each).get("secret"), "name", path)
 
 
+def store_references(document: Object) -> Iterator[tuple[Path, str, str]]:
+    """The stores that an ExternalSecret reads, as a whole or for an entry: where it names one, its kind and name."""
+    spec = mapping(document.get("spec"))
+    named: list[tuple[Path, object]] = [(("spec", "secretStoreRef"), spec.get("secretStoreRef"))]
+    for field in ("data", "dataFrom"):
+        for index, entry in enumerate(sequence(spec.get(field))):
+            source = mapping(mapping(entry).get("sourceRef"))
+            named.append((("spec", field, index, "sourceRef", "storeRef"), source.get("storeRef")))
+    for path, reference in named:
+        name, kind = mapping(reference).get("name"), mapping(reference).get("kind") or "SecretStore"
+        if isinstance(name, str) and isinstance(kind, str):
+            yield path, kind, name
+
+
 def _of_reference(document: Object, reference: SecretReference) -> Iterator[Read]:
     *above, field = reference.path.split("/")
     for owner, path in _passed(document, tuple(above), ()):

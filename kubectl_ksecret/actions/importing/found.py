@@ -10,7 +10,6 @@ from ...manifests.documents import Document, mapping
 from ...model.declaration import Encoding
 from ...model.kubernetes import Object
 from ...model.names import KEY_PATTERN
-from ...yamlio import MappingNode, ScalarNode
 
 # What a server or a deployer writes, and nobody means.
 _NOT_MEANT = ("kubectl.kubernetes.io/last-applied-configuration", "config.kubernetes.io/", "ksecret.dev/")
@@ -49,18 +48,7 @@ class FoundSecret(Record):
 
 def written_name(document: Document) -> str:
     """The name in its file: a prefix of the kustomization above is put before what is imported too."""
-    return _scalar(_scalar_node(document.node, "metadata"), "name") or document.subject.name
-
-
-def _scalar_node(node: object, name: str) -> object:
-    if not isinstance(node, MappingNode):
-        return None
-    return next((value for key, value in node.value if key.value == name), None)
-
-
-def _scalar(node: object, name: str) -> str:
-    found = _scalar_node(node, name)
-    return found.value if isinstance(found, ScalarNode) else ""
+    return document.written("metadata", "name") or document.subject.name
 
 
 def called(document: Document) -> str:
