@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kubectl_ksecret.actions import check as action
+from kubectl_ksecret.actions.survey import survey
 from kubectl_ksecret.checks import check, rules
 from kubectl_ksecret.checks.ciphertext import _why_malformed
 from kubectl_ksecret.checks.landscape import Landscape, Root
@@ -162,7 +162,7 @@ def landscape(tmp_path_factory: pytest.TempPathFactory) -> Landscape:
     for name in ("prod", "test"):
         project.done("seal", name, "--source", "dotenv=.env")
         project.write(f"overlays/{name}/kustomization.yaml", f"namespace: shop-{name}\nresources: [secrets]\n")
-    return action.survey(select([str(project.root)]), None, datetime.now(UTC))
+    return survey(select([str(project.root)]), None, datetime.now(UTC))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -294,6 +294,8 @@ def test_a_symlink_out_of_the_project_is_a_finding_among_others(tmp_path: Path) 
     done = project.ksecret("check")
     assert (done.code, done.err) == (1, "")
     assert "error: overlays/test/linked.yaml lies outside the project [unreadable-file]\n" in done.out
+    (project.root / "overlays/test/folder").symlink_to("/")
+    assert "error: overlays/test/folder lies outside the project [unreadable-file]\n" in project.ksecret("check").out
     assert "[namespace-missing]" in done.out
 
 

@@ -11,7 +11,7 @@ from ..files.project import decode
 from ..frozen import Record
 from ..manifests import editing
 from ..model.environment import Environment
-from .check import all_of, reach
+from .survey import all_of, reach
 
 
 class Written(Record):

@@ -1,23 +1,19 @@
 """Judges environments: what is committed, built and lies around it, and, where it is asked for, the values."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Sequence
 
-from ..checks import Finding, Scene, check, exceptions, rules, values
-from ..checks.landscape import Landscape, Outdated, Root, Sealing
+from ..checks import Finding, check, exceptions, rules, values
+from ..checks.landscape import Landscape
 from ..errors import InputError, Mistake, Place
-from ..files import contents, git, search
-from ..files.project import Project, decode
+from ..files import search
+from ..files.project import decode
 from ..frozen import Record
-from ..manifests import building, committed, kustomization, layers
-from ..manifests.documents import Tree
 from ..model.environment import Environment
-from ..model.loading import readable
-from ..model.overlay import FILE, Command, SealedSecret
+from ..model.overlay import FILE, Command
 from ..sources import OpenedBy, has_versions
-from . import render
 from .provision import FromSource, Keys, refuse_bad_patterns
+from .survey import all_of, declaring, reach
 
 
 class Checked(Record):
@@ -28,116 +24,26 @@ class Checked(Record):
     silenced: int = 0
 
 
-class Built(Record):
-    """A build that somebody else made, and the file that it is in."""
+def judge(landscape: Landscape, opened_by: OpenedBy | None) -> Checked:
+    """What the rules find, less what exceptions accept; of values too, where sources may be opened.
 
-    file: str
-    text: str
-
-
-def survey(chosen: Sequence[Environment], built: Built | None, now: datetime) -> Landscape:
-    """All that the rules look at. Raises InputError for what can't be read, Refusal for what can't be built."""
-    project = chosen[0].project
-    everything = readable(project)
-    tree = Tree(project)
-    roots = list(_roots(project, chosen, everything, tree) if built is None else _given(chosen, everything, built))
-    tracked = git.tracked(project)
-    files = {file: tree.documents(file) for root in roots for file in _files(project, root)}
-    return Landscape(
-        project=project,
-        now=now,
-        scenes=[Scene(environment=each, committed=committed.read_sealed(each)) for each in chosen],
-        environments=everything,
-        roots=roots,
-        certificates={each.name: _sealing(each) for each in everything if isinstance(each.backend, SealedSecret)},
-        outdated={each.name: _outdated(each) for each in chosen},
-        tree={project.name(file): documents for file, documents in files.items()},
-        unreadable=list(tree.unreadable.values()),
-        tracked=tracked,
-        contents=list(contents.search(project, tracked or ())),
-    )
-
-
-def root_of(environment: Environment) -> str:
-    """The folder of the kustomization that deploys an overlay."""
-    return os.path.realpath(environment.path(environment.overlay.spec.kustomization))
-
-
-def _roots(
-    project: Project, chosen: Sequence[Environment], everything: Sequence[Environment], tree: Tree
-) -> Iterator[Root]:
-    for folder in dict.fromkeys(map(root_of, chosen)):
-        if not any(os.path.exists(os.path.join(folder, name)) for name in kustomization.NAMES):
-            continue  # a rule says so
-        within = [each for each in everything if root_of(each) == folder]
-        said = within[0].overlay.spec.origin.at("kustomization")
-        instead = f"kubectl ksecret check {within[0].name} --built -"
-        objects = building.build(project, folder, tree, said, instead)
-        yield Root(folder=folder, environments=within, objects=objects, layers=layers.read(project, folder))
-
-
-def _given(chosen: Sequence[Environment], everything: Sequence[Environment], built: Built) -> Iterator[Root]:
-    folders = list(dict.fromkeys(map(root_of, chosen)))
-    if len(folders) > 1:
-        names = ", ".join(each.name for each in chosen)
-        raise InputError(Mistake("a build is of one kustomization", hint=f"name its overlay, one of: {names}"))
-    within = [each for each in everything if root_of(each) == folders[0]]
-    objects, read = building.given(built.text, built.file), layers.read(chosen[0].project, folders[0])
-    yield Root(folder=folders[0], environments=within, objects=objects, layers=read)
-
-
-def _files(project: Project, root: Root) -> Iterator[str]:
-    """The YAML files of the folders that a root reaches."""
-    for reached in dict.fromkeys((root.folder, *root.layers)):
-        yield from (file for file in project.yaml_files(reached) if not _is_helm_template(file))
-        if os.path.exists(without_ending := os.path.join(reached, "Kustomization")):
-            yield without_ending
-
-
-def _is_helm_template(file: str) -> bool:
-    """Whether it is of a chart, and YAML only when Helm has filled it in; what kustomize inflates of it is built."""
-    folder = os.path.dirname(file)
-    while (above := os.path.dirname(folder)) != folder:
-        if os.path.basename(folder) == "templates" and os.path.isfile(os.path.join(above, "Chart.yaml")):
-            return True
-        folder = above
-    return False
-
-
-def _sealing(environment: Environment) -> Sealing:
-    from ..sealing import certificate
-
-    assert isinstance(environment.backend, SealedSecret)
-    try:
-        pem = environment.project.read(environment.path(environment.backend.certificate))
-        found = certificate.read(pem)
-    except (InputError, ValueError) as error:
-        return Sealing(broken=error.mistakes[0].message if isinstance(error, InputError) else str(error))
-    return Sealing(fingerprint=found.fingerprint, not_before=found.not_before, not_after=found.not_after)
-
-
-def _outdated(environment: Environment) -> Outdated:
-    try:
-        return Outdated(files=render.outdated(environment))
-    except InputError as error:
-        return Outdated(mistakes=error.mistakes)
-
-
-def check_landscape(landscape: Landscape) -> Checked:
-    """What the rules find."""
-    return Checked(findings=check(landscape, rules.OF_LANDSCAPE))
-
-
-def check_values(environments: Sequence[Environment], opened_by: OpenedBy, tracked: Collection[str] | None) -> Checked:
-    """What is wrong with the values, read into memory alone. Raises Refusal if a source can't be read.
-
-    They are looked for in the files that Git tracks.
+    Raises Refusal if a source can't be read. Values are looked for in the files that Git tracks.
     """
+    found = check(landscape, rules.OF_LANDSCAPE)
+    if opened_by is None:
+        return _less_exceptions(landscape, Checked(findings=found), {rule.name for rule in rules.OF_LANDSCAPE})
+    of_values = _check_values(landscape, opened_by)
+    checked = Checked(findings=[*found, *of_values.findings], left_out=of_values.left_out)
+    asked = (*rules.OF_LANDSCAPE, *(() if of_values.left_out else rules.OF_VALUES))
+    return _less_exceptions(landscape, checked, {rule.name for rule in asked})
+
+
+def _check_values(landscape: Landscape, opened_by: OpenedBy) -> Checked:
+    environments = [scene.environment for scene in landscape.scenes]
     refuse_bad_patterns(environments)
     left_out = {each.name: mistake for each in environments if (mistake := _unread(each))}
     held = [_held(each, opened_by) for each in environments if each.name not in left_out]
-    if held:
-        held = list(_with_what_is_written(held, tracked or ()))
+    held = list(_with_what_is_written(held, landscape))
     return Checked(findings=check(held, rules.OF_VALUES), left_out=list(left_out.values()))
 
 
@@ -175,10 +81,10 @@ def _held(environment: Environment, opened_by: OpenedBy) -> values.Held:
     )
 
 
-def _with_what_is_written(held: Sequence[values.Held], tracked: Collection[str]) -> Iterator[values.Held]:
-    project, texts = held[0].environment.project, values.texts_of(held)
+def _with_what_is_written(held: Sequence[values.Held], landscape: Landscape) -> Iterator[values.Held]:
+    project, texts = landscape.project, values.texts_of(held)
     found: dict[str, dict[values.Written, None]] = {}
-    for hit in search.search(project, tracked, texts):
+    for hit in search.search(project, landscape.tracked or (), texts):
         environment, address, how = texts[hit.text]
         place = Place(project.name(os.path.join(project.root, hit.path)), hit.line, hit.column)
         found.setdefault(environment, {})[values.Written(address, how, place)] = None
@@ -186,20 +92,12 @@ def _with_what_is_written(held: Sequence[values.Held], tracked: Collection[str])
         yield each.but(written=list(found.get(each.environment.name, ())))
 
 
-def together(checked: Sequence[Checked]) -> Checked:
-    """All that was found."""
-    return Checked(
-        findings=[finding for each in checked for finding in each.findings],
-        left_out=[mistake for each in checked for mistake in each.left_out],
-    )
-
-
-def less_exceptions(landscape: Landscape, checked: Checked, values_checked: bool) -> Checked:
+def _less_exceptions(landscape: Landscape, checked: Checked, asked: Collection[str]) -> Checked:
     """The same without what exceptions accept, and with what is wrong with these.
 
-    Of an exception in an overlay that was not chosen, or whose rule had not all to look at, nothing is said.
+    Of an exception in an overlay that was not chosen, or of a rule that is not among those that were asked of all,
+    nothing is said.
     """
-    silenceable = {rule.name for rule in (*rules.OF_LANDSCAPE, *rules.OF_VALUES)}
     chosen = {scene.environment.name for scene in landscape.scenes}
     stated = [*_of_overlays(landscape), *_of_comments(landscape)]
     judged = exceptions.judge(
@@ -207,8 +105,8 @@ def less_exceptions(landscape: Landscape, checked: Checked, values_checked: bool
         stated,
         landscape.project,
         reach(landscape) if any(each.object for each in stated) else {},
-        silenceable,
-        _complete(landscape, values_checked and not checked.left_out),
+        {rule.name for rule in (*rules.OF_LANDSCAPE, *rules.OF_VALUES)},
+        asked if _is_whole(landscape) else (),
         landscape.now.date().isoformat(),
     )
     about = [each for each in check(judged, rules.OF_EXCEPTIONS) if not each.overlay or each.overlay in chosen]
@@ -223,19 +121,13 @@ def told_once(findings: Sequence[Finding]) -> list[Finding]:
     return list(first.values())
 
 
-def all_of(landscape: Landscape) -> list[Environment]:
-    """The overlays that were chosen, wherever they lie, and the project's others."""
-    chosen = {scene.environment.file: scene.environment for scene in landscape.scenes}
-    return list({**chosen, **{each.file: each for each in landscape.environments if each.file not in chosen}}.values())
-
-
 def _of_overlays(landscape: Landscape) -> Iterator[exceptions.Accepted]:
     for environment in all_of(landscape):
         yield from exceptions.of_overlay(environment)
 
 
 def _of_comments(landscape: Landscape) -> Iterator[exceptions.Accepted]:
-    declared = (file for scene in landscape.scenes for file in _declaring(scene.environment))
+    declared = (file for scene in landscape.scenes for file in declaring(scene.environment))
     for file in dict.fromkeys((*landscape.tree, *declared)):
         try:
             content = landscape.project.read_if_there(landscape.project.shown_as(file)) or b""
@@ -245,28 +137,7 @@ def _of_comments(landscape: Landscape) -> Iterator[exceptions.Accepted]:
         yield from stated
 
 
-def _declaring(environment: Environment) -> Iterator[str]:
-    yield environment.overlay.origin.file
-    for declaration in environment.declarations.values():
-        yield declaration.origin.file
-
-
-def reach(landscape: Landscape) -> Mapping[str, Collection[str]]:
-    """The overlays to which a file belongs, by file."""
-    project, found = landscape.project, dict[str, set[str]]()
-    for root in landscape.roots:
-        built = (document.file for document in root.objects)
-        for file in (*map(project.name, _files(project, root)), *built):
-            found.setdefault(file, set()).update(each.name for each in root.environments)
-    for environment in all_of(landscape):
-        for file in _declaring(environment):
-            found.setdefault(file, set()).add(environment.name)
-    return found
-
-
-def _complete(landscape: Landscape, values_checked: bool) -> Collection[str]:
-    """The rules that have had all of the project to look at, so that an exception that matches nothing is of no use."""
+def _is_whole(landscape: Landscape) -> bool:
+    """Whether all overlays are looked at; what compares them may find something with others."""
     chosen = {scene.environment.file for scene in landscape.scenes}
-    if not chosen.issuperset(landscape.project.find(FILE)):
-        return ()  # what compares overlays may find something with the others
-    return {rule.name for rule in (*rules.OF_LANDSCAPE, *(rules.OF_VALUES if values_checked else ()))}
+    return chosen.issuperset(landscape.project.find(FILE))

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -9,7 +10,9 @@ import click
 
 from ..actions import check as action
 from ..actions.accept import accept
-from ..checks import SEVERITIES, rules
+from ..actions.survey import Built, survey
+from ..checks import SEVERITIES, Finding, rules
+from ..checks.landscape import Landscape
 from ..files.project import Project, decode
 from ..model.names import is_date
 from ..sensitive import forbid_core_dumps
@@ -74,46 +77,43 @@ def command(
     """
     _refuse(bool(built), fix, write_exceptions, reason, until)
     environments = mending.mended(overlays) if fix else overlays.load()
-    landscape = action.survey(environments, _built(built) if built else None, datetime.now(UTC))
-    checked = [action.check_landscape(landscape)]
+    landscape = survey(environments, _built(built) if built else None, datetime.now(UTC))
     if with_values:
         forbid_core_dumps()
-        with progress_bar("reading") as progress:
-            opened_by = partial(open_source, progress=progress)
-            checked.append(action.check_values(environments, opened_by, landscape.tracked))
-    judged = action.less_exceptions(landscape, action.together(checked), with_values)
+    with progress_bar("reading") as progress:
+        judged = action.judge(landscape, partial(open_source, progress=progress) if with_values else None)
     for mistake in judged.left_out:
         click.echo(mistake.said("warning"), err=True)
-    least = SEVERITIES.index(min_severity)
-    findings = [finding for finding in judged.findings if SEVERITIES.index(finding.severity) >= least]
     if judged.silenced and output != "json":
         click.echo(_silenced(judged.silenced), err=True)
+    least = SEVERITIES.index(min_severity)
+    findings = [finding for finding in judged.findings if SEVERITIES.index(finding.severity) >= least]
     if write_exceptions:
         accepted = accept(landscape, findings, reason or "", until or "")
         mending.tell(accepted.written, err=False)
         mending.tell(accepted.left)
         return
-    report = format_.Report(
+    _print(_report(landscape, findings, judged.silenced, with_values), landscape.project, output)
+    sys.exit(1 if findings else 0)
+
+
+def _report(landscape: Landscape, findings: Sequence[Finding], silenced: int, with_values: bool) -> format_.Report:
+    return format_.Report(
         findings=action.told_once(findings),  # an exception, on the other hand, is each overlay's own
         rules=(*rules.OF_LANDSCAPE, *(rules.OF_VALUES if with_values else ()), *rules.OF_EXCEPTIONS),
         root=landscape.project.root,
         folder=os.getcwd(),
-        overlays={each.name: each.overlay.spec.origin.file for each in environments},
-        silenced=judged.silenced,
+        overlays={each.environment.name: each.environment.overlay.origin.file for each in landscape.scenes},
+        silenced=silenced,
     )
-    click.echo(
-        _on_terminal(report, landscape.project) if _is_terminal(output) else format_.text(report, output), nl=False
-    )
-    sys.exit(1 if findings else 0)
 
 
-def _is_terminal(output: str) -> bool:
-    return output == "text" and sys.stdout is not None and sys.stdout.isatty()
-
-
-def _on_terminal(report: format_.Report, project: Project) -> str:
-    draw = drawings(lambda file: project.read_text(os.path.abspath(file)))
-    return terminal.text(report, draw, colour=not os.environ.get("NO_COLOR"))
+def _print(report: format_.Report, project: Project, output: str) -> None:
+    if output == "text" and sys.stdout is not None and sys.stdout.isatty():
+        draw = drawings(lambda file: project.read_text(os.path.abspath(file)))
+        click.echo(terminal.text(report, draw, colour=not os.environ.get("NO_COLOR")), nl=False)
+    else:
+        click.echo(format_.text(report, output), nl=False)
 
 
 def _refuse(built: bool, fix: bool, write_exceptions: bool, reason: str | None, until: str | None) -> None:
@@ -131,7 +131,7 @@ def _silenced(count: int) -> str:
     return f"{count} findings are silenced by exceptions" if count > 1 else "1 finding is silenced by an exception"
 
 
-def _built(filename: str) -> action.Built:
+def _built(filename: str) -> Built:
     if filename == "-":
-        return action.Built(file="standard input", text=decode(sys.stdin.buffer.read(), "standard input"))
-    return action.Built(file=filename, text=decode(given.content(filename), filename))
+        return Built(file="standard input", text=decode(sys.stdin.buffer.read(), "standard input"))
+    return Built(file=filename, text=decode(given.content(filename), filename))

@@ -7,6 +7,7 @@ import click
 
 from ..actions import check, render
 from ..actions.mend import mend
+from ..actions.survey import survey
 from ..errors import InputError
 from ..model.environment import Environment
 from . import arguments
@@ -17,8 +18,7 @@ def mended(overlays: arguments.Overlays) -> list[Environment]:
     environments = _loaded(overlays)
     for environment in environments:
         tell(f"{file}: rendered" for file in render.write(environment))
-    landscape = check.survey(environments, None, datetime.now(UTC))
-    judged = check.less_exceptions(landscape, check.check_landscape(landscape), values_checked=False)
+    judged = check.judge(survey(environments, None, datetime.now(UTC)), None)
     tell(mend(finding.mistake for finding in judged.findings))
     return _loaded(overlays)
 

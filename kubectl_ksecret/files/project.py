@@ -79,12 +79,15 @@ class Project:
     def inside(self, path: str, said: Place | None = None) -> str:
         """The real path. Raises InputError at the place that named it if that is outside the project."""
         real = os.path.realpath(path)
-        if real != self.root and not real.startswith(os.path.join(self.root, "")):
+        if not self._holds(real):
             hint = (
                 "" if self.git else f"no Git work tree was found around {self.root}; the project is that folder alone"
             )
             raise InputError(Mistake(f"{self.name(path)} lies outside the project", said, hint))
         return real
+
+    def _holds(self, real: str) -> bool:
+        return real == self.root or real.startswith(os.path.join(self.root, ""))
 
     def read(self, path: str, said: Place | None = None) -> bytes:
         """The bytes of a regular file. Raises InputError at the place that named it."""
@@ -149,8 +152,10 @@ class Project:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if _is_folder(entry):
+            if _is_folder(entry) and (not entry.is_symlink() or self._holds(os.path.realpath(entry.path))):
                 yield from self._walk(entry.path, said, seen)
+            elif _is_folder(entry):
+                yield entry.path  # it leads out of the project, which reading it says
             elif entry.name.endswith((".yaml", ".yml")):
                 yield entry.path
 

@@ -1,0 +1,139 @@
+"""All that `check` looks at: what is committed and built of environments, and lies in the tree around them."""
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from ..checks import Scene
+from ..checks.landscape import Landscape, Outdated, Root, Sealing
+from ..errors import InputError, Mistake
+from ..files import contents, git
+from ..files.project import Project
+from ..frozen import Record
+from ..manifests import building, committed, kustomization, layers
+from ..manifests.documents import Tree
+from ..model.environment import Environment
+from ..model.loading import readable
+from ..model.overlay import SealedSecret
+from . import render
+
+
+class Built(Record):
+    """A build that somebody else made, and the file that it is in."""
+
+    file: str
+    text: str
+
+
+def survey(chosen: Sequence[Environment], built: Built | None, now: datetime) -> Landscape:
+    """All that the rules look at. Raises InputError for what can't be read, Refusal for what can't be built."""
+    project = chosen[0].project
+    everything = readable(project)
+    tree = Tree(project)
+    roots = list(_roots(project, chosen, everything, tree) if built is None else _given(chosen, everything, built))
+    tracked = git.tracked(project)
+    files = {file: tree.documents(file) for root in roots for file in _files(project, root)}
+    return Landscape(
+        project=project,
+        now=now,
+        scenes=[Scene(environment=each, committed=committed.read_sealed(each)) for each in chosen],
+        environments=everything,
+        roots=roots,
+        certificates={each.name: _sealing(each) for each in everything if isinstance(each.backend, SealedSecret)},
+        outdated={each.name: _outdated(each) for each in chosen},
+        tree={project.name(file): documents for file, documents in files.items()},
+        unreadable=list(tree.unreadable.values()),
+        tracked=tracked,
+        contents=list(contents.search(project, tracked or ())),
+    )
+
+
+def root_of(environment: Environment) -> str:
+    """The folder of the kustomization that deploys an overlay."""
+    return os.path.realpath(environment.path(environment.overlay.spec.kustomization))
+
+
+def _roots(
+    project: Project, chosen: Sequence[Environment], everything: Sequence[Environment], tree: Tree
+) -> Iterator[Root]:
+    for folder in dict.fromkeys(map(root_of, chosen)):
+        if not any(os.path.exists(os.path.join(folder, name)) for name in kustomization.NAMES):
+            continue  # a rule says so
+        within = [each for each in everything if root_of(each) == folder]
+        said = within[0].overlay.spec.origin.at("kustomization")
+        instead = f"kubectl ksecret check {within[0].name} --built -"
+        objects = building.build(project, folder, tree, said, instead)
+        yield Root(folder=folder, environments=within, objects=objects, layers=layers.read(project, folder))
+
+
+def _given(chosen: Sequence[Environment], everything: Sequence[Environment], built: Built) -> Iterator[Root]:
+    folders = list(dict.fromkeys(map(root_of, chosen)))
+    if len(folders) > 1:
+        names = ", ".join(each.name for each in chosen)
+        raise InputError(Mistake("a build is of one kustomization", hint=f"name its overlay, one of: {names}"))
+    within = [each for each in everything if root_of(each) == folders[0]]
+    objects, read = building.given(built.text, built.file), layers.read(chosen[0].project, folders[0])
+    yield Root(folder=folders[0], environments=within, objects=objects, layers=read)
+
+
+def _files(project: Project, root: Root) -> Iterator[str]:
+    """The YAML files of the folders that a root reaches."""
+    for reached in dict.fromkeys((root.folder, *root.layers)):
+        yield from (file for file in project.yaml_files(reached) if not _is_helm_template(file))
+        if os.path.exists(without_ending := os.path.join(reached, "Kustomization")):
+            yield without_ending
+
+
+def _is_helm_template(file: str) -> bool:
+    """Whether it is of a chart, and YAML only when Helm has filled it in; what kustomize inflates of it is built."""
+    folder = os.path.dirname(file)
+    while (above := os.path.dirname(folder)) != folder:
+        if os.path.basename(folder) == "templates" and os.path.isfile(os.path.join(above, "Chart.yaml")):
+            return True
+        folder = above
+    return False
+
+
+def _sealing(environment: Environment) -> Sealing:
+    from ..sealing import certificate
+
+    assert isinstance(environment.backend, SealedSecret)
+    try:
+        pem = environment.project.read(environment.path(environment.backend.certificate))
+        found = certificate.read(pem)
+    except (InputError, ValueError) as error:
+        return Sealing(broken=error.mistakes[0].message if isinstance(error, InputError) else str(error))
+    return Sealing(fingerprint=found.fingerprint, not_before=found.not_before, not_after=found.not_after)
+
+
+def _outdated(environment: Environment) -> Outdated:
+    try:
+        return Outdated(files=render.outdated(environment))
+    except InputError as error:
+        return Outdated(mistakes=error.mistakes)
+
+
+def all_of(landscape: Landscape) -> list[Environment]:
+    """The overlays that were chosen, wherever they lie, and the project's others."""
+    chosen = {scene.environment.file: scene.environment for scene in landscape.scenes}
+    return list({**chosen, **{each.file: each for each in landscape.environments if each.file not in chosen}}.values())
+
+
+def declaring(environment: Environment) -> Iterator[str]:
+    """The files that say what an environment is, as messages show them."""
+    yield environment.overlay.origin.file
+    for declaration in environment.declarations.values():
+        yield declaration.origin.file
+
+
+def reach(landscape: Landscape) -> Mapping[str, Collection[str]]:
+    """The overlays to which a file belongs, by file."""
+    project, found = landscape.project, dict[str, set[str]]()
+    for root in landscape.roots:
+        built = (document.file for document in root.objects)
+        for file in (*map(project.name, _files(project, root)), *built):
+            found.setdefault(file, set()).update(each.name for each in root.environments)
+    for environment in all_of(landscape):
+        for file in declaring(environment):
+            found.setdefault(file, set()).add(environment.name)
+    return found
