@@ -287,6 +287,31 @@ def test_labels_that_the_operator_copies_stay_on_the_secret(tmp_path: Path) -> N
     assert "SecretStore vault stays as it is: keep its file" in done.err  # a sync wave would be new to it
 
 
+def test_of_a_store_that_stays_nothing_is_told_as_new(tmp_path: Path) -> None:
+    """The label that all ExternalSecrets have would be on a rendered one alone."""
+    cluster = store("test", "ClusterSecretStore")
+    cluster["spec"]["provider"]["azurekv"]["serviceAccountRef"]["namespace"] = "elsewhere"
+    secret = external("app", {"token": "token"}, secretStoreRef={"kind": "ClusterSecretStore", "name": "vault"})
+    secret["metadata"]["labels"] = {"team": "shop"}
+    project = with_files(tmp_path, store=yaml.safe_dump(cluster), app=yaml.safe_dump(secret))
+    done = project.ksecret("import", "old/test", "--into", "new")
+    assert [line.rpartition(": ")[2] for line in lines(done, "warning: ")] == [
+        "spec.provider.azurekv.serviceAccountRef is not the same",
+        "keep its file",
+    ]
+
+
+def test_an_external_secret_without_a_key_is_told_how_it_could_have_one(tmp_path: Path) -> None:
+    """Another environment would not help it."""
+    found = external("all", {}, dataFrom=[{"find": {"name": {"regexp": ".*"}}}])
+    del found["spec"]["data"]
+    all_ = [store("test"), external("app", {"token": "token"}), found]
+    project = with_files(tmp_path, all=yaml.safe_dump_all(all_))
+    done = project.ksecret("import", "old/test", "--into", "new")
+    said = "ExternalSecret all stays as it is: no key of it can be declared\nhint: list what it takes under data"
+    assert said in done.err
+
+
 @pytest.mark.parametrize("account", ["shop-test", "elsewhere"])
 def test_a_cluster_secret_store_is_carried_over_or_stays(tmp_path: Path, account: str) -> None:
     """Its ServiceAccount in another namespace can't be said: the store stays, and that field is listed."""

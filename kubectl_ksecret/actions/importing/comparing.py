@@ -49,8 +49,9 @@ def store(document: Document, rendered: Object) -> tuple[bool, list[Mistake]]:
     """The same of a store, and whether it may be replaced: a label that it did not have does no harm."""
     before, after = _of_store(document.object), _of_store(rendered)
     unlabelled = {label: field for label, field in after.items() if label[0] != "metadata.labels" or label in before}
-    replaceable = not _differences(document, before, unlabelled, ())
-    return replaceable, _differences(document, before, after, ())
+    lost = _differences(document, before, unlabelled, ())
+    # Of a store that stays nothing is new.
+    return not lost, lost or _differences(document, before, after, ())
 
 
 def sealed_secret(document: Document, rendered: Object, ignored: Iterable[str]) -> list[Mistake]:

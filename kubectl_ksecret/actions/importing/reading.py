@@ -187,14 +187,16 @@ def _external(
         secret = externalsecrets.secret_of(each)
         if store_of(each) != usual:
             why = "stays as it is: it reads another store than most"
+            hint = "an overlay has one store; import it as an environment of its own"
             stays[secret.name] = "Stays an ExternalSecret of another store"
         elif not secret.keys:
             why = "stays as it is: no key of it can be declared"
+            hint = "list what it takes under data, one entry for each key"
             stays[secret.name] = "Stays a hand-written ExternalSecret"
         else:
             found.append(secret)
             continue
-        left.append(_stays(each, why, "an overlay has one store; import it as an environment of its own"))
+        left.append(_stays(each, why, hint))
     for each in others:
         stays[written_name(each)] = f"Stays a {each.subject.kind}"
         hint = "an overlay has one backend; import its file as an environment of its own"
