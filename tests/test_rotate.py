@@ -411,6 +411,9 @@ def test_a_swapped_certificate_is_refused_before_the_source_is_written(tmp_path:
     done = project.ksecret("rotate", "prod", "app/token", "--yes")
     assert (done.code, "the certificate is another one than that of the sealed values" in done.err) == (2, True)
     assert (len(vault.versions("token-prod")), journals(project)) == (1, [])
+    accept = done.err.partition("--accept ")[2].split()[0]
+    assert project.ksecret("rotate", "prod", "app/token", "--yes", "--accept", accept).code == 0
+    assert opened_by_kubeseal(project.manifest("app"), 2)["token"] == vault.value("token-prod").encode()
 
 
 def test_a_dotenv_file_is_rotated_in_place(tmp_path: Path) -> None:

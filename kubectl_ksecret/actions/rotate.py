@@ -1,6 +1,6 @@
 """Gives a key a new value: in its source, and then in every overlay of the project that reads it there."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from ..checks.values import broken_rules
@@ -36,12 +36,16 @@ class Reader(Record):
 
 
 class Plan(Record):
-    """What a rotation touches: the key, its name in the source, and all that read it."""
+    """What a rotation touches: the key, its name in the source, and all that read it.
+
+    `accepted` are the new certificates and recipients that the user knows of.
+    """
 
     environment: Environment
     address: str
     remote: Remote
     readers: Sequence[Reader]
+    accepted: Collection[str] = ()
 
     def by_overlay(self, *, sealed: bool) -> Mapping[str, Sequence[Reader]]:
         """The readers of each overlay: those that are sealed, or those that the operator refreshes."""
@@ -176,7 +180,8 @@ def _sealed(
     results = []
     for name, readers in plan.by_overlay(sealed=True).items():
         environment = readers[0].environment
-        request = SealRequest(addresses=[reader.address for reader in readers], alone=True, dry_run=dry_run)
+        addresses = [reader.address for reader in readers]
+        request = SealRequest(addresses=addresses, alone=True, accepted=plan.accepted, dry_run=dry_run)
         provision = FromSource(environment, ports.opened_by)
         results.append(seal(environment, provision, sealers[name], request, now, ports.progress))
     return results

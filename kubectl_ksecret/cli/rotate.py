@@ -24,8 +24,9 @@ from .progress import progress_bar
 @click.argument("address", metavar="SECRET/KEY")
 @click.option("--generate", is_flag=True, help="Make the value as its declaration says; so it is without an option.")
 @click.option("--from-stdin", is_flag=True, help="Take the new value from standard input, or ask for it.")
+@click.option("--accept", multiple=True, metavar="SHA256:…|age1…", help="Seal for this new certificate or recipient.")
 @click.option("--yes", is_flag=True, help="Do not ask before anything is done.")
-def command(overlay: str, address: str, generate: bool, from_stdin: bool, yes: bool) -> None:
+def command(overlay: str, address: str, generate: bool, from_stdin: bool, accept: tuple[str, ...], yes: bool) -> None:
     """Give a key a new value: in its source, and in every overlay that reads it there.
 
     The plan is shown first. A rotation that was interrupted is finished by the same command: exactly one new version.
@@ -42,7 +43,7 @@ def command(overlay: str, address: str, generate: bool, from_stdin: bool, yes: b
     if others:
         raise InputError(Mistake("a rotation begins in one overlay", hint="name it, and not a folder of several"))
     source = open_writable(environment, _unseen)
-    plan = action.plan(select([environment.project.root]), environment, address)
+    plan = action.plan(select([environment.project.root]), environment, address).but(accepted=accept)
     value = given.one(address) if from_stdin else action.new_value(plan)
     click.echo(format_.plan(plan), nl=False, err=True)
     if not yes:
