@@ -70,6 +70,20 @@ class Refusal(InputError):
     exit_code = 3
 
 
+SHOWN_LENGTH = 60
+
+
+def printable(text: str) -> str:
+    """Return text that a stranger may have written, without the characters that move the cursor or break the line."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
+def shown(name: str) -> str:
+    """Return a name that a stranger may have written as a message shows it: one short line, escapes written out."""
+    text = name if name.isprintable() else name.encode("unicode_escape").decode()
+    return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}…"
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """A hint with the name that was likely meant, or nothing."""
     from difflib import get_close_matches

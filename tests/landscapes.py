@@ -8,10 +8,10 @@ from typing import Any
 from kubectl_ksecret.checks import Finding, Rule, Scene, check
 from kubectl_ksecret.checks.landscape import Landscape, Root
 from kubectl_ksecret.files.project import Project as Files
-from kubectl_ksecret.manifests import documents
 from kubectl_ksecret.manifests.committed import read_sealed
-from kubectl_ksecret.model.environment import Environment
 from kubectl_ksecret.model.loading import Loader
+from kubectl_ksecret.model.resolution import Environment
+from kubectl_ksecret.objects import documents
 
 from .projects import Project
 

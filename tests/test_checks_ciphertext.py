@@ -15,9 +15,9 @@ from kubectl_ksecret.checks import check, rules
 from kubectl_ksecret.checks.ciphertext import _why_malformed
 from kubectl_ksecret.checks.landscape import Landscape, Root
 from kubectl_ksecret.files.project import Project as Files
-from kubectl_ksecret.manifests import layers
-from kubectl_ksecret.manifests.documents import Document
+from kubectl_ksecret.kustomize import layers
 from kubectl_ksecret.model.loading import select
+from kubectl_ksecret.objects.documents import Document
 
 from .projects import DAY, Project, age, certificate, sealing, shop, sops_shop
 

@@ -12,7 +12,7 @@ from kubectl_ksecret.checks import check, operator, placeholders, plaintext, rep
 from kubectl_ksecret.checks.landscape import Landscape, Root
 from kubectl_ksecret.files.contents import Content
 from kubectl_ksecret.files.project import Project
-from kubectl_ksecret.manifests.documents import read
+from kubectl_ksecret.objects.documents import read
 
 RULES = (*plaintext.RULES, *placeholders.RULES, *operator.RULES, *stores.RULES, *repository.RULES)
 ODD: tuple[Any, ...] = (None, 0, True, "odd", [], ["odd"], [None], {}, {"odd": None}, {1: {"odd": []}}, [[{"odd": 1}]])

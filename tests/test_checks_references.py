@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubectl_ksecret.checks import Finding, references, restart, waves
-from kubectl_ksecret.model.environment import Environment
 from kubectl_ksecret.model.kubernetes import Subject
+from kubectl_ksecret.model.resolution import Environment
 
 from .landscapes import VAULT, environment, expected, fetched, found, lines
 from .projects import Project

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kubectl_ksecret.checks.restart import RULES
-from kubectl_ksecret.model.environment import Environment
+from kubectl_ksecret.model.resolution import Environment
 
 from .landscapes import environment, fetched, found
 from .projects import Project

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from kubectl_ksecret.checks.waves import RULES
-from kubectl_ksecret.model.environment import Environment
 from kubectl_ksecret.model.kubernetes import Subject
+from kubectl_ksecret.model.resolution import Environment
 
 from .landscapes import environment, expected, fetched, found, lines
 from .projects import Project

@@ -318,7 +318,7 @@ def test_the_function_starts_without_what_it_does_not_need(overlay: str) -> None
     folder = ROOT / "overlays" / overlay / "secrets"
     given = resource_list((folder / "ksecret.yaml").read_text()).decode()
     loaded = run(sys.executable, "-c", LOADED, folder, input=given).split()
-    assert "kubectl_ksecret.rendering" in loaded
+    assert "kubectl_ksecret.backends" in loaded
     assert {name for name in loaded if name in HEAVY or name.partition(".")[0] in HEAVY} == set()
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from kubectl_ksecret.checks import check
 from kubectl_ksecret.checks.landscape import Landscape, Outdated, Root
 from kubectl_ksecret.checks.rules import OF_LANDSCAPE
-from kubectl_ksecret.manifests import documents
-from kubectl_ksecret.model.environment import Environment
+from kubectl_ksecret.model.resolution import Environment
+from kubectl_ksecret.objects import documents
 
 from .deployed import OVERLAY, deployed, kustomize
 from .landscapes import BUILD, environment, landscape

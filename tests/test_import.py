@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from kubectl_ksecret.actions.importing import Argument, Request, import_environments
-from kubectl_ksecret.actions.importing.gotemplates import Inexpressible, translated
 from kubectl_ksecret.errors import InputError
+from kubectl_ksecret.importing import Argument, Request, import_environments
+from kubectl_ksecret.importing.gotemplates import Inexpressible, translated
 from kubectl_ksecret.sealing.certificate import read
 
 from .builds import by_kubectl, from_manifests, objects

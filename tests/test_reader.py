@@ -13,12 +13,12 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from kubectl_ksecret.backends import render
 from kubectl_ksecret.errors import InputError, Mistake
 from kubectl_ksecret.files import project as files
-from kubectl_ksecret.model import sharing
-from kubectl_ksecret.model.environment import Environment
 from kubectl_ksecret.model.loading import Loader
-from kubectl_ksecret.rendering import render
+from kubectl_ksecret.model.resolution import Environment
+from kubectl_ksecret.model.validation import sharing
 from kubectl_ksecret.yamlio import compose, dump
 
 from .peers import unprivileged

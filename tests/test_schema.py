@@ -12,11 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from kubectl_ksecret.model.declaration import SecretDeclaration
-from kubectl_ksecret.model.origin import Stated
-from kubectl_ksecret.model.overlay import SecretOverlay
-from kubectl_ksecret.model.reader import Reading, fields_of, is_inline, is_record, read, yaml_name
-from kubectl_ksecret.model.schema import described, schema
+from kubectl_ksecret.model.reading.reader import Reading, fields_of, is_inline, is_record, read, yaml_name
+from kubectl_ksecret.model.reading.schema import described, schema
+from kubectl_ksecret.model.types.declaration import SecretDeclaration
+from kubectl_ksecret.model.types.origin import Stated
+from kubectl_ksecret.model.types.overlay import SecretOverlay
 from kubectl_ksecret.yamlio import compose
 
 from .peers import ROOT

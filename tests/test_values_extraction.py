@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kubectl_ksecret.model.declaration import Encoding, SecretDeclaration
-from kubectl_ksecret.model.environment import Remote
-from kubectl_ksecret.model.reader import Reading, read
+from kubectl_ksecret.model.reading.reader import Reading, read
+from kubectl_ksecret.model.resolution import Remote
+from kubectl_ksecret.model.types.declaration import Encoding, SecretDeclaration
 from kubectl_ksecret.sensitive import Sensitive
 from kubectl_ksecret.values.extraction import extract
 from kubectl_ksecret.yamlio import compose

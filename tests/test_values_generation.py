@@ -9,8 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from kubectl_ksecret.model.declaration import Alphabet, Format, Generate, PrivateKey, Rules
-from kubectl_ksecret.model.origin import Origin
+from kubectl_ksecret.model.types.declaration import Alphabet, Format, Generate, PrivateKey, Rules
+from kubectl_ksecret.model.types.origin import Origin
 from kubectl_ksecret.values.generation import generate
 from kubectl_ksecret.yamlio import compose
 

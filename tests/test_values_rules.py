@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubectl_ksecret.model.declaration import Format, Rules
-from kubectl_ksecret.model.names import seconds
-from kubectl_ksecret.model.origin import Origin
+from kubectl_ksecret.model.types.declaration import Format, Rules
+from kubectl_ksecret.model.types.names import seconds
+from kubectl_ksecret.model.types.origin import Origin
 from kubectl_ksecret.sensitive import Sensitive
 from kubectl_ksecret.values.rules import broken
 from kubectl_ksecret.yamlio import compose

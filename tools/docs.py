@@ -14,7 +14,7 @@ import click
 
 from kubectl_ksecret.checks.rules import ALL
 from kubectl_ksecret.cli.commands import group
-from kubectl_ksecret.model.schema import schema
+from kubectl_ksecret.model.reading.schema import schema
 from kubectl_ksecret.values.formats import FORMATS
 from kubectl_ksecret.values.templates import FILTERS
 

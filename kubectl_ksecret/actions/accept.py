@@ -10,7 +10,7 @@ from ..files.folder import locked
 from ..files.project import decode
 from ..frozen import Record
 from ..manifests import editing
-from ..model.environment import Environment
+from ..model.resolution import Environment
 from .survey import all_of, reach
 
 

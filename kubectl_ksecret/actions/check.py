@@ -9,8 +9,8 @@ from ..errors import InputError, Mistake, Place
 from ..files import search
 from ..files.project import decode
 from ..frozen import Record
-from ..model.environment import Environment
-from ..model.overlay import FILE, Command
+from ..model.resolution import Environment
+from ..model.types.overlay import FILE, Command
 from ..sources import OpenedBy, has_versions
 from .provision import FromSource, Keys, refuse_bad_patterns
 from .survey import all_of, declaring, reach

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from ..errors import InputError, Mistake, Refusal
 from ..manifests import committed
-from ..model.environment import Environment
-from ..model.overlay import Sops
+from ..model.resolution import Environment
+from ..model.types.overlay import Sops
 from ..sealing import age, sops
 from ..sensitive import Sensitive
 from . import render

@@ -12,10 +12,11 @@ from ..files.folder import locked
 from ..files.project import Project, decode
 from ..frozen import Record
 from ..manifests import committed, kustomization, sopsconfig
-from ..model import overlay as overlay_type
 from ..model.loading import API_VERSION, Loader, name_of
-from ..model.overlay import SecretOverlay
-from ..model.reader import Reading, read
+from ..model.reading.reader import Reading, read
+from ..model.types import overlay as overlay_type
+from ..model.types.overlay import SecretOverlay
+from ..objects.documents import KUSTOMIZATION_FILE, KUSTOMIZATION_FILES
 from . import render
 
 CERTIFICATE = "sealing.pem"
@@ -72,7 +73,7 @@ def init(request: Request, now: datetime) -> Initialised:
         _refuse_no_recipients(project, secrets)
     files[file] = text.encode()
     if request.generator:
-        files[os.path.join(secrets, kustomization.FILE)] = kustomization.GENERATOR_FORM.encode()
+        files[os.path.join(secrets, KUSTOMIZATION_FILE)] = kustomization.GENERATOR_FORM.encode()
     _refuse_existing(project, files)
     outer, notes = _outer(project, folder, request.namespace)
     files |= outer
@@ -218,8 +219,8 @@ def _refuse_no_recipients(project: Project, secrets: str) -> None:
 
 def _outer(project: Project, folder: str, namespace: str) -> tuple[dict[str, bytes], Sequence[str]]:
     """The kustomization that is deployed, with the Secrets in it, and what its owner has to decide."""
-    name = next((each for each in kustomization.NAMES if os.path.lexists(os.path.join(folder, each))), None)
-    path = os.path.join(folder, name or kustomization.FILE)
+    name = next((each for each in KUSTOMIZATION_FILES if os.path.lexists(os.path.join(folder, each))), None)
+    path = os.path.join(folder, name or KUSTOMIZATION_FILE)
     if name is None:
         return {path: kustomization.deployed(_written(namespace)).encode()}, ()
     shown = project.name(path)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from ..frozen import Record
-from ..model.environment import Environment, Made, Remote
-from ..model.reader import member_name
+from ..model.reading.reader import member_name
+from ..model.resolution import Environment, Made, Remote
 
 
 class Cell(Record):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from ..errors import InputError, Mistake, Refusal
 from ..files.folder import Folder, locked
 from ..files.project import Project
-from ..model.sharing import one_name
+from ..model.validation.sharing import one_name
 
 _FOLDER = os.path.join("ksecret", "rotations")
 

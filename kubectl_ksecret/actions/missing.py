@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from ..errors import InputError, Mistake, Refusal
 from ..frozen import Record
-from ..model.environment import Environment, Remote
-from ..model.sharing import one_name, source_of
+from ..model.resolution import Environment, Remote
+from ..model.validation.sharing import one_name, source_of
 from ..sensitive import Sensitive
 from ..sources import WritableSource
 from ..values.extraction import stored

@@ -4,14 +4,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ..checks.values import broken_rules
-from ..errors import InputError, Mistake, Place
+from ..errors import InputError, Mistake, Place, shown
 from ..frozen import Record
 from ..manifests import record
-from ..model.declared import root_of
-from ..model.environment import Environment, Remote, Secret
 from ..model.loading import in_order
-from ..model.reader import shown
+from ..model.resolution import Environment, Remote, Secret
 from ..model.template import references
+from ..model.validation.declaration import root_of
 from ..sensitive import Sensitive
 from ..sources import Found, Given, OpenedBy, OpenSource, Version, has_versions
 from ..values.extraction import extract

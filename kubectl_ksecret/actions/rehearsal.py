@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from ..errors import Mistake
-from ..model.environment import Remote
-from ..model.sharing import one_name
+from ..model.resolution import Remote
+from ..model.validation.sharing import one_name
 from ..sensitive import Sensitive
 from ..sources import Found, OpenSource, Version
 from ..values.extraction import extract

@@ -4,14 +4,14 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from ..backends import mend
+from ..backends import render as objects_of
 from ..checks import Finding, Scene, check, sealed
 from ..files.folder import Folder, locked
 from ..frozen import Record
 from ..manifests import committed, upkeep
-from ..model.environment import Environment
 from ..model.kubernetes import Object
-from ..rendering import mend
-from ..rendering import render as objects_of
+from ..model.resolution import Environment
 
 
 class Rendered(Record):

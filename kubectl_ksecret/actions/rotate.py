@@ -6,9 +6,9 @@ from datetime import datetime
 from ..checks.values import broken_rules
 from ..errors import InputError, Mistake, Refusal, nearest
 from ..frozen import Record
-from ..model.environment import Environment, Made, Remote
-from ..model.overlay import ExternalSecret
-from ..model.sharing import one_name, source_of
+from ..model.resolution import Environment, Made, Remote
+from ..model.types.overlay import ExternalSecret
+from ..model.validation.sharing import one_name, source_of
 from ..sensitive import Sensitive
 from ..sources import OpenedBy, Progress, WritableSource
 from ..values.extraction import stored

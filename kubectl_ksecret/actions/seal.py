@@ -7,7 +7,7 @@ from ..errors import InputError, Mistake, nearest
 from ..frozen import Record
 from ..manifests import committed, record, upkeep
 from ..manifests.committed import Committed, Manifest
-from ..model.environment import Environment, Secret
+from ..model.resolution import Environment, Secret
 from ..sources import Progress, problems
 from .provision import Provided, Provision, changed
 from .render import writing

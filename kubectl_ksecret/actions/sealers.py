@@ -6,15 +6,15 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Protocol, assert_never
 
+from ..backends import sealedsecret as sealedsecret_rendering
+from ..backends import sops as sops_rendering
 from ..errors import InputError, Mistake, Place
 from ..manifests import committed, record, sopsconfig
 from ..manifests import sops as outside
 from ..manifests.committed import Manifest
-from ..model.environment import Environment, Secret
 from ..model.kubernetes import Object
-from ..model.overlay import ExternalSecret, SealedSecret, Sops
-from ..rendering import sealedsecret as sealedsecret_rendering
-from ..rendering import sops as sops_rendering
+from ..model.resolution import Environment, Secret
+from ..model.types.overlay import ExternalSecret, SealedSecret, Sops
 from ..sensitive import Sensitive
 
 Entries = Mapping[str, record.Entry]

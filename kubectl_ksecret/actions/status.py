@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from ..backends import held
 from ..errors import InputError
 from ..frozen import Record
 from ..manifests import committed, record
-from ..model.environment import Environment, Remote
 from ..model.kubernetes import Object
-from ..model.names import seconds
-from ..model.overlay import Dotenv, ExternalSecret, SealedSecret
-from ..rendering import held
+from ..model.resolution import Environment, Remote
+from ..model.types.names import seconds
+from ..model.types.overlay import Dotenv, ExternalSecret, SealedSecret
 from ..sources import OpenedBy, Problem, Version, has_versions, problems
 from .provision import FromSource, Known, changed
 

@@ -10,11 +10,12 @@ from ..errors import InputError, Mistake
 from ..files import contents, git
 from ..files.project import Project
 from ..frozen import Record
-from ..manifests import building, committed, kustomization, layers
-from ..manifests.documents import Tree
-from ..model.environment import Environment
+from ..kustomize import building, layers
+from ..manifests import committed
 from ..model.loading import readable
-from ..model.overlay import SealedSecret
+from ..model.resolution import Environment
+from ..model.types.overlay import SealedSecret
+from ..objects.documents import KUSTOMIZATION_FILES, Tree
 from . import render
 
 
@@ -57,7 +58,7 @@ def _roots(
     project: Project, chosen: Sequence[Environment], everything: Sequence[Environment], tree: Tree
 ) -> Iterator[Root]:
     for folder in dict.fromkeys(map(root_of, chosen)):
-        if not any(os.path.exists(os.path.join(folder, name)) for name in kustomization.NAMES):
+        if not any(os.path.exists(os.path.join(folder, name)) for name in KUSTOMIZATION_FILES):
             continue  # a rule says so
         within = [each for each in everything if root_of(each) == folder]
         said = within[0].overlay.spec.origin.at("kustomization")

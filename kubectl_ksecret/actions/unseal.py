@@ -6,16 +6,16 @@ import os
 from collections.abc import Iterator, Sequence
 
 from .. import yamlio
-from ..errors import InputError, Mistake, Place, Refusal
+from ..backends import sealedsecret as rendering
+from ..errors import InputError, Mistake, Place, Refusal, shown
 from ..files.project import decode
-from ..manifests import kustomization, references
+from ..manifests import references
 from ..model.kubernetes import Object, decoded, unfolded
-from ..model.reader import shown
-from ..rendering import sealedsecret as rendering
+from ..objects.documents import KUSTOMIZATION_FILES
 from ..sealing import certificate, sealedsecret
 from ..sensitive import Sensitive
 
-_BESIDE = {*kustomization.NAMES, references.FILE}
+_BESIDE = {*KUSTOMIZATION_FILES, references.FILE}
 
 
 def unseal(files: Sequence[tuple[str, bytes]], keys: Sequence[tuple[str, bytes]]) -> list[Sensitive]:

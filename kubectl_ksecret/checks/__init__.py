@@ -6,8 +6,8 @@ from typing import Any, Literal, NamedTuple
 from ..errors import Mend, Mistake, Place
 from ..frozen import Record
 from ..manifests.committed import Committed
-from ..model.environment import Environment
 from ..model.kubernetes import Subject
+from ..model.resolution import Environment
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")

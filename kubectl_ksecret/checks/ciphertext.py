@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
-from ..errors import InputError, Place
-from ..manifests import layers, record, sopsconfig
+from ..backends import sealedsecret
+from ..errors import InputError, Place, shown
+from ..kustomize import layers
+from ..manifests import record, sopsconfig
 from ..manifests import sops as outside
 from ..manifests.committed import FOLDER, Manifest, file_of
-from ..manifests.documents import Document, mapping
 from ..model.kubernetes import Object, Subject
-from ..model.overlay import SealedSecret, Sops
-from ..model.reader import shown
-from ..rendering import sealedsecret
+from ..model.types.overlay import SealedSecret, Sops
+from ..objects.documents import Document, mapping
 from . import Fault, Scene, Severity, rule
 from .landscape import Landscape, Root, overlay_of
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import Place
-from ..model.declared import root_of
-from ..model.environment import Environment, Remote, variable
-from ..model.overlay import AzureKeyVault
-from ..model.sharing import source_of
+from ..model.resolution import Environment, Remote, variable
+from ..model.types.overlay import AzureKeyVault
+from ..model.validation.declaration import root_of
+from ..model.validation.sharing import source_of
 from . import Fault, rule
 from .landscape import Landscape
 

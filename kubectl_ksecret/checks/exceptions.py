@@ -4,14 +4,13 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from .. import yamlio
-from ..errors import InputError, Place, nearest, typo
+from ..errors import InputError, Place, nearest, shown, typo
 from ..files.project import Project
 from ..frozen import Record
 from ..manifests.editing import scalars
-from ..model.environment import Environment
 from ..model.kubernetes import Subject
-from ..model.names import is_object_name
-from ..model.reader import shown
+from ..model.resolution import Environment
+from ..model.types.names import is_object_name
 from ..yamlio import Node
 from . import Fault, Finding, rule
 

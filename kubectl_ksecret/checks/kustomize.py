@@ -4,14 +4,14 @@ import os
 from collections.abc import Iterator, Sequence
 
 from ..errors import Place
-from ..manifests import layers
+from ..kustomize import layers
+from ..kustomize.generators import without_hash
 from ..manifests.committed import FOLDER
-from ..manifests.documents import Document
-from ..manifests.generators import without_hash
-from ..manifests.workloads import reads
-from ..model.environment import Environment
 from ..model.kubernetes import Subject
-from ..model.overlay import FILE, ExternalSecret
+from ..model.resolution import Environment
+from ..model.types.overlay import FILE, ExternalSecret
+from ..objects.documents import Document
+from ..objects.reads import reads
 from . import Fault, Scene, Severity, rule, sealed
 from .landscape import Landscape, Root, overlay_of
 from .provided import Provided, provided

@@ -8,11 +8,11 @@ from ..errors import Mistake
 from ..files.contents import Content
 from ..files.project import Project
 from ..frozen import Record
+from ..kustomize.layers import Layers, way
 from ..manifests.committed import FOLDER
-from ..manifests.documents import Document
-from ..manifests.layers import Layers, way
-from ..model.environment import Environment
 from ..model.kubernetes import Subject
+from ..model.resolution import Environment
+from ..objects.documents import Document
 from . import Fault, Rule, Scene
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 
 from ..errors import Place
-from ..manifests.documents import Document, Path, Step, mapping, sequence
+from ..objects.documents import Document, Path, Step, mapping, sequence
 from . import Fault
 from .landscape import Landscape
 

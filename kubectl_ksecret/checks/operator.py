@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from ..errors import Mend
-from ..manifests.documents import Document, Path, dotted, mapping, sequence
 from ..model.kubernetes import OPERATOR, STORES
+from ..objects.documents import Document, Path, dotted, mapping, sequence
 from . import Fault, rule
 from .landscape import Landscape
 from .objects import built, loose, once, place_of, written

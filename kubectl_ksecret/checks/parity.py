@@ -10,10 +10,10 @@ from itertools import combinations
 
 from ..errors import nearest
 from ..frozen import Record
-from ..manifests import layers
-from ..manifests.documents import Document, Path, dotted, mapping
-from ..manifests.generators import without_hash
+from ..kustomize import layers
+from ..kustomize.generators import without_hash
 from ..model.kubernetes import SERVICE_ACCOUNT, STORES, Object
+from ..objects.documents import Document, Path, dotted, mapping
 from . import Fault, rule
 from .landscape import Landscape, Root
 from .provided import Provided, provided, type_path

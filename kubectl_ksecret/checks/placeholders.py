@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..manifests.documents import Document, Path, dotted, plain
 from ..model.kubernetes import OPERATOR, STORES
+from ..objects.documents import Document, Path, dotted, plain
 from . import Fault, rule
 from .landscape import Landscape
 from .objects import built, loose, once, place_of

@@ -4,12 +4,12 @@ import base64
 import re
 from collections.abc import Iterator
 
+from ..kustomize.generators import entries, kustomizations, name_of, sources_of
 from ..manifests import sops
-from ..manifests.documents import Document, dotted, mapping, sequence
-from ..manifests.generators import entries, kustomizations, name_of, sources_of
 from ..model.kubernetes import SERVICE_ACCOUNT, Object, Subject
-from ..model.names import KEY_PATTERN
-from ..model.overlay import Sops
+from ..model.types.names import KEY_PATTERN
+from ..model.types.overlay import Sops
+from ..objects.documents import Document, dotted, mapping, sequence
 from . import Fault, rule
 from .landscape import Landscape
 from .objects import built, encrypted_by_sops, root_path, written

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from ..manifests.documents import Document, Path, mapping
-from ..manifests.generators import without_hash
-from ..manifests.provisions import Provision, provisions
+from ..kustomize.generators import without_hash
 from ..model.kubernetes import OPERATOR, Subject
+from ..objects.documents import Document, Path, mapping
+from ..objects.producers import Provision, provisions
 from .landscape import Root
 
 _OPAQUE = "Opaque"

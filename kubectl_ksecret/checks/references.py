@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from ..errors import nearest
-from ..manifests.documents import dotted
-from ..manifests.generators import without_hash
-from ..manifests.workloads import mentions
-from ..model.declaration import DeclarationSpec
-from ..model.environment import Environment
+from ..kustomize.generators import without_hash
 from ..model.kubernetes import Subject
+from ..model.resolution import Environment
+from ..model.types.declaration import DeclarationSpec
+from ..objects.documents import dotted
+from ..objects.reads import mentions
 from . import Fault, rule
 from .landscape import Landscape
 from .objects import place_of

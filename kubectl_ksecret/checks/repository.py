@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 
 from ..errors import Place
-from ..manifests.generators import entries, kustomizations, sources_of
-from ..model.overlay import Dotenv
+from ..kustomize.generators import entries, kustomizations, sources_of
+from ..model.types.overlay import Dotenv
 from . import Fault, rule
 from .landscape import Landscape
 from .objects import encrypted_by_sops, root_path

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from ..manifests.documents import Document, mapping
-from ..manifests.generators import without_hash
-from ..manifests.workloads import pod_metadata
+from ..kustomize.generators import without_hash
 from ..model.kubernetes import Object
+from ..objects.documents import Document, mapping
+from ..objects.reads import pod_metadata
 from . import Fault, rule
 from .landscape import Landscape
 from .supply import Supplied, Supply, rollouts, supply_of

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 
-from ..errors import Mistake, Place, nearest
+from ..backends import held, sealedsecret, sops
+from ..errors import Mistake, Place, nearest, shown
 from ..manifests import record
 from ..manifests import sops as outside
 from ..manifests.committed import Manifest
-from ..model.environment import Made, Secret
 from ..model.kubernetes import Object, Subject
-from ..model.overlay import SealedSecret, Sops
-from ..model.reader import shown
-from ..rendering import held, sealedsecret, sops
+from ..model.resolution import Made, Secret
+from ..model.types.overlay import SealedSecret, Sops
 from . import Fault, Scene, rule
 
 _SEALING = (SealedSecret, Sops)
@@ -187,7 +186,7 @@ def foreign_field(scene: Scene) -> Iterator[Fault]:
 
 
 def _key(manifest: Manifest, path: tuple[str, ...]) -> Place:
-    from ..manifests import documents  # for a fault alone: most builds have none
+    from ..objects import documents  # for a fault alone: most builds have none
 
     return documents.read(manifest.text, manifest.file)[0].key(*path)
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from ..errors import Place, nearest
-from ..manifests.documents import Document, Path, dotted, mapping
-from ..manifests.workloads import store_references
-from ..model.environment import Environment
 from ..model.kubernetes import OPERATOR, STORES
-from ..model.overlay import ExternalSecret, Store, WorkloadIdentity
+from ..model.resolution import Environment
+from ..model.types.overlay import ExternalSecret, Store, WorkloadIdentity
+from ..objects.documents import Document, Path, dotted, mapping
+from ..objects.reads import store_references
 from . import Fault, Severity, rule
 from .landscape import Landscape, Root
 from .objects import once

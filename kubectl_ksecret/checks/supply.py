@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Generic, NamedTuple, TypeVar
 
-from ..manifests.documents import Document, mapping
-from ..manifests.layers import Renaming
-from ..manifests.provisions import provisions
-from ..manifests.workloads import POD_SPECS, Read, reads
-from ..model.environment import Environment
-from ..model.overlay import ExternalSecret, SealedSecret, Sops
+from ..kustomize.layers import Renaming
+from ..model.resolution import Environment
+from ..model.types.overlay import ExternalSecret, SealedSecret, Sops
+from ..objects.documents import Document, mapping
+from ..objects.producers import provisions
+from ..objects.reads import POD_SPECS, Read, reads
 from .landscape import Root
 
 T = TypeVar("T")

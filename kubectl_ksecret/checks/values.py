@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from ..errors import Mistake, Place
 from ..frozen import Record
-from ..model.declared import root_of
-from ..model.environment import Environment, Remote
-from ..model.sharing import one_name, source_of
+from ..model.resolution import Environment, Remote
+from ..model.validation.declaration import root_of
+from ..model.validation.sharing import one_name, source_of
 from ..sensitive import Sensitive
 from ..values.forms import How, forms
 from ..values.rules import broken

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import Place
-from ..manifests.documents import Document, mapping
-from ..manifests.workloads import POD_SPECS, store_references
 from ..model.kubernetes import STORES, Object
+from ..objects.documents import Document, mapping
+from ..objects.reads import POD_SPECS, store_references
 from . import Fault, rule
 from .landscape import Landscape
 from .supply import Places, Supply, rollouts, supply_of

@@ -6,8 +6,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ..model.environment import Environment
 from ..model.loading import select
+from ..model.resolution import Environment
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -14,7 +14,7 @@ from ..actions.survey import Built, survey
 from ..checks import SEVERITIES, Finding, rules
 from ..checks.landscape import Landscape
 from ..files.project import Project, decode
-from ..model.names import is_date
+from ..model.types.names import is_date
 from ..sensitive import forbid_core_dumps
 from ..sources import open_source
 from . import arguments, given, mending

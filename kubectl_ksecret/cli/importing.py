@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
-from ..actions import importing as action
+from .. import importing as action
 from ..files.project import decode
 from ..sensitive import forbid_core_dumps
 from . import given

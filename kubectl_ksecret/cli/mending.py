@@ -9,7 +9,7 @@ from ..actions import check, render
 from ..actions.mend import mend
 from ..actions.survey import survey
 from ..errors import InputError
-from ..model.environment import Environment
+from ..model.resolution import Environment
 from . import arguments
 
 

@@ -8,7 +8,7 @@ import click
 
 from ..actions import render as action
 from ..checks import Finding
-from ..model.environment import Environment
+from ..model.resolution import Environment
 from . import arguments, plaintext
 from .formats import objects as format_
 

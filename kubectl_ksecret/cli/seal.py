@@ -13,11 +13,11 @@ from ..actions.sealers import Sealer, open_sealer
 from ..errors import InputError, Mistake
 from ..frozen import Record
 from ..manifests import committed
-from ..model import sharing
-from ..model.environment import Environment, with_source
 from ..model.loading import select
-from ..model.overlay import Dotenv, ExternalSecret
-from ..model.overlay import Environment as EnvironmentVariables
+from ..model.resolution import Environment, with_source
+from ..model.types.overlay import Dotenv, ExternalSecret
+from ..model.types.overlay import Environment as EnvironmentVariables
+from ..model.validation import sharing
 from ..sensitive import forbid_core_dumps
 from ..sources import Given, Progress, open_source, open_writable
 from . import given

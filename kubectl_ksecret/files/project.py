@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from typing import Self
 
-from ..errors import InputError, Mistake, Place
+from ..errors import InputError, Mistake, Place, printable
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a named pipe in a repository must not hang a build
 NOT_OURS = {"node_modules", "testdata"}
@@ -66,7 +66,7 @@ class Project:
             shown = full[len(self._shown_from) :]
         else:
             shown = min(os.path.relpath(full, self._shown_from), full, key=len)
-        return shown if shown.isprintable() else "".join(c if c.isprintable() else "?" for c in shown)
+        return printable(shown)
 
     def shown_as(self, name: str) -> str:
         """The path of what messages show by this name."""

@@ -5,18 +5,18 @@ import os
 from typing import NamedTuple
 
 from .. import yamlio
+from ..backends import render
 from ..checks import Scene, check, sealed
 from ..errors import InputError, Mistake
 from ..files.project import Project, decode
 from ..manifests import committed
-from ..model import sharing
-from ..model.environment import Environment
 from ..model.kubernetes import Object
 from ..model.loading import Loader
-from ..model.origin import pairs_of
-from ..model.overlay import FILE
-from ..model.reader import Reading
-from ..rendering import render
+from ..model.reading.reader import Reading
+from ..model.resolution import Environment
+from ..model.types.origin import pairs_of
+from ..model.types.overlay import FILE
+from ..model.validation import sharing
 from ..yamlio import Node, ScalarNode, SequenceNode
 
 _RESOURCE_LIST = "config.kubernetes.io/v1"

@@ -7,9 +7,9 @@ from .. import yamlio
 from ..errors import InputError, Mistake, Place
 from ..files.project import decode
 from ..frozen import Record
-from ..model.environment import Environment
 from ..model.kubernetes import Object
-from ..model.overlay import ExternalSecret
+from ..model.resolution import Environment
+from ..model.types.overlay import ExternalSecret
 
 FOLDER = "manifests"
 

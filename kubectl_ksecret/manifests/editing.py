@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import yamlio
 from ..errors import InputError, Mend, Mistake, Place
-from ..model.origin import pairs_of
+from ..model.types.origin import pairs_of
 from ..yamlio import MappingNode, Node, ScalarNode, SequenceNode
 
 Entry = Mapping[str, str]

@@ -7,13 +7,10 @@ from typing import NamedTuple
 
 from .. import yamlio
 from ..errors import InputError, Mistake, Place
-from ..model.origin import pairs_of
-from ..model.reader import NULL
+from ..model.reading.reader import NULL
+from ..model.types.origin import pairs_of
 from ..yamlio import MappingNode, Node, ScalarNode, SequenceNode
 from . import references
-
-FILE = "kustomization.yaml"
-NAMES = (FILE, "kustomization.yml", "Kustomization")  # kustomize takes one of them, and refuses two in a folder
 
 _HEADER = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
 _GENERATOR = "ksecret.yaml"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from ..model.kubernetes import OPERATOR, STORES
-from ..model.overlay import Backend, ExternalSecret, SealedSecret, Sops
+from ..model.types.overlay import Backend, ExternalSecret, SealedSecret, Sops
 
 FILE = "_references.yaml"
 

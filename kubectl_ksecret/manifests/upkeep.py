@@ -4,12 +4,12 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 
 from .. import yamlio
-from ..errors import InputError, Mistake
+from ..errors import InputError, Mistake, shown
 from ..files.folder import Folder, leftover_of
 from ..frozen import Record
-from ..model.environment import Environment
 from ..model.kubernetes import Object
-from ..model.reader import shown
+from ..model.resolution import Environment
+from ..objects.documents import KUSTOMIZATION_FILES
 from . import kustomization, references
 from .committed import FOLDER, Committed, file_of, text_of
 
@@ -114,7 +114,7 @@ def file_name(document: Object) -> str:
 
 def _kustomization_in(environment: Environment, folder: str) -> str:
     """The kustomization of a folder, by the name that it has."""
-    names = [os.path.join(folder, name) for name in kustomization.NAMES]
+    names = [os.path.join(folder, name) for name in KUSTOMIZATION_FILES]
     return next((name for name in names if os.path.lexists(environment.path(name))), names[0])
 
 

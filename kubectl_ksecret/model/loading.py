@@ -4,18 +4,18 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from ..errors import InputError, Mistake, Place, nearest
+from ..errors import InputError, Mistake, Place, nearest, shown
 from ..files.project import Project
 from ..frozen import Record
 from ..yamlio import Node, ScalarNode, compose
-from . import overlay as overlay_type
-from . import sharing
-from .declaration import SecretDeclaration
-from .declared import mistakes_among, mistakes_in
-from .environment import Environment, bring_together, mistakes
-from .origin import Stated, pairs_of
-from .overlay import Dotenv, OverlaySpec, SealedSecret, SecretOverlay
-from .reader import Reading, read, shown
+from .reading.reader import Reading, read
+from .resolution import Environment, bring_together, mistakes
+from .types import overlay as overlay_type
+from .types.declaration import SecretDeclaration
+from .types.origin import Stated, pairs_of
+from .types.overlay import Dotenv, OverlaySpec, SealedSecret, SecretOverlay
+from .validation import sharing
+from .validation.declaration import mistakes_among, mistakes_in
 
 API_VERSION = "ksecret.dev/v1alpha1"
 _KIND_HINTS = {"SecretDeclaration": "the folders that spec.declarations names hold nothing else"}

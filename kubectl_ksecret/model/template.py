@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Literal, get_args
 
-from ..errors import nearest
+from ..errors import nearest, shown
 from ..frozen import Record
-from .names import KEY_PATTERN
-from .reader import shown
+from .types.names import KEY_PATTERN
 
 Filter = Literal["urlencode", "base64", "json", "pkcs12cert", "pkcs12key"]
 _FILTERS: dict[str, Filter] = {name: name for name in get_args(Filter)}

@@ -4,9 +4,8 @@ import math
 import re
 from typing import Any
 
-from ..errors import InputError, Mistake, Place
+from ..errors import InputError, Mistake, Place, shown
 from ..model.kubernetes import Object, decoded
-from ..model.reader import shown
 from ..yamlio import MappingNode, Node, ScalarNode, compose
 from .sopsvalue import Scalar, text_of
 

@@ -13,19 +13,10 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from .. import yamlio
-from ..errors import InputError, Mistake, Place, Refusal
+from ..errors import InputError, Mistake, Place, Refusal, shown
 from ..frozen import Record
-from ..manifests.sops import (
-    BLOCK,
-    ENCRYPTED_REGEX,
-    age_entries,
-    block,
-    caught,
-    in_our_form,
-    mac_covers_plain_fields,
-)
+from ..manifests.sops import BLOCK, ENCRYPTED_REGEX, age_entries, block, caught, in_our_form, mac_covers_plain_fields
 from ..model.kubernetes import Object, decoded
-from ..model.reader import shown
 from ..sensitive import Sensitive
 from . import age, goyaml
 from .sopsselection import selection

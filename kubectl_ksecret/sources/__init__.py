@@ -6,9 +6,9 @@ from typing import NamedTuple, Protocol, assert_never
 
 from ..errors import InputError, Mistake, Refusal
 from ..frozen import Record
-from ..model.environment import Environment
-from ..model.overlay import AzureKeyVault, Command, Dotenv
-from ..model.overlay import Environment as EnvironmentVariables
+from ..model.resolution import Environment
+from ..model.types.overlay import AzureKeyVault, Command, Dotenv
+from ..model.types.overlay import Environment as EnvironmentVariables
 from ..sensitive import Sensitive
 
 Progress = Callable[[int, int], None]  # done, of how many

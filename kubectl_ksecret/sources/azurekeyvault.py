@@ -14,9 +14,9 @@ from azure.identity import AzureAuthorityHosts, DefaultAzureCredential
 from azure.keyvault.secrets import KeyVaultSecret, SecretClient, SecretProperties
 
 from ..errors import InputError, Mistake, Refusal, nearest
-from ..model.environment import Environment
-from ..model.names import KEY_VAULT_NAME, seconds
-from ..model.overlay import AzureKeyVault
+from ..model.resolution import Environment
+from ..model.types.names import KEY_VAULT_NAME, seconds
+from ..model.types.overlay import AzureKeyVault
 from ..sensitive import Sensitive
 from . import Found, Progress, Version
 from . import keyvaulterrors as errors

@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Collection, Mapping
 
 from ..errors import Mistake, Refusal
-from ..model.names import seconds
-from ..model.overlay import Command
+from ..model.types.names import seconds
+from ..model.types.overlay import Command
 from ..sensitive import Sensitive
 from . import Found, Version
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 from ..errors import InputError, Mistake, Place, Refusal
 from ..files import folder
 from ..files.project import Project, decode
-from ..model.environment import Environment
-from ..model.overlay import Dotenv
+from ..model.resolution import Environment
+from ..model.types.overlay import Dotenv
 from ..sensitive import Sensitive
 from . import Found, Version, missing
 

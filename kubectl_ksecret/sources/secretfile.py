@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import yamlio
-from ..errors import InputError, Mistake, Place
+from ..errors import InputError, Mistake, Place, shown
 from ..files.project import decode
 from ..model.kubernetes import decoded, unfolded
-from ..model.reader import shown
 from ..sensitive import Sensitive
 from . import Given
 

@@ -4,7 +4,7 @@ import binascii
 import json
 import re
 
-from ..model.environment import Remote
+from ..model.resolution import Remote
 from ..sensitive import Sensitive
 
 

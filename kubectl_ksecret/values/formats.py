@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv6Address
 
-from ..model.declaration import Format
+from ..model.types.declaration import Format
 from .extraction import from_base64
 
 # RFC 3986: what stands for itself in every part of a URL, or as % and two digits.

@@ -4,7 +4,7 @@ import secrets
 import string
 from collections.abc import Callable, Mapping
 
-from ..model.declaration import Alphabet, Generate, PrivateKey, Rules
+from ..model.types.declaration import Alphabet, Generate, PrivateKey, Rules
 from ..sensitive import Sensitive
 from .rules import broken
 

@@ -5,10 +5,9 @@ from typing import Any
 
 import re2
 
-from ..errors import Mistake
-from ..model.declaration import Rules
-from ..model.environment import Environment
-from ..model.reader import shown
+from ..errors import Mistake, shown
+from ..model.resolution import Environment
+from ..model.types.declaration import Rules
 from ..sensitive import Sensitive
 from . import formats
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from ... import yamlio
 from ...actions.inventory import Cell, Inventory
+from ...errors import printable
 from ...model.loading import API_VERSION
 
 
@@ -36,7 +37,7 @@ def _cell(cell: Cell) -> str:
 
 def _line(text: str) -> str:
     """A text of several lines as one; a stranger's purpose can't move the cursor."""
-    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+    return printable(" ".join(text.split()))
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

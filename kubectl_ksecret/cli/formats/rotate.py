@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from ...actions.rotate import Plan, Reader, Rotated
-from ...model.environment import Environment
-from ...model.overlay import AzureKeyVault, Dotenv, ExternalSecret
+from ...model.resolution import Environment
+from ...model.types.overlay import AzureKeyVault, Dotenv, ExternalSecret
 
 
 def plan(found: Plan) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from ...actions.seal import Sealed
-from ...model.reader import shown
+from ...errors import shown
 
 
 def text(done: Sealed, dry_run: bool) -> str:

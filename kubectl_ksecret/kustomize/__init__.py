@@ -1,0 +1,1 @@
+"""Kustomizations: read, followed and built."""

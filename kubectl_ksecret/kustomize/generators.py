@@ -1,0 +1,46 @@
+"""What kustomizations generate Secrets and ConfigMaps from, and how they name them."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..objects.documents import KUSTOMIZATION_FILES, Document, Path, mapping, sequence
+
+_HASH = re.compile("-[bcdfghkmt2456789]{10}$")  # its own alphabet: no word can stand in it by chance
+GENERATORS = {"secretGenerator": "SecretGenerator", "configMapGenerator": "ConfigMapGenerator"}
+
+
+def kustomizations(tree: Mapping[str, Sequence[Document]]) -> Iterator[Document]:
+    """Those of a tree, and the generators that have a file of their own."""
+    for file, documents in tree.items():
+        is_one = os.path.basename(file) in KUSTOMIZATION_FILES
+        yield from (each for each in documents if is_one or each.subject.kind in GENERATORS.values())
+
+
+def entries(document: Document, field: str) -> Iterator[tuple[Path, dict[str, object]]]:
+    """The entries of secretGenerator or configMapGenerator, each with its path."""
+    if document.subject.kind == GENERATORS[field]:
+        yield (), document.object
+    for index, entry in enumerate(sequence(document.object.get(field))):
+        yield (field, index), mapping(entry)
+
+
+def without_hash(name: str) -> str:
+    """The name without the hash of its content that kustomize puts behind what it generates."""
+    return _HASH.sub("", name)
+
+
+def name_of(entry: Mapping[str, object]) -> str:
+    """Of what an entry generates."""
+    return str(entry.get("name") or mapping(entry.get("metadata")).get("name") or "")
+
+
+def sources_of(document: Document, path: Path, entry: Mapping[str, object]) -> Iterator[tuple[Path, str]]:
+    """The files that an entry reads, as messages show them, each with the path of the field that names it."""
+    named: list[tuple[Path, object]] = [((*path, "env"), entry.get("env"))]
+    for list_ in ("envs", "files"):
+        named += [((*path, list_, index), each) for index, each in enumerate(sequence(entry.get(list_)))]
+    for where, each in named:
+        if isinstance(each, str) and each:
+            folder = os.path.dirname(document.file)
+            yield where, os.path.normpath(os.path.join(folder, each.partition("=")[2] or each))

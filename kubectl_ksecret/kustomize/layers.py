@@ -1,0 +1,114 @@
+"""The kustomizations that a root is made of, each in the folder below which it lists others."""
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from .. import yamlio
+from ..errors import InputError
+from ..files.project import Project, decode
+from ..model.kubernetes import Object
+from ..objects.documents import KUSTOMIZATION_FILES, Document, mapping, sequence
+from ..yamlio import MappingNode
+
+BELOW = ("resources", "components", "bases")
+Layers = Mapping[str, Document]  # by real path of the folder; the root is the first
+
+
+class Renaming(NamedTuple):
+    """What kustomizations add to the names of all that is below them."""
+
+    prefix: str = ""
+    suffix: str = ""
+
+    def of(self, name: str) -> str:
+        """The name in the build."""
+        return f"{self.prefix}{name}{self.suffix}"
+
+
+def read(project: Project, folder: str) -> Layers:
+    """The kustomizations that one reaches, itself first.
+
+    Left out are those outside of the project, and what can't be read: a build refuses it.
+    """
+    found: dict[str, Document] = {}
+    todo = [os.path.realpath(folder)]
+    while todo:
+        current = todo.pop(0)
+        document = _read(project, current) if current not in found and os.path.isdir(current) else None
+        if document is not None:
+            found[current] = document
+            below = (name for _, _, name in listed(document.object, *BELOW) if "://" not in name)
+            todo += [os.path.realpath(os.path.join(current, name)) for name in below]
+    return found
+
+
+def _read(project: Project, folder: str) -> Document | None:
+    for name in KUSTOMIZATION_FILES:
+        path = os.path.join(folder, name)
+        try:
+            content = project.read_if_there(path)
+            if content is None:
+                continue
+            shown = project.name(path)
+            text = decode(content, shown)
+            # kustomize does without apiVersion and kind, so they need not be there.
+            nodes, objects = yamlio.compose(text, shown), yamlio.load_shared(text, shown)
+        except InputError:
+            return None
+        if nodes and isinstance(nodes[0], MappingNode) and isinstance(objects[0], dict):
+            return Document(shown, nodes[0], objects[0])
+    return None
+
+
+def listed(document: Object, *fields: str) -> Iterator[tuple[str, int, str]]:
+    """The texts in lists of a kustomization: the field, the number in it, and what is listed."""
+    for field in fields:
+        for index, each in enumerate(sequence(document.get(field))):
+            if isinstance(each, str) and "\0" not in each:
+                yield field, index, each
+
+
+def way(layers: Layers, root: str, targets: Collection[str]) -> Sequence[Document]:
+    """The kustomizations from the root to one that is or lists one of the targets; none if there is no such way.
+
+    Targets are real paths of folders; a file that is listed out of one counts.
+    """
+    start = os.path.realpath(root)
+    ways: dict[str, list[Document]] = {start: [layers[start]]} if start in layers else {}
+    todo = list(ways)
+    while todo:
+        folder = todo.pop(0)
+        if folder in targets:
+            return ways[folder]
+        for _, _, name in listed(layers[folder].object, *BELOW):
+            path = os.path.realpath(os.path.join(folder, name))
+            if os.path.dirname(path) in targets and path not in layers:
+                return ways[folder]
+            if path in layers and path not in ways:
+                ways[path] = [*ways[folder], layers[path]]
+                todo.append(path)
+    return []
+
+
+def renaming(documents: Sequence[Document]) -> Renaming:
+    """What these kustomizations, outermost first, make of a name."""
+    said = [(_text(each, "namePrefix"), _text(each, "nameSuffix")) for each in documents]
+    return Renaming("".join(p for p, _ in said), "".join(s for _, s in reversed(said)))
+
+
+def namespace(layers: Layers, root: str, documents: Sequence[Document]) -> Document | None:
+    """The outermost of these kustomizations that sets a namespace, or the component of one that does."""
+    folders = {id(document): folder for folder, document in layers.items()}
+    for document in documents:
+        folder = folders.get(id(document), root)
+        paths = (os.path.realpath(os.path.join(folder, each)) for _, _, each in listed(document.object, "components"))
+        for each in (document, *(layers[path] for path in paths if path in layers)):
+            if _text(each, "namespace"):
+                return each
+    return None
+
+
+def _text(document: Document, field: str) -> str:
+    found = mapping(document.object).get(field)
+    return found if isinstance(found, str) else ""

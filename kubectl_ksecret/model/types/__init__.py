@@ -1,0 +1,1 @@
+"""What a team writes: the types of the API, as they are read from files."""

@@ -1,0 +1,29 @@
+"""What a text of the API is called, and what it looks like."""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+
+class Form(NamedTuple):
+    """What a text is called and what it looks like; stands in `Annotated[str, Form(…)]`."""
+
+    what: str
+    pattern: str = ""
+    max_length: int = 0
+    hint: str = ""
+
+    def fits(self, text: str) -> bool:
+        """Whether a text has this form."""
+        return not self.is_too_long(text) and (not self.pattern or fullmatch(self.pattern)(text) is not None)
+
+    def is_too_long(self, text: str) -> bool:
+        """Whether only its length is wrong, or that too."""
+        return 0 < self.max_length < len(text)
+
+
+@cache
+def fullmatch(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    """A pattern is compiled when a text asks for it: most are never asked for."""
+    return re.compile(pattern).fullmatch

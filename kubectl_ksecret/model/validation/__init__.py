@@ -1,0 +1,1 @@
+"""What must hold in declarations and overlays, alone and together."""

@@ -1,0 +1,186 @@
+"""Kubernetes objects with the places that they were written at: in a file of the tree, or in a build."""
+
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from .. import yamlio
+from ..errors import InputError, Mistake, Place
+from ..files.project import Project, decode
+from ..model.kubernetes import Object, Subject
+from ..model.types.origin import pairs_of
+from ..yamlio import MappingNode, Node, ScalarNode, SequenceNode
+
+KUSTOMIZATION_FILE = "kustomization.yaml"
+# kustomize takes one of these names, and refuses two of them in a folder.
+KUSTOMIZATION_FILES = (KUSTOMIZATION_FILE, "kustomization.yml", "Kustomization")
+
+Step = str | int
+Path = tuple[Step, ...]  # of a field: names, and numbers in lists
+
+
+class Document:
+    """One object; of a build, `object` is what was built and the node is where it came from, if that is known."""
+
+    def __init__(self, file: str, node: Node | None, object_: Object) -> None:
+        self.file, self.node, self.object = file, node, object_
+
+    @cached_property
+    def subject(self) -> Subject:
+        """Its kind, namespace and name, as far as it has them."""
+        metadata = self.metadata
+        return Subject(
+            str(self.object.get("kind", "")), str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
+        )
+
+    @property
+    def group(self) -> str:
+        """Of its apiVersion; empty for the core's."""
+        return str(self.object.get("apiVersion", "")).rpartition("/")[0]
+
+    @property
+    def metadata(self) -> Object:
+        """Empty if it has none that can be used."""
+        return mapping(self.object.get("metadata"))
+
+    @property
+    def annotations(self) -> Object:
+        """Empty if it has none that can be used."""
+        return mapping(self.metadata.get("annotations"))
+
+    def at(self, *path: Step) -> Any:
+        """The value of a field; None if there is none."""
+        value: Any = self.object
+        for step in path:
+            value = _value_below(value, step)
+        return value
+
+    def place(self, *path: Step) -> Place:
+        """The place of a field, or of the deepest node on the way to it; a patch may have put it elsewhere."""
+        node, value, title = self.node, self.object, self.node
+        for step in path:
+            value = _value_below(value, step)
+            below = _node_below(node, step, value)
+            if below is None:
+                # A list begins where its first element does, which is another one.
+                node = title if isinstance(node, SequenceNode) else node
+                break
+            title = next((key for key, each in pairs_of(node) if each is below), below)
+            node = below
+        return self._at(node)
+
+    def written(self, *path: str) -> str:
+        """The text of a field where it was written, before a build changed it; empty if there is none."""
+        node = self.node
+        for step in path:
+            node = _node_below(node, step, None)
+        return str(node.value) if isinstance(node, ScalarNode) else ""
+
+    def key(self, *path: Step) -> Place:
+        """The place of the name of a field, or that of the mapping that lacks it."""
+        *above, name = path
+        node, value = self.node, self.object
+        for step in above:
+            value = _value_below(value, step)
+            node = _node_below(node, step, value) or node
+        if isinstance(node, MappingNode):
+            node = next((key for key, _ in node.value if key.value == name), node)
+        return self._at(node)
+
+    def _at(self, node: Node | None) -> Place:
+        return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1) if node else Place(self.file)
+
+
+def dotted(path: Path) -> str:
+    """The path of a field as messages show it: spec.data[0].secretKey."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+
+
+def plain(node: Node) -> Any:
+    """What a node says, every scalar as the text that stands there."""
+    if isinstance(node, ScalarNode):
+        return node.value
+    if isinstance(node, SequenceNode):
+        return [plain(each) for each in node.value]
+    return {key.value: plain(value) for key, value in pairs_of(node)}
+
+
+def mapping(found: Any) -> Object:
+    """The mapping that was found; empty for anything else."""
+    return found if isinstance(found, dict) else {}
+
+
+def sequence(found: Any) -> list[Any]:
+    """The list that was found; empty for anything else."""
+    return found if isinstance(found, list) else []
+
+
+def _value_below(value: Any, step: Step) -> Any:
+    if isinstance(step, int):
+        return value[step] if isinstance(value, list) and step < len(value) else None
+    return value.get(step) if isinstance(value, dict) else None
+
+
+def _node_below(node: Node | None, step: Step, value: Any) -> Node | None:
+    if isinstance(node, MappingNode):
+        return next((below for key, below in node.value if key.value == step), None)
+    if isinstance(node, SequenceNode) and isinstance(step, int):
+        # A build may have put another one before it: names tell elements apart where they have them.
+        named = mapping(value).get("name")
+        there = node.value[step] if step < len(node.value) else None
+        same = [each for each in node.value if named and _name_of(each) == named]
+        if same:
+            return there if there in same else same[0]
+        is_another = isinstance(named, str) and there is not None and _name_of(there) not in named
+        return None if is_another else there  # a name that is in its own has grown by a prefix
+    return None
+
+
+def _name_of(node: Node) -> str:
+    if not isinstance(node, MappingNode):
+        return ""
+    return next((v.value for k, v in node.value if k.value == "name" and isinstance(v, ScalarNode)), "")
+
+
+def read(text: str, file: str) -> list[Document]:
+    """The objects of a file, those of Lists one by one; what is no object is left out.
+
+    Raises InputError for what is not YAML, and for aliases that grow into too much.
+    """
+    nodes, values = yamlio.compose(text, file), yamlio.load_shared(text, file)
+    return [each for node, value in zip(nodes, values, strict=False) for each in _objects(file, node, value)]
+
+
+def _objects(file: str, node: Node, value: Any) -> Iterator[Document]:
+    if not isinstance(value, dict) or not isinstance(node, MappingNode):
+        return
+    items = next((below for key, below in node.value if key.value == "items"), None)
+    if str(value.get("kind", "")).endswith("List") and isinstance(items, SequenceNode):
+        for below, each in zip(items.value, sequence(value.get("items")), strict=False):
+            yield from _objects(file, below, each)
+    elif (
+        isinstance(value.get("kind"), str) or os.path.basename(file) in KUSTOMIZATION_FILES
+    ):  # which need not say what it is
+        yield Document(file, node, value)
+
+
+class Tree:
+    """The YAML files of the folders that a kustomization reaches, each read once."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._read: dict[str, list[Document]] = {}
+        self.unreadable: dict[str, Mistake] = {}  # by real path
+
+    def documents(self, path: str) -> list[Document]:
+        """The objects of a file; none of one that can't be read, which is noted."""
+        real = os.path.realpath(path)
+        if real not in self._read:
+            self._read[real] = []
+            try:
+                shown = self._project.name(path)
+                self._read[real] = read(decode(self._project.read(path), shown), shown)
+            except InputError as error:
+                self.unreadable[real] = error.mistakes[0]
+        return self._read[real]
