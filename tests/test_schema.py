@@ -12,7 +12,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from kubectl_ksecret.model.reading.reader import Reading, fields_of, is_inline, is_record, read, yaml_name
+from kubectl_ksecret.model.reading.reader import (
+    Reading,
+    fields_of,
+    is_inline,
+    is_record,
+    is_union,
+    members_of,
+    read,
+    yaml_name,
+)
 from kubectl_ksecret.model.reading.schema import described, schema
 from kubectl_ksecret.model.types.declaration import SecretDeclaration
 from kubectl_ksecret.model.types.origin import Stated
@@ -35,6 +44,9 @@ def types(kind: Any) -> Iterator[type[Stated]]:
         yield kind
         for below in fields_of(kind).values():
             yield from types(below)
+    if is_union(kind):
+        for member in members_of(kind).values():
+            yield from types(member)
     for below in getattr(kind, "__args__", ()):
         yield from types(below)
 

@@ -10,7 +10,8 @@ from ..files import search
 from ..files.project import decode
 from ..frozen import Record
 from ..model.resolution import Environment
-from ..model.types.overlay import FILE, Command
+from ..model.types.overlay import FILE
+from ..model.types.sources import Command
 from ..sources import OpenedBy, has_versions
 from .provision import FromSource, Keys, refuse_bad_patterns
 from .survey import all_of, declaring, reach

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ..errors import InputError, Mistake, Refusal
 from ..manifests import committed
 from ..model.resolution import Environment
-from ..model.types.overlay import Sops
+from ..model.types.backends import Sops
 from ..sealing import age, sops
 from ..sensitive import Sensitive
 from . import render

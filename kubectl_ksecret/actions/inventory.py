@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 
 from ..frozen import Record
-from ..model.reading.reader import member_name
 from ..model.resolution import Environment, Made, Remote
 
 
@@ -58,8 +57,8 @@ def inventory(environments: Sequence[Environment], differences: bool) -> Invento
         Column(
             name=environment.name,
             namespace=environment.namespace,
-            backend=member_name(type(environment.backend)),
-            source=member_name(type(environment.source.kind)) if environment.source else "",
+            backend=environment.backend.field,
+            source=environment.source.kind.field if environment.source else "",
         )
         for environment in environments
     ]

@@ -7,7 +7,7 @@ from ..checks.values import broken_rules
 from ..errors import InputError, Mistake, Refusal, nearest
 from ..frozen import Record
 from ..model.resolution import Environment, Made, Remote
-from ..model.types.overlay import ExternalSecret
+from ..model.types.backends import ExternalSecret
 from ..model.validation.sharing import one_name, source_of
 from ..sensitive import Sensitive
 from ..sources import OpenedBy, Progress, WritableSource

@@ -4,7 +4,7 @@ import os
 from base64 import b64encode
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Protocol, assert_never
+from typing import Protocol
 
 from ..backends import sealedsecret as sealedsecret_rendering
 from ..backends import sops as sops_rendering
@@ -14,7 +14,7 @@ from ..manifests import sops as outside
 from ..manifests.committed import Manifest
 from ..model.kubernetes import Object
 from ..model.resolution import Environment, Secret
-from ..model.types.overlay import ExternalSecret, SealedSecret, Sops
+from ..model.types.backends import ExternalSecret, SealedSecret, Sops
 from ..sensitive import Sensitive
 
 Entries = Mapping[str, record.Entry]
@@ -61,7 +61,7 @@ def open_sealer(environment: Environment, now: datetime, variables: Mapping[str,
                 "External Secrets Operator reads its values in the cluster",
             )
         )
-    assert_never(backend)
+    raise TypeError(type(backend).__name__)
 
 
 def _without_record(manifest: Manifest | None, place: Place, fingerprint: str) -> Mistake | None:

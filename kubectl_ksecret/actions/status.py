@@ -9,8 +9,9 @@ from ..frozen import Record
 from ..manifests import committed, record
 from ..model.kubernetes import Object
 from ..model.resolution import Environment, Remote
+from ..model.types.backends import ExternalSecret, SealedSecret
 from ..model.types.names import seconds
-from ..model.types.overlay import Dotenv, ExternalSecret, SealedSecret
+from ..model.types.sources import Dotenv
 from ..sources import OpenedBy, Problem, Version, has_versions, problems
 from .provision import FromSource, Known, changed
 

@@ -14,7 +14,7 @@ from ..kustomize import building, layers
 from ..manifests import committed
 from ..model.loading import readable
 from ..model.resolution import Environment
-from ..model.types.overlay import SealedSecret
+from ..model.types.backends import SealedSecret
 from ..objects.documents import KUSTOMIZATION_FILES, Tree
 from . import render
 

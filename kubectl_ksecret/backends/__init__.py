@@ -1,11 +1,9 @@
 """Pure: an environment and what is committed in, objects out. What is wrong with them is for checks to say."""
 
-from typing import assert_never
-
 from ..manifests.committed import Committed
 from ..model.kubernetes import Object
 from ..model.resolution import Environment
-from ..model.types.overlay import Backend, ExternalSecret, SealedSecret, Sops
+from ..model.types.backends import BackendSpec, ExternalSecret, SealedSecret, Sops
 
 
 def render(environment: Environment, committed: Committed) -> list[Object]:
@@ -17,10 +15,10 @@ def render(environment: Environment, committed: Committed) -> list[Object]:
         return externalsecret.render(environment, backend)
     if isinstance(backend, SealedSecret | Sops):
         return [committed[name].object for name in environment.secrets if name in committed]
-    assert_never(backend)
+    raise TypeError(type(backend).__name__)
 
 
-def held(backend: Backend, document: Object) -> dict[str, str]:
+def held(backend: BackendSpec, document: Object) -> dict[str, str]:
     """What a committed object holds of each key, sealed."""
     if isinstance(backend, SealedSecret):
         from . import sealedsecret
@@ -47,4 +45,4 @@ def mend(environment: Environment, committed: Committed) -> list[Object]:
         from . import sops
 
         return [sops.mend(environment, backend, secret, document) for secret, document in kept]
-    assert_never(backend)
+    raise TypeError(type(backend).__name__)

@@ -7,14 +7,8 @@ from typing import assert_never
 from ..model.kubernetes import Object
 from ..model.resolution import Environment, Made, Remote, Secret, Value
 from ..model.template import Filter, Part
-from ..model.types.overlay import (
-    AzureKeyVault,
-    ExternalSecret,
-    ManagedIdentity,
-    ServicePrincipal,
-    Store,
-    WorkloadIdentity,
-)
+from ..model.types.backends import ExternalSecret, ManagedIdentity, ServicePrincipal, Store, WorkloadIdentity
+from ..model.types.sources import AzureKeyVault
 from .metadata import metadata
 
 API = "external-secrets.io/v1"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ..model.kubernetes import Object
 from ..model.resolution import Environment
-from ..model.types.overlay import ManifestMetadata
+from ..model.types.backends import ManifestMetadata
 
 
 def metadata(

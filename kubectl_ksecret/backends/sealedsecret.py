@@ -3,7 +3,7 @@
 from ..manifests import record
 from ..model.kubernetes import Object
 from ..model.resolution import Environment, Secret
-from ..model.types.overlay import Scope, SealedSecret
+from ..model.types.backends import Scope, SealedSecret
 from ..yamlio import Below
 from .metadata import metadata
 

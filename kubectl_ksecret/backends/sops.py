@@ -3,7 +3,7 @@
 from ..manifests import record, sops
 from ..model.kubernetes import Object
 from ..model.resolution import Environment, Secret
-from ..model.types.overlay import Sops
+from ..model.types.backends import Sops
 from .metadata import metadata
 
 

@@ -13,7 +13,7 @@ from ..manifests import record, sopsconfig
 from ..manifests import sops as outside
 from ..manifests.committed import FOLDER, Manifest, file_of
 from ..model.kubernetes import Object, Subject
-from ..model.types.overlay import SealedSecret, Sops
+from ..model.types.backends import SealedSecret, Sops
 from ..objects.documents import Document, mapping
 from . import Fault, Scene, Severity, rule
 from .landscape import Landscape, Root, overlay_of

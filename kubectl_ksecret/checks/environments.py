@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..errors import Place
 from ..model.resolution import Environment, Remote, variable
-from ..model.types.overlay import AzureKeyVault
+from ..model.types.sources import AzureKeyVault
 from ..model.validation.declaration import root_of
 from ..model.validation.sharing import source_of
 from . import Fault, rule

@@ -9,7 +9,8 @@ from ..kustomize.generators import without_hash
 from ..manifests.committed import FOLDER
 from ..model.kubernetes import Subject
 from ..model.resolution import Environment
-from ..model.types.overlay import FILE, ExternalSecret
+from ..model.types.backends import ExternalSecret
+from ..model.types.overlay import FILE
 from ..objects.documents import Document
 from ..objects.reads import reads
 from . import Fault, Scene, Severity, rule, sealed

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from ..kustomize.generators import entries, kustomizations, name_of, sources_of
 from ..manifests import sops
 from ..model.kubernetes import SERVICE_ACCOUNT, Object, Subject
+from ..model.types.backends import Sops
 from ..model.types.names import KEY_PATTERN
-from ..model.types.overlay import Sops
 from ..objects.documents import Document, dotted, mapping, sequence
 from . import Fault, rule
 from .landscape import Landscape

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ..errors import Place
 from ..kustomize.generators import entries, kustomizations, sources_of
-from ..model.types.overlay import Dotenv
+from ..model.types.sources import Dotenv
 from . import Fault, rule
 from .landscape import Landscape
 from .objects import encrypted_by_sops, root_path

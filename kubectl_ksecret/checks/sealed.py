@@ -9,7 +9,7 @@ from ..manifests import sops as outside
 from ..manifests.committed import Manifest
 from ..model.kubernetes import Object, Subject
 from ..model.resolution import Made, Secret
-from ..model.types.overlay import SealedSecret, Sops
+from ..model.types.backends import SealedSecret, Sops
 from . import Fault, Scene, rule
 
 _SEALING = (SealedSecret, Sops)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ..errors import Place, nearest
 from ..model.kubernetes import OPERATOR, STORES
 from ..model.resolution import Environment
-from ..model.types.overlay import ExternalSecret, Store, WorkloadIdentity
+from ..model.types.backends import ExternalSecret, Store, WorkloadIdentity
 from ..objects.documents import Document, Path, dotted, mapping
 from ..objects.reads import store_references
 from . import Fault, Severity, rule

@@ -6,7 +6,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from ..kustomize.layers import Renaming
 from ..model.resolution import Environment
-from ..model.types.overlay import ExternalSecret, SealedSecret, Sops
+from ..model.types.backends import ExternalSecret, SealedSecret, Sops
 from ..objects.documents import Document, mapping
 from ..objects.producers import provisions
 from ..objects.reads import POD_SPECS, Read, reads

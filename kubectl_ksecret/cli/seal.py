@@ -15,8 +15,8 @@ from ..frozen import Record
 from ..manifests import committed
 from ..model.loading import select
 from ..model.resolution import Environment, with_source
-from ..model.types.overlay import Dotenv, ExternalSecret
-from ..model.types.overlay import Environment as EnvironmentVariables
+from ..model.types.backends import ExternalSecret
+from ..model.types.sources import Dotenv, EnvironmentVariables
 from ..model.validation import sharing
 from ..sensitive import forbid_core_dumps
 from ..sources import Given, Progress, open_source, open_writable

@@ -8,8 +8,8 @@ from ..actions.init import placed_certificate, project_around, refuse_same_name
 from ..errors import InputError, Mistake, Refusal
 from ..frozen import Record
 from ..model.resolution import Made
+from ..model.types.backends import SealedSecret
 from ..model.types.names import Name
-from ..model.types.overlay import SealedSecret
 from ..objects.documents import KUSTOMIZATION_FILES
 from . import kustomizations, matching, reading, writing
 from .declaring import declare

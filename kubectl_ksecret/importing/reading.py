@@ -10,8 +10,8 @@ from ..files.project import Project
 from ..frozen import Record
 from ..kustomize import building, layers
 from ..model.kubernetes import OPERATOR, STORES, Object
+from ..model.types.backends import Scope
 from ..model.types.origin import pairs_of
-from ..model.types.overlay import Scope
 from ..objects import documents
 from ..objects.documents import KUSTOMIZATION_FILES, Document, Tree
 from . import externalsecrets, kustomizations, secrets

@@ -14,8 +14,9 @@ from ..manifests.upkeep import Changes
 from ..model.kubernetes import Object
 from ..model.reading.reader import Reading, read
 from ..model.resolution import Environment, bring_together, mistakes
+from ..model.types.backends import ExternalSecret, SealedSecret
 from ..model.types.declaration import SecretDeclaration
-from ..model.types.overlay import FILE, ExternalSecret, SealedSecret, SecretOverlay
+from ..model.types.overlay import FILE, SecretOverlay
 from ..model.validation import sharing
 from ..model.validation.declaration import mistakes_in
 from ..objects.documents import KUSTOMIZATION_FILE, KUSTOMIZATION_FILES

@@ -9,7 +9,7 @@ from ..files.project import decode
 from ..frozen import Record
 from ..model.kubernetes import Object
 from ..model.resolution import Environment
-from ..model.types.overlay import ExternalSecret
+from ..model.types.backends import ExternalSecret
 
 FOLDER = "manifests"
 

@@ -6,10 +6,9 @@ into the store. A path without a kind holds for every kind, so for an operator's
 """
 
 from collections.abc import Iterator
-from typing import assert_never
 
 from ..model.kubernetes import OPERATOR, STORES
-from ..model.types.overlay import Backend, ExternalSecret, SealedSecret, Sops
+from ..model.types.backends import BackendSpec, ExternalSecret, SealedSecret, Sops
 
 FILE = "_references.yaml"
 
@@ -52,12 +51,12 @@ _SEALED = ("SealedSecret", "bitnami.com")
 _SECRET = ("Secret", "")
 
 
-def text(backend: Backend) -> str:
+def text(backend: BackendSpec) -> str:
     """The file; only what the backend renders stands in it, as each path costs time in every build."""
     return "\n".join(["nameReference:", *_references(backend), ""])
 
 
-def _references(backend: Backend) -> Iterator[str]:
+def _references(backend: BackendSpec) -> Iterator[str]:
     if isinstance(backend, ExternalSecret):
         yield from _followed("ExternalSecret", OPERATOR, (*_PLACES, *_CREDENTIALS))
         # The store's own credentials come in any form.
@@ -71,7 +70,7 @@ def _references(backend: Backend) -> Iterator[str]:
     elif isinstance(backend, Sops):
         yield from _followed(*_SECRET, _PLACES)
     else:
-        assert_never(backend)
+        raise TypeError(type(backend).__name__)
 
 
 def _followed(kind: str, group: str, places: tuple[tuple[str, str], ...]) -> Iterator[str]:

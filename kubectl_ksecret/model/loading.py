@@ -11,9 +11,11 @@ from ..yamlio import Node, ScalarNode, compose
 from .reading.reader import Reading, read
 from .resolution import Environment, bring_together, mistakes
 from .types import overlay as overlay_type
+from .types.backends import SealedSecret
 from .types.declaration import SecretDeclaration
 from .types.origin import Stated, pairs_of
-from .types.overlay import Dotenv, OverlaySpec, SealedSecret, SecretOverlay
+from .types.overlay import OverlaySpec, SecretOverlay
+from .types.sources import Dotenv
 from .validation import sharing
 from .validation.declaration import mistakes_among, mistakes_in
 

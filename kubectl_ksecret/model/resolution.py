@@ -7,23 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from ..errors import InputError, Mistake, Place, nearest, shown, typo
 from ..files.project import Project
 from ..frozen import Record
-from .reading.reader import member_name
 from .template import Parts, references
+from .types.backends import BackendSpec, ExternalSecret, SealedSecret
 from .types.declaration import DeclarationSpec, Encoding, Key, SecretDeclaration
 from .types.names import KEY_VAULT_NAME
-from .types.overlay import (
-    AzureKeyVault,
-    Backend,
-    Command,
-    Dotenv,
-    ExternalSecret,
-    KeyOverride,
-    SealedSecret,
-    SecretOverlay,
-    Source,
-    SourceSpec,
-)
-from .types.overlay import Environment as EnvironmentVariables
+from .types.overlay import KeyOverride, SecretOverlay, SourceSpec
+from .types.sources import AzureKeyVault, Command, Dotenv, EnvironmentVariables, Source
 from .validation.declaration import Declarations, lacking, mistakes_in, needed, parsed, reserved, root_of
 
 _VARIABLES = (Dotenv, EnvironmentVariables)  # the sources whose names are those of variables
@@ -115,7 +104,7 @@ class Environment(Record):
         return self.overlay.spec.source
 
     @property
-    def backend(self) -> Backend:
+    def backend(self) -> BackendSpec:
         """The form of the Secrets."""
         return self.overlay.spec.backend
 
@@ -224,7 +213,7 @@ def _spec_mistakes(overlay: SecretOverlay) -> Iterator[Mistake]:
     spec, backend, source = overlay.spec, overlay.spec.backend, overlay.spec.source
     known = spec.origin.sure_of("source") and (source is None or source.origin.sure_of("kind"))
     if isinstance(backend, ExternalSecret) and known and not (source and isinstance(source.kind, AzureKeyVault)):
-        found = f", not {member_name(type(source.kind))}" if source else ""
+        found = f", not {source.kind.field}" if source else ""
         place = spec.origin.key("source") if source else spec.origin.key("backend")
         yield Mistake(
             f"externalSecret needs a source that External Secrets Operator reads{found}",

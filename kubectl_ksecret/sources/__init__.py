@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
-from typing import NamedTuple, Protocol, assert_never
+from typing import NamedTuple, Protocol
 
 from ..errors import InputError, Mistake, Refusal
 from ..frozen import Record
 from ..model.resolution import Environment
-from ..model.types.overlay import AzureKeyVault, Command, Dotenv
-from ..model.types.overlay import Environment as EnvironmentVariables
+from ..model.types.sources import AzureKeyVault, Command, Dotenv, EnvironmentVariables, Source
 from ..sensitive import Sensitive
 
 Progress = Callable[[int, int], None]  # done, of how many
@@ -118,7 +117,7 @@ def has_versions(environment: Environment) -> bool:
     return environment.source is not None and isinstance(environment.source.kind, AzureKeyVault)
 
 
-def _declared(environment: Environment) -> AzureKeyVault | Dotenv | EnvironmentVariables | Command:
+def _declared(environment: Environment) -> Source:
     if environment.source is None:
         raise InputError(
             Mistake(
@@ -130,7 +129,7 @@ def _declared(environment: Environment) -> AzureKeyVault | Dotenv | EnvironmentV
     return environment.source.kind
 
 
-def _open_writable(environment: Environment, source: AzureKeyVault | Dotenv, progress: Progress) -> WritableSource:
+def _open_writable(environment: Environment, source: Source, progress: Progress) -> WritableSource:
     if isinstance(source, Dotenv):
         from . import dotenv
 
@@ -142,7 +141,7 @@ def _open_writable(environment: Environment, source: AzureKeyVault | Dotenv, pro
             hint = "pip install 'kubectl-ksecret[azure]'"
             raise Refusal(Mistake("Azure's SDK is not installed", source.origin.at(), hint)) from None
         return azurekeyvault.open_source(environment, source, progress)
-    assert_never(source)
+    raise TypeError(type(source).__name__)
 
 
 def missing(names: Collection[str], found: Collection[str], where: str) -> list[Mistake]:

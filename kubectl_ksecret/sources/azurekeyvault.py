@@ -16,7 +16,7 @@ from azure.keyvault.secrets import KeyVaultSecret, SecretClient, SecretPropertie
 from ..errors import InputError, Mistake, Refusal, nearest
 from ..model.resolution import Environment
 from ..model.types.names import KEY_VAULT_NAME, seconds
-from ..model.types.overlay import AzureKeyVault
+from ..model.types.sources import AzureKeyVault
 from ..sensitive import Sensitive
 from . import Found, Progress, Version
 from . import keyvaulterrors as errors

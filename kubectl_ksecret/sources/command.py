@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 from ..errors import Mistake, Refusal
 from ..model.types.names import seconds
-from ..model.types.overlay import Command
+from ..model.types.sources import Command
 from ..sensitive import Sensitive
 from . import Found, Version
 

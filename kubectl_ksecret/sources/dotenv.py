@@ -10,7 +10,7 @@ from ..errors import InputError, Mistake, Place, Refusal
 from ..files import folder
 from ..files.project import Project, decode
 from ..model.resolution import Environment
-from ..model.types.overlay import Dotenv
+from ..model.types.sources import Dotenv
 from ..sensitive import Sensitive
 from . import Found, Version, missing
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from ...actions.rotate import Plan, Reader, Rotated
 from ...model.resolution import Environment
-from ...model.types.overlay import AzureKeyVault, Dotenv, ExternalSecret
+from ...model.types.backends import ExternalSecret
+from ...model.types.sources import AzureKeyVault, Dotenv
 
 
 def plan(found: Plan) -> str:

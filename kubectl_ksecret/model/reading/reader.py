@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeVar, Union, cast
 
 from ...errors import SHOWN_LENGTH, Mend, Mistake, nearest, shown, typo
 from ...yamlio import MappingNode, Node, ScalarNode, SequenceNode
-from ..types.forms import Form, fullmatch
+from ..types.forms import Form, OneOf, fullmatch
 from ..types.origin import Origin, Stated
 
 NULL = "tag:yaml.org,2002:null"
@@ -114,9 +114,9 @@ def reader(kind: Any) -> Read:
     """A function that reads a node as `kind`: a record, union, Mapping, tuple, Literal, Annotated, str or int."""
     origin = getattr(kind, "__origin__", None)
     if is_union(kind):
-        return _one_of(members_of(kind))
+        return _one_of(kind)
     if is_optional(kind):
-        return reader(members_of(kind)[0])
+        return reader(optional_type(kind))
     if hasattr(kind, "__metadata__"):
         return _text(kind.__metadata__[0])
     if origin is Literal:
@@ -130,24 +130,37 @@ def reader(kind: Any) -> Read:
     return _integer if kind is int else _text(Form("a string"))
 
 
-def members_of(kind: Any) -> tuple[Any, ...]:
-    """The members of a union, `None` apart."""
-    return tuple(member for member in kind.__args__ if member is not NoneType)
+def members_of(kind: Any) -> Mapping[str, type]:
+    """Return the records of which exactly one stands here, by the names under which they do."""
+    if hasattr(kind, "__metadata__"):
+        one_of: OneOf = kind.__metadata__[0]
+        return one_of.members
+    return {member_name(member): member for member in _present(kind)}
 
 
 def is_union(kind: Any) -> bool:
-    """Whether exactly one of several records stands here."""
-    return _has_members(kind) and len(members_of(kind)) > 1
+    """Return whether exactly one of several records stands here."""
+    if hasattr(kind, "__metadata__"):
+        return isinstance(kind.__metadata__[0], OneOf)
+    return len(_present(kind)) > 1
 
 
 def is_optional(kind: Any) -> bool:
-    """Whether a value of one type stands here, or none."""
-    return _has_members(kind) and len(members_of(kind)) == 1
+    """Return whether a value of one type stands here, or none."""
+    return not hasattr(kind, "__metadata__") and len(_present(kind)) == 1
 
 
-def _has_members(kind: Any) -> bool:
+def optional_type(kind: Any) -> Any:
+    """Return the type of an optional value."""
+    return _present(kind)[0]
+
+
+def _present(kind: Any) -> tuple[Any, ...]:
+    """Return the members of a union of types, `None` apart; nothing for any other type."""
     # `Annotated[…] | None` is a typing.Union, `int | None` and `A | B` are of types.
-    return isinstance(kind, UnionType) or getattr(kind, "__origin__", None) is Union
+    if isinstance(kind, UnionType) or getattr(kind, "__origin__", None) is Union:
+        return tuple(member for member in kind.__args__ if member is not NoneType)
+    return ()
 
 
 def is_record(kind: Any) -> bool:
@@ -244,10 +257,9 @@ def _missing(kind: type[Stated], name: str, origin: Origin) -> Any:
     return kind._defaults[name] if name in kind._defaults else blank(fields_of(kind)[name], origin)
 
 
-def _one_of(members: tuple[Any, ...]) -> Read:
-    readers = {member_name(member): reader(member) for member in members}
-
+def _one_of(kind: Any) -> Read:
     def read_union(node: Node, reading: Reading) -> Any:
+        readers = _readers(kind)
         pairs = reading.pairs(node)
         if pairs is None:
             return UNREAD
@@ -257,6 +269,11 @@ def _one_of(members: tuple[Any, ...]) -> Read:
         return _member([pair for pair in pairs if pair[0].value in readers], node, readers, hints, reading)
 
     return read_union
+
+
+def _readers(kind: Any) -> dict[str, Read]:
+    """Return the readers of the records of which one stands in a field."""
+    return {name: reader(member) for name, member in members_of(kind).items()}
 
 
 def _member(
@@ -289,9 +306,9 @@ def _record(kind: type[Stated]) -> Read:
     required = [name for name, (attribute, _) in fields.items() if attribute not in kind._defaults]
     # A union among other fields stands inline: source: {names: …, azureKeyVault: {…}}.
     union = next((name for name in fields_of(kind) if is_inline(kind, name)), "")
-    members = {member_name(m): reader(m) for m in members_of(fields_of(kind)[union])} if union else {}
 
     def read_record(node: Node, reading: Reading) -> Any:
+        members = _readers(fields_of(kind)[union]) if union else {}
         before = len(reading.mistakes)
         pairs = reading.pairs(node)
         if pairs is None:
@@ -354,5 +371,5 @@ def yaml_name(attribute: str) -> str:
 
 
 def member_name(kind: type) -> str:
-    """AzureKeyVault → azureKeyVault: the name of a union's member is its type's."""
+    """WorkloadIdentity → workloadIdentity: the name of a union's member is its type's."""
     return kind.__name__[0].lower() + kind.__name__[1:]

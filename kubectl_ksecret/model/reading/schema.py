@@ -7,7 +7,7 @@ from typing import Any, Literal
 from ..types.declaration import SecretDeclaration
 from ..types.origin import Stated
 from ..types.overlay import SecretOverlay
-from .reader import fields_of, is_inline, is_optional, is_record, is_union, member_name, members_of, yaml_name
+from .reader import fields_of, is_inline, is_optional, is_record, is_union, members_of, optional_type, yaml_name
 
 Schema = dict[str, Any]
 
@@ -31,7 +31,7 @@ def _of(kind: Any) -> Schema:
     if is_union(kind):
         return _closed(_members(kind)) | {"minProperties": 1, "maxProperties": 1}
     if is_optional(kind):
-        return _of(members_of(kind)[0])
+        return _of(optional_type(kind))
     if hasattr(kind, "__metadata__"):
         form = kind.__metadata__[0]
         limit = {"maxLength": form.max_length} if form.max_length else {}
@@ -49,7 +49,7 @@ def _of(kind: Any) -> Schema:
 
 
 def _members(kind: Any) -> Schema:
-    return {member_name(member): _of(member) for member in members_of(kind)}
+    return {name: _of(member) for name, member in members_of(kind).items()}
 
 
 def _closed(properties: Schema) -> Schema:

@@ -1,7 +1,7 @@
 """What a text of the API is called, and what it looks like."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -21,6 +21,17 @@ class Form(NamedTuple):
     def is_too_long(self, text: str) -> bool:
         """Whether only its length is wrong, or that too."""
         return 0 < self.max_length < len(text)
+
+
+class OneOf:
+    """The records of which exactly one stands in a field, by the names under which they do.
+
+    Stands in `Annotated[Base, OneOf(…)]`. The mapping is looked up when a file is read, never before, so that a record
+    that is added to it later is read as well.
+    """
+
+    def __init__(self, members: Mapping[str, type]) -> None:
+        self.members = members
 
 
 @cache

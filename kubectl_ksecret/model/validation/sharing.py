@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ...errors import Mistake, Place
 from ..resolution import Environment, Remote
-from ..types.overlay import AzureKeyVault, Command, Dotenv
+from ..types.sources import AzureKeyVault, Command, Dotenv
 from .declaration import root_of
 
 

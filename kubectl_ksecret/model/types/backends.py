@@ -1,0 +1,130 @@
+"""The forms in which an environment gets its Secrets, as an overlay names them: one type for each backend."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from .names import AgeRecipient, AnnotationName, Duration, KeyName, LabelName, LabelValue, Line, Name, Path
+from .origin import Stated
+
+
+class ManifestMetadata(Stated):
+    """Metadata of the rendered manifests, not of the Secrets; Argo CD's sync waves stand here.
+
+    labels: Labels of each manifest.
+    annotations: Annotations of each manifest.
+    """
+
+    labels: Mapping[LabelName, LabelValue] = {}
+    annotations: Mapping[AnnotationName, str] = {}
+
+
+class BackendSpec(Stated):
+    """A form in which an environment gets its Secrets.
+
+    metadata: Metadata of the manifests.
+    """
+
+    metadata: ManifestMetadata | None = None
+
+    @property
+    def field(self) -> str:
+        """Return the name under which OverlaySpec.backend holds a backend of this type, such as `sealedSecret`."""
+        return next(name for name, type_ in BACKENDS.items() if type_ is type(self))
+
+
+class WorkloadIdentity(Stated):
+    """The store signs in as a ServiceAccount with a workload identity.
+
+    serviceAccountName: The ServiceAccount, in the overlay's namespace.
+    """
+
+    service_account_name: Name
+
+
+class ServicePrincipal(Stated):
+    """The store signs in with the client secret of a service principal.
+
+    tenantId: Tenant of the service principal.
+    secretName: The Secret that holds its credentials, in the overlay's namespace.
+    clientIdKey: Key of the client id in it.
+    clientSecretKey: Key of the client secret in it.
+    """
+
+    tenant_id: Line
+    secret_name: Name
+    client_id_key: KeyName
+    client_secret_key: KeyName
+
+
+class ManagedIdentity(Stated):
+    """The store signs in as the node's managed identity.
+
+    identityId: Client id of a user-assigned identity; left out, the system-assigned one.
+    """
+
+    identity_id: Line | None = None
+
+
+Auth = WorkloadIdentity | ServicePrincipal | ManagedIdentity
+
+
+class Store(Stated):
+    """The store that External Secrets Operator reads; rendered if `auth` is given, else it exists already.
+
+    name: Name of the store.
+    kind: SecretStore, or ClusterSecretStore.
+    auth: How the store signs in.
+    """
+
+    name: Name
+    kind: Literal["SecretStore", "ClusterSecretStore"] = "SecretStore"
+    auth: Auth | None = None
+
+
+class ExternalSecret(BackendSpec):
+    """An ExternalSecret of External Secrets Operator for each declaration.
+
+    metadata: Metadata of the manifests.
+    refreshInterval: How often the operator reads the source.
+    refreshPolicy: When it does.
+    deletionPolicy: What happens to the Secret when the source no longer holds it.
+    store: The store that is read.
+    """
+
+    refresh_interval: Duration = "1h"
+    refresh_policy: Literal["CreatedOnce", "Periodic", "OnChange"] | None = None
+    deletion_policy: Literal["Retain", "Delete", "Merge"] | None = None
+    store: Store
+
+
+Scope = Literal["strict", "namespace-wide", "cluster-wide"]
+
+
+class SealedSecret(BackendSpec):
+    """A committed SealedSecret for each declaration.
+
+    metadata: Metadata of the manifests.
+    certificate: PEM file of the controller's certificate, from the overlay's folder.
+    scope: What the ciphertext is bound to.
+    """
+
+    certificate: Path
+    scope: Scope = "strict"
+
+
+class Sops(BackendSpec):
+    """A committed Secret for each declaration, its values encrypted with SOPS and age.
+
+    metadata: Metadata of the manifests.
+    age: Recipients; left out, those of .sops.yaml.
+    """
+
+    age: tuple[AgeRecipient, ...] = ()
+
+
+# Read whenever an overlay is read, so that a type that is added later is known as well.
+BACKENDS: dict[str, type[BackendSpec]] = {
+    "externalSecret": ExternalSecret,
+    "sealedSecret": SealedSecret,
+    "sops": Sops,
+}
