@@ -884,7 +884,7 @@ _OF_MANIFESTS = {
             listed(
                 "overlays/test",
                 "n.yaml",
-                external_secret("n", f"  secretStoreRef:\n    name: azure-keyvault-stor\n{KEY}{MERGED}"),
+                external_secret("nn", f"  secretStoreRef:\n    name: azure-keyvault-stor\n{KEY}{MERGED}"),
             ),
         ),
         ("store-missing overlays/test/n.yaml:7",),

@@ -43,7 +43,7 @@ def survey(chosen: Sequence[Environment], built: Built | None, now: datetime) ->
         certificates={each.name: _sealing(each) for each in everything if isinstance(each.backend, SealedSecret)},
         outdated={each.name: _outdated(each) for each in chosen},
         tree={project.name(file): documents for file, documents in files.items()},
-        unreadable=list(tree.unreadable.values()),
+        unreadable=tree.unreadable,
         tracked=tracked,
         contents=list(contents.search(project, tracked or ())),
     )

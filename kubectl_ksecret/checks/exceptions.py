@@ -68,7 +68,7 @@ def of_text(text: str, file: str) -> list[Accepted]:
     if not found:
         return []
     try:
-        texts = _texts(text, yamlio.compose(text, file))
+        texts = _texts(text, yamlio.compose_foreign(text, file))
     except InputError:
         return []  # a finding of its own
     comments = [each for each in found if not any(start <= each.start("sign") < end for start, end in texts)]

@@ -53,8 +53,10 @@ def read(project: Project, folders: Iterable[str]) -> list[Kustomization]:
             content = project.read_if_there(path)
             if content is not None:
                 shown, text = project.name(path), decode(content, project.name(path))
-                yamlio.load_shared(text, shown)  # refuses aliases that grow into too much
-                found += [Kustomization(folder, shown, node) for node in yamlio.compose(text, shown)]
+                documents, mistakes = yamlio.read_foreign(text, shown)
+                if mistakes:
+                    raise InputError(*mistakes)
+                found += [Kustomization(folder, shown, document.node) for document in documents]
     return found
 
 
@@ -181,7 +183,7 @@ def _inline(text: str) -> list[Document]:
 def refuse_unreadable(tree: Tree) -> None:
     """Raises InputError with every file that can't be read, at its place."""
     if tree.unreadable:
-        raise InputError(*tree.unreadable.values())
+        raise InputError(*tree.unreadable)
 
 
 def missing(name: str) -> InputError:

@@ -9,7 +9,6 @@ from ..errors import InputError
 from ..files.project import Project, decode
 from ..model.kubernetes import Object
 from ..objects.documents import KUSTOMIZATION_FILES, Document, mapping, sequence
-from ..yamlio import MappingNode
 
 BELOW = ("resources", "components", "bases")
 Layers = Mapping[str, Document]  # by real path of the folder; the root is the first
@@ -52,12 +51,12 @@ def _read(project: Project, folder: str) -> Document | None:
                 continue
             shown = project.name(path)
             text = decode(content, shown)
-            # kustomize does without apiVersion and kind, so they need not be there.
-            nodes, objects = yamlio.compose(text, shown), yamlio.load_shared(text, shown)
         except InputError:
             return None
-        if nodes and isinstance(nodes[0], MappingNode) and isinstance(objects[0], dict):
-            return Document(shown, nodes[0], objects[0])
+        # kustomize does without apiVersion and kind, so they need not be there.
+        for node, value in yamlio.read_foreign(text, shown).documents[:1]:
+            if isinstance(value, dict):
+                return Document(shown, node, value)
     return None
 
 

@@ -28,7 +28,7 @@ def mended(text: str, mends: Iterable[Mend]) -> tuple[str, list[Mend]]:
         wanted.setdefault((each.place.line, each.place.column), set()).add(each)
     done: list[Mend] = []
     # From the end, so that the places before it stay right.
-    for node in sorted(scalars(yamlio.compose(text, "")), key=_start, reverse=True):
+    for node in sorted(scalars(yamlio.compose_foreign(text, "")), key=_start, reverse=True):
         found = wanted.get((node.start_mark.line + 1, node.start_mark.column + 1), set())
         mend = next(iter(found)) if len(found) == 1 else None
         if mend is not None and node.value == mend.old:
@@ -63,7 +63,7 @@ def with_exceptions(text: str, file: str, entries: Sequence[Entry]) -> str:
 
     Raises InputError if it is written in a way in which they can't be added without a risk for the rest.
     """
-    documents = yamlio.compose(text, file)
+    documents = yamlio.compose_foreign(text, file)
     spec = next((value for key, value in pairs_of(documents[0]) if key.value == "spec"), None) if documents else None
     place = _place(spec, file) if spec else Place(file)
     if not isinstance(spec, MappingNode) or not spec.value:
@@ -116,7 +116,9 @@ def _in_lines(entries: Iterable[Entry], column: int, text: str) -> str:
 def _holds(edited: str, text: str, entries: Sequence[Entry]) -> bool:
     """Whether the entries are all that the edited text says more."""
     try:
-        wanted, found = yamlio.load_shared(text, ""), yamlio.load_shared(edited, "")
+        wanted, found = (
+            [document.value for document in yamlio.read_foreign(each, "").documents] for each in (text, edited)
+        )
     except InputError:
         return False
     spec: dict[str, Any] = wanted[0]["spec"]

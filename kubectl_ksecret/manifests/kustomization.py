@@ -72,7 +72,7 @@ def deployed(namespace: str) -> str:
 
 def namespace_of(text: str, file: str) -> str | None:
     """The namespace that a kustomization gives all its objects. Raises InputError if it is not YAML."""
-    document = next(iter(yamlio.compose(text, file)), None)
+    document = next(iter(yamlio.compose_foreign(text, file)), None)
     return next((str(value.value) for key, value in pairs_of(document) if key.value == "namespace"), None)
 
 
@@ -98,7 +98,7 @@ class _List:
         self._text, self._field, self._file = text, field, file
         self._line_end = "\r\n" if "\r\n" in text else "\n"
         self._lines = text if text.endswith("\n") else text + self._line_end
-        documents = yamlio.compose(self._lines, file)
+        documents = yamlio.compose_foreign(self._lines, file)
         root = documents[0] if documents else None
         if len(documents) > 1 or not (root is None or isinstance(root, MappingNode)):
             raise InputError(Mistake("expected one YAML mapping", Place(file)))

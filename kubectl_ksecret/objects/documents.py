@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import yamlio
 from ..errors import InputError, Mistake, Place
@@ -143,13 +143,26 @@ def _name_of(node: Node) -> str:
     return next((v.value for k, v in node.value if k.value == "name" and isinstance(v, ScalarNode)), "")
 
 
-def read(text: str, file: str) -> list[Document]:
-    """The objects of a file, those of Lists one by one; what is no object is left out.
+class File(NamedTuple):
+    """The objects of a file, those of Lists one by one, and what is wrong with it; what is no object is left out."""
 
-    Raises InputError for what is not YAML, and for aliases that grow into too much.
-    """
-    nodes, values = yamlio.compose(text, file), yamlio.load_shared(text, file)
-    return [each for node, value in zip(nodes, values, strict=False) for each in _objects(file, node, value)]
+    documents: list[Document]
+    mistakes: list[Mistake]
+
+
+def read(text: str, file: str) -> list[Document]:
+    """Return the objects of a file. Raises InputError with all that is wrong with it."""
+    documents, mistakes = read_tolerantly(text, file)
+    if mistakes:
+        raise InputError(*mistakes)
+    return documents
+
+
+def read_tolerantly(text: str, file: str) -> File:
+    """Read other people's objects: a document that is broken hides no other."""
+    foreign = yamlio.read_foreign(text, file)
+    documents = [document for node, value in foreign.documents for document in _objects(file, node, value)]
+    return File(documents, foreign.mistakes)
 
 
 def _objects(file: str, node: Node, value: Any) -> Iterator[Document]:
@@ -171,16 +184,17 @@ class Tree:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._read: dict[str, list[Document]] = {}
-        self.unreadable: dict[str, Mistake] = {}  # by real path
+        self.unreadable: list[Mistake] = []
 
     def documents(self, path: str) -> list[Document]:
-        """The objects of a file; none of one that can't be read, which is noted."""
+        """Return the objects of a file; what is wrong with it is noted."""
         real = os.path.realpath(path)
         if real not in self._read:
-            self._read[real] = []
             try:
                 shown = self._project.name(path)
-                self._read[real] = read(decode(self._project.read(path), shown), shown)
+                file = read_tolerantly(decode(self._project.read(path), shown), shown)
             except InputError as error:
-                self.unreadable[real] = error.mistakes[0]
+                file = File([], list(error.mistakes))
+            self._read[real] = file.documents
+            self.unreadable += file.mistakes
         return self._read[real]

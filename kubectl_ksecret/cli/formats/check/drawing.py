@@ -53,7 +53,7 @@ def _fields(read: Callable[[str], str], file: str) -> _Fields:
     """All fields of a file, by the places of their names and of their values."""
     fields: _Fields = {}
     try:
-        documents = yamlio.compose(read(file), file)
+        documents = yamlio.compose_foreign(read(file), file)
     except InputError:  # a rule says what is wrong with it
         return {}
     for document in documents:
