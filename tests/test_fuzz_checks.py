@@ -118,8 +118,8 @@ def fields_of(found: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def text_of(found: list[Any]) -> str:
-    """As a file of several documents."""
-    return str(yaml.safe_dump_all(found, sort_keys=False))
+    """As a file of several documents, whose names are text, as in every build."""
+    return str(yaml.safe_dump_all(json.loads(json.dumps(found, default=str)), sort_keys=False))
 
 
 def seen(build: str, first: Environment, second: Environment) -> Landscape:
