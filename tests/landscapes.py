@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from kubectl_ksecret.backends import read_committed
 from kubectl_ksecret.checks import Finding, Rule, Scene, check
 from kubectl_ksecret.checks.landscape import Landscape, Root
 from kubectl_ksecret.files.project import Project as Files
-from kubectl_ksecret.manifests.committed import read_sealed
 from kubectl_ksecret.model.loading import Loader
 from kubectl_ksecret.model.resolution import Environment
 from kubectl_ksecret.objects import documents
@@ -33,7 +33,7 @@ def landscape(build: str, *environments: Environment) -> Landscape:
     return Landscape(
         project=project,
         now=datetime(2026, 1, 1, tzinfo=UTC),
-        scenes=[Scene(environment=each, committed=read_sealed(each)) for each in environments],
+        scenes=[Scene(environment=each, committed=read_committed(each)) for each in environments],
         environments=environments,
         roots=[root],
         certificates={},

@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubectl_ksecret.actions.survey import survey
+from kubectl_ksecret.backends import BACKENDS
 from kubectl_ksecret.checks import check, rules
-from kubectl_ksecret.checks.ciphertext import _why_malformed
 from kubectl_ksecret.checks.landscape import Landscape, Root
 from kubectl_ksecret.files.project import Project as Files
 from kubectl_ksecret.kustomize import layers
 from kubectl_ksecret.model.loading import select
+from kubectl_ksecret.model.types.backends import SealedSecret
 from kubectl_ksecret.objects.documents import Document
 
 from .projects import DAY, Project, age, certificate, sealing, shop, sops_shop
@@ -38,12 +39,16 @@ def found(project: Project) -> list[str]:
 def test_a_ciphertext_of_each_key_length_has_its_form(length: int) -> None:
     """An empty value is the tag alone; one byte less, or another length, is no ciphertext."""
     whole = length.to_bytes(2, "big") + bytes(length + 16)
-    assert _why_malformed(b64encode(whole).decode()) == ""
-    assert _why_malformed(b64encode(whole[:-1]).decode()) == "is cut off"
+    assert malformed(b64encode(whole).decode()) == []
+    assert malformed(b64encode(whole[:-1]).decode()) == [("key", "is cut off")]
     other = (length + 1).to_bytes(2, "big") + whole[2:]
-    assert _why_malformed(b64encode(other).decode()) == "does not begin as a sealed value does"
-    assert _why_malformed(b64encode(whole).decode()[:-1] + "!") == "is not base64"
-    assert _why_malformed("") == "does not begin as a sealed value does"
+    assert malformed(b64encode(other).decode()) == [("key", "does not begin as a sealed value does")]
+    assert malformed(b64encode(whole).decode()[:-1] + "!") == [("key", "is not base64")]
+    assert malformed("") == [("key", "does not begin as a sealed value does")]
+
+
+def malformed(ciphertext: str) -> list[tuple[str, str]]:
+    return list(BACKENDS[SealedSecret].malformed({"spec": {"encryptedData": {"key": ciphertext}}}))
 
 
 def test_what_is_sealed_has_its_form(tmp_path: Path) -> None:

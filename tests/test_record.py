@@ -5,18 +5,20 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kubectl_ksecret.backends import BACKENDS
 from kubectl_ksecret.manifests import record
-from kubectl_ksecret.manifests.record import Entry
+from kubectl_ksecret.manifests.record import Provenance
 
 keys = st.text("-._abAB01", min_size=1, max_size=9).filter(lambda key: key != "." and not key.startswith(".."))
 words = st.text("-abAB01:/+=.", min_size=1, max_size=9)
 versions = st.text("0123456789abcdef", min_size=1, max_size=9)
 entries = st.builds(
-    lambda time, by, version, inputs, template: Entry(
-        time=time, by=by, version=version, inputs=inputs, template=template
+    lambda time, by, digest, version, inputs, template: Provenance(
+        time=time, by=by, digest=digest, version=version, inputs=inputs, template=template
     ),
     words,
     words,
+    st.just("") | words,
     st.none() | versions,
     st.dictionaries(keys, versions),
     st.none() | words,
@@ -25,7 +27,7 @@ entries = st.builds(
 
 @settings(deadline=None)
 @given(st.dictionaries(keys, entries, max_size=5))
-def test_a_record_is_read_as_it_was_written(written: dict[str, Entry]) -> None:
+def test_a_record_is_read_as_it_was_written(written: dict[str, Provenance]) -> None:
     """Each key stands on two lines of its own, so that git merges neighbours; whatever the keys are called."""
     text = record.text(written)
     assert text.splitlines()[0::2] == [f"{key}:" for key in sorted(written)]
@@ -45,4 +47,6 @@ def test_no_text_in_place_of_a_record_does_harm(text: str) -> None:
 @given(st.recursive(st.none() | st.text(), lambda below: st.lists(below) | st.dictionaries(st.text(), below)))
 def test_no_object_in_place_of_annotations_does_harm(annotations: object) -> None:
     """A manifest may have been edited by hand."""
-    assert record.of({"metadata": {"annotations": annotations}}) == {}
+    for backend in BACKENDS.values():
+        template = {"metadata": {"annotations": annotations}}
+        assert record.of({"metadata": {"annotations": annotations}, "spec": {"template": template}}, backend) == {}

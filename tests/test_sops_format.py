@@ -20,10 +20,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubectl_ksecret import yamlio
+from kubectl_ksecret.backends.sops import document as outside
 from kubectl_ksecret.errors import InputError, Refusal
-from kubectl_ksecret.manifests import sops as outside
 from kubectl_ksecret.model.kubernetes import Object
-from kubectl_ksecret.sealing import age, goyaml, sops
+from kubectl_ksecret.sealing import age
+from kubectl_ksecret.sealing.sops import document as sops
+from kubectl_ksecret.sealing.sops import goyaml
 from kubectl_ksecret.sensitive import Sensitive
 
 from .peers import peer
@@ -554,7 +556,7 @@ def test_nothing_in_the_sops_block_ends_in_another_error(name: str) -> None:
     entry = [{"recipient": ALICE.recipient, "enc": b"\xff"}]
     for weird in [*WEIRD, entry]:
         changed = {**document, "sops": {**document["sops"], name: weird}, "metadata": weird}
-        assert all(isinstance(sentence, str) for _, sentence in outside.mistakes(changed))
+        assert all(isinstance(sentence, str) for sentence in (flaw.message for flaw in outside.flaws(changed)))
         assert outside.mac_survives_rewriting(changed) in {True, False}
         try:
             opened(changed).values()
@@ -752,12 +754,13 @@ def test_mistakes_of_a_committed_secret_show_without_a_key(change: Change, sente
     """In sentences that quote no value."""
     document = encrypted(a="value")
     change(document)
-    assert [sentence for _, sentence in outside.mistakes(document)] == sentences
+    assert [flaw.message for flaw in outside.flaws(document)] == sentences
 
 
 def test_the_outside_of_a_document_is_read_without_cryptography() -> None:
     """ksecret-fn checks committed Secrets in every build."""
-    code = "import sys, kubectl_ksecret.manifests.sops as _; print({'cryptography', 'pyrage'} & sys.modules.keys())"
+    loaded = "print({'cryptography', 'pyrage'} & sys.modules.keys())"
+    code = f"import sys; from kubectl_ksecret.backends.sops import document; {loaded}"
     done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
+from ..backends import backend_of
+from ..backends.sops import SopsBackend
 from ..errors import InputError, Mistake, Refusal
 from ..manifests import committed
 from ..model.resolution import Environment
-from ..model.types.backends import Sops
-from ..sealing import age, sops
+from ..sealing import age
+from ..sealing.sops import document as sops
 from ..sensitive import Sensitive
 from . import render
 
@@ -23,7 +25,7 @@ def decrypt(environment: Environment, variables: Mapping[str, str]) -> Decrypted
     `variables` say where the identities are. Raises InputError for another backend and for a value that is not base64,
     Refusal if none opens a file.
     """
-    if not isinstance(environment.backend, Sops):
+    if backend_of(environment).kind != SopsBackend.kind:
         place = environment.overlay.spec.origin.key("backend")
         raise InputError(Mistake(f"overlay {environment.name} has nothing that SOPS encrypted", place))
     rendered = render.render(environment)

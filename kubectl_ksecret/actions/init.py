@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from .. import yamlio
+from ..backends.sops import config as sopsconfig
 from ..errors import InputError, Mistake
 from ..files.folder import locked
 from ..files.project import Project, decode
 from ..frozen import Record
-from ..manifests import committed, kustomization, sopsconfig
+from ..manifests import committed, kustomization
 from ..model.loading import API_VERSION, Loader, name_of
 from ..model.reading.reader import Reading, read
 from ..model.types import overlay as overlay_type
@@ -34,7 +35,7 @@ spec:
 """
 
 
-class Request(Record):
+class InitRequest(Record):
     """What the new overlay shall be; `certificate` is a file's name and content."""
 
     folder: str
@@ -53,7 +54,7 @@ class Initialised(Record):
     notes: Sequence[str]
 
 
-def init(request: Request, now: datetime) -> Initialised:
+def init(request: InitRequest, now: datetime) -> Initialised:
     """Make the overlay. Raises InputError, with nothing written, if it is there already or can't be what is asked.
 
     What the declarations still need of it, such as parameters of their templates, is noted.
@@ -138,7 +139,7 @@ def _declarations(project: Project) -> tuple[str, dict[str, bytes]]:
 
 
 def _certificate(
-    request: Request, project: Project, secrets: str, now: datetime
+    request: InitRequest, project: Project, secrets: str, now: datetime
 ) -> tuple[str | None, dict[str, bytes]]:
     """The certificate as the overlay names it; one from outside the project is copied beside the overlay."""
     if request.certificate is None:
@@ -167,7 +168,7 @@ def placed_certificate(
     return CERTIFICATE, content
 
 
-def _overlay(request: Request, name: str, declarations: str, certificate: str | None) -> str:
+def _overlay(request: InitRequest, name: str, declarations: str, certificate: str | None) -> str:
     source = ""
     if request.vault_url:
         url = json.dumps(request.vault_url)

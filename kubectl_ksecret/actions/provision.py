@@ -61,7 +61,7 @@ class Provision(Protocol):
         """The values. Raises InputError or Refusal with all that is missing, or wrong with what was found."""
 
 
-def changed(entry: record.Entry | None, known: Known) -> bool:
+def changed(entry: record.Provenance | None, known: Known) -> bool:
     """Whether a sealed value is no longer the source's, as far as the source can tell."""
     if entry is None:
         return known.versioned and not known.gone

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ..backends import mend
+from ..backends import backend_of, mend, read_committed
 from ..backends import render as objects_of
 from ..checks import Finding, Scene, check, sealed
 from ..files.folder import Folder, locked
@@ -23,7 +23,7 @@ class Rendered(Record):
 
 def render(environment: Environment) -> Rendered:
     """What is shown of an environment; with findings it is nothing. Raises InputError for an unreadable manifest."""
-    manifests = committed.read_sealed(environment)
+    manifests = read_committed(environment)
     findings = check(Scene(environment=environment, committed=manifests), sealed.RULES)
     return Rendered(objects=[] if findings else objects_of(environment, manifests), findings=findings)
 
@@ -52,4 +52,4 @@ def write(environment: Environment) -> list[str]:
 
 def _changes(environment: Environment) -> upkeep.Changes:
     manifests = committed.read(environment)
-    return upkeep.changes(environment, mend(environment, manifests), manifests)
+    return upkeep.changes(environment, backend_of(environment), mend(environment, manifests), manifests)

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from ..backends import backend_of
 from ..checks.values import broken_rules
 from ..errors import InputError, Mistake, Refusal, nearest
 from ..frozen import Record
 from ..model.resolution import Environment, Made, Remote
-from ..model.types.backends import ExternalSecret
 from ..model.validation.sharing import one_name, source_of
+from ..sealing import Sealer
 from ..sensitive import Sensitive
 from ..sources import OpenedBy, Progress, WritableSource
 from ..values.extraction import stored
@@ -16,9 +17,7 @@ from ..values.generation import generate
 from . import journal
 from .provision import FromSource, refuse_bad_patterns
 from .rehearsal import WithNewValue, refused
-from .seal import Request as SealRequest
-from .seal import Sealed, seal
-from .sealers import Sealer
+from .seal import Sealed, SealRequest, seal
 
 
 class Reader(Record):
@@ -51,7 +50,7 @@ class Plan(Record):
         """The readers of each overlay: those that are sealed, or those that the operator refreshes."""
         found: dict[str, list[Reader]] = {}
         for reader in self.readers:
-            if isinstance(reader.environment.backend, ExternalSecret) is not sealed:
+            if backend_of(reader.environment).seals is sealed:
                 found.setdefault(reader.environment.name, []).append(reader)
         return found
 

@@ -3,18 +3,20 @@
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
+from ..backends import backend_of
 from ..errors import InputError, Mistake, nearest
 from ..frozen import Record
 from ..manifests import committed, record, upkeep
-from ..manifests.committed import Committed, Manifest
-from ..model.resolution import Environment, Secret
+from ..manifests.committed import Committed
+from ..manifests.record import Entries, Provenance
+from ..model.resolution import Environment
+from ..sealing import Sealer
 from ..sources import Progress, problems
 from .provision import Provided, Provision, changed
 from .render import writing
-from .sealers import Sealer
 
 
-class Request(Record):
+class SealRequest(Record):
     """What the user asked for; an address is SECRET or SECRET/KEY.
 
     With `alone` what is addressed is sealed, and neither what is missing nor what has changed beside it.
@@ -48,12 +50,12 @@ def seal(
     environment: Environment,
     provision: Provision,
     sealer: Sealer,
-    request: Request,
+    request: SealRequest,
     now: datetime,
     progress: Progress,
 ) -> Sealed:
     """Seal an environment. Raises InputError or Refusal if anything is wrong; nothing has been written then."""
-    chosen_by_user = _addressed(environment, request)
+    chosen_by_user, backend = _addressed(environment, request), backend_of(environment)
     with writing(environment) as folder:
         manifests = committed.read(environment)
         refuse_strangers(environment, sealer, manifests, request.accepted)
@@ -65,13 +67,15 @@ def seal(
         total = sum(map(len, choice.needed.values()))
         for name, secret in environment.secrets.items():
             manifest = manifests.get(name)
-            entries = _entries(sealer, secret, manifest, provided[name], now)
-            values = {key: each.value for key, each in provided[name].items()}
+            held = {key: text for key, text in sealer.held(secret, manifest).items() if key in secret.keys}
+            old = record.of(manifest.object, backend) if manifest else {}
+            entries = _entries(held, old, provided[name], by=sealer.fingerprint(secret), now=now)
+            values = {key: value.value for key, value in provided[name].items()}
             document = sealer.seal(secret, manifest, values, entries)
             objects += [document] if document else []
             done += len(values)
             progress(done, total)
-        changes = upkeep.changes(environment, objects, manifests)
+        changes = upkeep.changes(environment, backend, objects, manifests)
         if not request.dry_run:
             changes.apply(folder)
     return Sealed(
@@ -102,7 +106,7 @@ def _warnings(
             yield Mistake(f"{name}: the version that was sealed {problem.message}", place)
 
 
-def _addressed(environment: Environment, request: Request) -> Mapping[str, Collection[str]]:
+def _addressed(environment: Environment, request: SealRequest) -> Mapping[str, Collection[str]]:
     """The keys that the user asked for by name."""
     if request.reseal and not request.addresses:
         return {name: secret.keys.keys() for name, secret in environment.secrets.items()}
@@ -128,7 +132,7 @@ def refuse_strangers(environment: Environment, sealer: Sealer, manifests: Commit
 
     Raises InputError for one that is neither on record nor accepted.
     """
-    known = record.fingerprints(manifest.object for manifest in manifests.values())
+    known = record.fingerprints((manifest.object for manifest in manifests.values()), backend_of(environment))
     mistakes = [
         sealer.refused(secret, manifests.get(name), known, accepted) for name, secret in environment.secrets.items()
     ]
@@ -172,7 +176,7 @@ def _choose(
     known = provision.known({name: sorted(held[name] & others[name]) for name in held})
     for name, secret in environment.secrets.items():
         manifest = manifests.get(name)
-        entries = record.of(manifest.object) if manifest else {}
+        entries = record.of(manifest.object, backend_of(environment)) if manifest else {}
         # What the source no longer gives can't be sealed anew.
         stale = {key for key, found in known[name].items() if not found.gone and changed(entries.get(key), found)}
         chosen = asked[name] | (others[name] - held[name]) | stale
@@ -201,15 +205,13 @@ def _choose(
 
 
 def _entries(
-    sealer: Sealer, secret: Secret, manifest: Manifest | None, sealed: Mapping[str, Provided], now: datetime
-) -> dict[str, record.Entry]:
-    """The record of a Secret after sealing: what is known of the new values, and what was known of the kept ones."""
-    old = record.of(manifest.object) if manifest else {}
-    held = sealer.held(secret, manifest)
-    entries = {key: entry for key, entry in old.items() if key in held and key in secret.keys}
-    time, by = f"{now:%Y-%m-%dT%H:%M:%SZ}", sealer.fingerprint(secret)
+    held: Mapping[str, str], old: Entries, sealed: Mapping[str, Provided], *, by: str, now: datetime
+) -> dict[str, Provenance]:
+    """Return what is known after sealing: of the new values, and as before of those that stay."""
+    entries = {key: provenance for key, provenance in old.items() if key in held}
+    time = f"{now:%Y-%m-%dT%H:%M:%SZ}"
     for key, provided in sealed.items():
-        entries[key] = record.Entry(
+        entries[key] = Provenance(
             time=time,
             by=by,
             version=provided.known.version,

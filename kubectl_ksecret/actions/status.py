@@ -1,29 +1,30 @@
 """What is stale, missing, due or about to end, without a look at any value."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from ..backends import held
-from ..errors import InputError
+from ..backends import backend_of, read_committed
 from ..frozen import Record
-from ..manifests import committed, record
+from ..manifests import record
+from ..manifests.record import Provenance
 from ..model.kubernetes import Object
 from ..model.resolution import Environment, Remote
-from ..model.types.backends import ExternalSecret, SealedSecret
 from ..model.types.names import seconds
 from ..model.types.sources import Dotenv
-from ..sources import OpenedBy, Problem, Version, has_versions, problems
+from ..sealing.validity import judge, read_validity
+from ..sources import OpenedBy, Problem, Version, has_versions
+from ..sources import problems as problems_of
 from .provision import FromSource, Known, changed
 
 
-class Request(Record):
-    """`offline` asks no source; `warn` is how long before an end it is told."""
+class StatusRequest(Record):
+    """What the user asked for: `offline` asks no source; `warn` is how long before an end that is reported."""
 
     offline: bool
     warn: timedelta
 
 
-class Row(Record):
+class StatusRow(Record):
     """A declared key in an environment; `read` are the names that it takes from the source, with their versions.
 
     `asked` is false where the source was not asked, or can't be without reading values.
@@ -34,11 +35,11 @@ class Row(Record):
     key: str
     read: Mapping[str, Version | None]
     asked: bool
-    sealed: record.Entry | None
+    sealed: Provenance | None
     problems: Sequence[Problem]
 
 
-class Certificate(Record):
+class CertificateStatus(Record):
     """What an environment is sealed for, until when."""
 
     environment: str
@@ -50,54 +51,65 @@ class Certificate(Record):
 class Status(Record):
     """All keys of all environments that were asked for."""
 
-    rows: Sequence[Row]
-    certificates: Sequence[Certificate]
+    rows: Sequence[StatusRow]
+    certificates: Sequence[CertificateStatus]
 
     @property
-    def troubled(self) -> bool:
+    def needs_attention(self) -> bool:
         """Whether there is anything to do."""
-        return any(row.problems for row in self.rows) or any(each.problems for each in self.certificates)
+        return any(row.problems for row in self.rows) or any(one.problems for one in self.certificates)
 
 
-def status(environment: Environment, opened_by: OpenedBy, request: Request, now: datetime) -> Status:
-    """The status of one environment. Raises InputError or Refusal if its source or manifests can't be read."""
+def status_of_all(
+    environments: Iterable[Environment], opened_by: OpenedBy, request: StatusRequest, now: datetime
+) -> Status:
+    """Return the status of environments. Raises InputError or Refusal if a source or manifest can't be read."""
+    statuses = [status(environment, opened_by, request, now) for environment in environments]
+    return Status(
+        rows=[row for one in statuses for row in one.rows],
+        certificates=[certificate for one in statuses for certificate in one.certificates],
+    )
+
+
+def status(environment: Environment, opened_by: OpenedBy, request: StatusRequest, now: datetime) -> Status:
+    """Return the status of one environment. Raises InputError or Refusal if its source or manifests can't be read."""
     return Status(
         rows=list(_rows(environment, opened_by, request, now)),
         certificates=list(_certificates(environment, request, now)),
     )
 
 
-def _rows(environment: Environment, opened_by: OpenedBy, request: Request, now: datetime) -> Iterator[Row]:
+def _rows(environment: Environment, opened_by: OpenedBy, request: StatusRequest, now: datetime) -> Iterator[StatusRow]:
     asked = not request.offline and _tells(environment)
     provision = FromSource(environment, opened_by)
     keys = {name: list(secret.keys) for name, secret in environment.secrets.items()}
     versions = provision.versions(keys) if asked else {}
     known = provision.known_from(keys, versions if asked and has_versions(environment) else None)
-    manifests = committed.read_sealed(environment)
+    backend, manifests = backend_of(environment), read_committed(environment)
     for name, secret in environment.secrets.items():
         document: Object = manifests[name].object if name in manifests else {"metadata": {}}
-        there, entries = held(environment.backend, document), record.of(document)
+        held, entries = backend.held(document), record.of(document, backend)
         for key in secret.keys:
-            entry = entries.get(key) if key in there else None
-            found: list[Problem] = []
+            entry = entries.get(key)
+            problems: list[Problem] = []
             for remote in secret.remotes(key).values():
-                found += _of_source(remote, versions, request, now) if asked else ()
-                found += _due(remote, versions.get(remote.name), entry, now)
-            if not isinstance(environment.backend, ExternalSecret):
-                found += _of_sealed(key in there, entry, known[name][key])
-            yield Row(
+                problems += _of_source(remote, versions, request, now) if asked else ()
+                problems += _due(remote, versions.get(remote.name), entry, now)
+            if backend.seals:
+                problems += _of_sealed(key in held, entry, known[name][key])
+            yield StatusRow(
                 environment=environment.name,
                 secret=name,
                 key=key,
                 read={remote.name: versions.get(remote.name) for remote in secret.remotes(key).values()},
                 asked=asked,
                 sealed=entry,
-                problems=list(dict.fromkeys(found)),
+                problems=list(dict.fromkeys(problems)),
             )
 
 
-def _of_sealed(there: bool, entry: record.Entry | None, known: Known) -> Iterator[Problem]:
-    if not there:
+def _of_sealed(held: bool, entry: Provenance | None, known: Known) -> Iterator[Problem]:
+    if not held:
         yield Problem("not-sealed", "not sealed")
     elif changed(entry, known):
         yield Problem("stale", "stale: the source or the template has changed since it was sealed")
@@ -109,7 +121,7 @@ def _tells(environment: Environment) -> bool:
 
 
 def _of_source(
-    remote: Remote, versions: Mapping[str, Version | None], request: Request, now: datetime
+    remote: Remote, versions: Mapping[str, Version | None], request: StatusRequest, now: datetime
 ) -> Iterator[Problem]:
     if remote.name not in versions:
         yield Problem("missing", f"{remote.name} is missing in the source")
@@ -117,13 +129,13 @@ def _of_source(
     version = versions[remote.name]
     if version is None:
         return
-    for problem in problems(version, now):
+    for problem in problems_of(version, now):
         yield Problem(problem.reason, f"{remote.name} {problem.message}")
     if version.expires and now < version.expires <= now + request.warn:
         yield Problem("expiring", f"{remote.name} expires on {version.expires:%Y-%m-%d}")
 
 
-def _due(remote: Remote, version: Version | None, entry: record.Entry | None, now: datetime) -> Iterator[Problem]:
+def _due(remote: Remote, version: Version | None, entry: Provenance | None, now: datetime) -> Iterator[Problem]:
     """A value is at least as old as its version, or, where that is not known, as the moment when it was sealed."""
     if remote.key.rotation is None:
         return
@@ -140,27 +152,21 @@ def _time(text: str) -> datetime | None:
         return None
 
 
-def _certificates(environment: Environment, request: Request, now: datetime) -> Iterator[Certificate]:
-    backend = environment.backend
-    if not isinstance(backend, SealedSecret):
-        return
-    from ..sealing import certificate
-
+def _certificates(environment: Environment, request: StatusRequest, now: datetime) -> Iterator[CertificateStatus]:
     try:
-        found = certificate.read(environment.project.read(environment.path(backend.certificate)))
-    except (InputError, ValueError) as error:
-        said = error.mistakes[0].message if isinstance(error, InputError) else str(error)
-        problem = Problem("certificate", said)
-        yield Certificate(environment=environment.name, fingerprint="", ends=None, problems=[problem])
+        certificate = read_validity(environment)
+    except ValueError as error:
+        problem = Problem("certificate", str(error))
+        yield CertificateStatus(environment=environment.name, fingerprint="", ends=None, problems=[problem])
         return
-    wrong = []
-    if found.not_after <= now:
-        wrong.append(Problem("certificate", f"the certificate ended on {found.not_after:%Y-%m-%d}"))
-    elif found.not_after <= now + request.warn:
-        wrong.append(Problem("certificate", f"the certificate ends on {found.not_after:%Y-%m-%d}"))
-    if found.not_before > now:
-        wrong.append(Problem("certificate", f"the certificate begins on {found.not_before:%Y-%m-%d}"))
-    known = record.fingerprints(each.object for each in committed.read_sealed(environment).values())
-    if known and found.fingerprint not in known:
-        wrong.append(Problem("certificate", "the certificate is another one than that of the sealed values"))
-    yield Certificate(environment=environment.name, fingerprint=found.fingerprint, ends=found.not_after, problems=wrong)
+    if certificate is None:
+        return
+    documents = [manifest.object for manifest in read_committed(environment).values()]
+    recorded = record.fingerprints(documents, backend_of(environment))
+    facts = judge(certificate, now=now, warn=request.warn, recorded=recorded)
+    yield CertificateStatus(
+        environment=environment.name,
+        fingerprint=certificate.fingerprint,
+        ends=certificate.not_after,
+        problems=[Problem("certificate", fact.message) for fact in facts],
+    )

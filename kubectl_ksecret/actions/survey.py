@@ -1,21 +1,21 @@
 """All that `check` looks at: what is committed and built of environments, and lies in the tree around them."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from ..backends import backend_of, read_committed
 from ..checks import Scene
-from ..checks.landscape import Landscape, Outdated, Root, Sealing
+from ..checks.landscape import Landscape, Outdated, Root
 from ..errors import InputError, Mistake
 from ..files import contents, git
 from ..files.project import Project
 from ..frozen import Record
 from ..kustomize import building, layers
-from ..manifests import committed
 from ..model.loading import readable
 from ..model.resolution import Environment
-from ..model.types.backends import SealedSecret
 from ..objects.documents import KUSTOMIZATION_FILES, Tree
+from ..sealing.validity import Validity, read_validity
 from . import render
 
 
@@ -37,10 +37,10 @@ def survey(chosen: Sequence[Environment], built: Built | None, now: datetime) ->
     return Landscape(
         project=project,
         now=now,
-        scenes=[Scene(environment=each, committed=committed.read_sealed(each)) for each in chosen],
+        scenes=[Scene(environment=each, committed=read_committed(each)) for each in chosen],
         environments=everything,
         roots=roots,
-        certificates={each.name: _sealing(each) for each in everything if isinstance(each.backend, SealedSecret)},
+        certificates=dict(_certificates((*chosen, *everything))),
         outdated={each.name: _outdated(each) for each in chosen},
         tree={project.name(file): documents for file, documents in files.items()},
         unreadable=tree.unreadable,
@@ -95,16 +95,18 @@ def _is_helm_template(file: str) -> bool:
     return False
 
 
-def _sealing(environment: Environment) -> Sealing:
-    from ..sealing import certificate
-
-    assert isinstance(environment.backend, SealedSecret)
-    try:
-        pem = environment.project.read(environment.path(environment.backend.certificate))
-        found = certificate.read(pem)
-    except (InputError, ValueError) as error:
-        return Sealing(broken=error.mistakes[0].message if isinstance(error, InputError) else str(error))
-    return Sealing(fingerprint=found.fingerprint, not_before=found.not_before, not_after=found.not_after)
+def _certificates(environments: Iterable[Environment]) -> Iterator[tuple[str, Validity | str]]:
+    """Find what is known of the certificates of overlays, or why nothing is."""
+    for environment in environments:
+        if backend_of(environment).certificate(environment) is None:
+            continue
+        try:
+            certificate = read_validity(environment)
+        except ValueError as error:
+            yield environment.name, str(error)
+            continue
+        if certificate is not None:
+            yield environment.name, certificate
 
 
 def _outdated(environment: Environment) -> Outdated:

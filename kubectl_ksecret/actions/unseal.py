@@ -26,10 +26,10 @@ def unseal(files: Sequence[tuple[str, bytes]], keys: Sequence[tuple[str, bytes]]
     """
     private_keys = [key for name, content in keys for key in certificate.private_keys(content, name)]
     opened, mistakes = [], []
-    for name, content in [each for each in files if os.path.basename(each[0]) not in _BESIDE] or files:
+    for name, content in [file for file in files if os.path.basename(file[0]) not in _BESIDE] or files:
         for document in _sealed_secrets(content, name):
             values = {}
-            for key, text in rendering.sealed(document).items():
+            for key, text in rendering.ciphertext_of(document).items():
                 try:
                     values[key] = sealedsecret.unseal(_ciphertext(text), private_keys, _label(document))
                 except ValueError as error:
@@ -67,7 +67,7 @@ def _is_whole(document: Object) -> bool:
         isinstance(metadata.get("annotations") or {}, dict)
         and isinstance(said, dict)
         # One that was dropped here would be missed in the recovered Secret.
-        and rendering.sealed(document) == (spec.get("encryptedData") or {})
+        and rendering.ciphertext_of(document) == (spec.get("encryptedData") or {})
     )
 
 

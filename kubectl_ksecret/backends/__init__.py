@@ -1,48 +1,52 @@
-"""Pure: an environment and what is committed in, objects out. What is wrong with them is for checks to say."""
+"""The backends: one room each, with everything about a backend that needs no key.
 
+A new one is a type in model/types, a room here, and a module in sealing/ if it seals.
+"""
+
+from ..manifests import committed
 from ..manifests.committed import Committed
+from ..model.backend import Backend
 from ..model.kubernetes import Object
 from ..model.resolution import Environment
+from ..model.types import backends as types
 from ..model.types.backends import BackendSpec, ExternalSecret, SealedSecret, Sops
+from .externalsecret import ExternalSecretBackend
+from .sealedsecret import SealedSecretBackend
+from .sops import SopsBackend
+
+BACKENDS: dict[type[BackendSpec], Backend] = {
+    ExternalSecret: ExternalSecretBackend(),
+    SealedSecret: SealedSecretBackend(),
+    Sops: SopsBackend(),
+}
+
+if missing := set(types.BACKENDS.values()) - BACKENDS.keys():
+    raise TypeError(f"no implementation of {', '.join(sorted(kind.__name__ for kind in missing))}")
 
 
-def render(environment: Environment, committed: Committed) -> list[Object]:
-    """The objects of an environment, in their one order: the store, then the Secrets by name."""
-    backend = environment.backend
-    if isinstance(backend, ExternalSecret):
-        from . import externalsecret
-
-        return externalsecret.render(environment, backend)
-    if isinstance(backend, SealedSecret | Sops):
-        return [committed[name].object for name in environment.secrets if name in committed]
-    raise TypeError(type(backend).__name__)
+def backend_of(environment: Environment) -> Backend:
+    """Return the implementation of an environment's backend."""
+    return BACKENDS[type(environment.backend)]
 
 
-def held(backend: BackendSpec, document: Object) -> dict[str, str]:
-    """What a committed object holds of each key, sealed."""
-    if isinstance(backend, SealedSecret):
-        from . import sealedsecret
+def read_committed(environment: Environment) -> Committed:
+    """Return the committed objects that a rendering starts from; none where it follows from the declarations alone.
 
-        return sealedsecret.sealed(document)
-    if isinstance(backend, Sops):
-        from . import sops
-
-        return sops.encrypted(document)
-    return {}
+    Raises InputError with every file that is no object.
+    """
+    return committed.read(environment) if backend_of(environment).seals else {}
 
 
-def mend(environment: Environment, committed: Committed) -> list[Object]:
-    """What the committed folder should hold, as far as that needs no value."""
-    backend = environment.backend
-    if isinstance(backend, ExternalSecret):
-        return render(environment, committed)
-    kept = [(secret, committed[name].object) for name, secret in environment.secrets.items() if name in committed]
-    if isinstance(backend, SealedSecret):
-        from . import sealedsecret
+def render(environment: Environment, manifests: Committed) -> list[Object]:
+    """Return the objects of an environment in their one order. What is wrong with them is for checks to say."""
+    return backend_of(environment).render(environment, objects_of(manifests))
 
-        return [sealedsecret.mend(environment, backend, secret, document) for secret, document in kept]
-    if isinstance(backend, Sops):
-        from . import sops
 
-        return [sops.mend(environment, backend, secret, document) for secret, document in kept]
-    raise TypeError(type(backend).__name__)
+def mend(environment: Environment, manifests: Committed) -> list[Object]:
+    """Return what the committed folder should hold, as far as that needs no value."""
+    return backend_of(environment).mend(environment, objects_of(manifests))
+
+
+def objects_of(manifests: Committed) -> dict[str, Object]:
+    """Return the committed objects without their files."""
+    return {name: manifest.object for name, manifest in manifests.items()}

@@ -1,17 +1,20 @@
 """ExternalSecret and SecretStore of External Secrets Operator (external-secrets.io/v1)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
-from ..model.kubernetes import Object
+from ..model.backend import Backend, CertificateFile, Flaw, NameReference, Objects, Path
+from ..model.kubernetes import OPERATOR, STORES, Object
 from ..model.resolution import Environment, Made, Remote, Secret, Value
 from ..model.template import Filter, Part
 from ..model.types.backends import ExternalSecret, ManagedIdentity, ServicePrincipal, Store, WorkloadIdentity
 from ..model.types.sources import AzureKeyVault
 from .metadata import metadata
+from .references import SECRET_READERS
 
-API = "external-secrets.io/v1"
+KIND = "ExternalSecret"
+API = f"{OPERATOR}/v1"
 _FILTERS: Mapping[Filter, str] = {
     # Go's urlquery writes a space as +; RFC 3986 has %20.
     "urlencode": 'urlquery | replace "+" "%20"',
@@ -27,26 +30,114 @@ _CLOUDS = (
 )
 
 
-def render(environment: Environment, backend: ExternalSecret) -> list[Object]:
-    """The store if it is made here, then one ExternalSecret a Secret."""
-    objects = [_store(environment, backend)] if backend.store.auth else []
-    return objects + [_external_secret(environment, backend, secret) for secret in environment.secrets.values()]
+_AZURE = "spec/provider/azurekv"
+_CREDENTIALS = tuple(
+    (store, f"{_AZURE}/authSecretRef/{name}/name") for store in STORES for name in ("clientId", "clientSecret")
+)
+_ACCOUNTS = tuple((store, f"{_AZURE}/serviceAccountRef/name") for store in STORES)
+
+
+def spec_of(environment: Environment) -> ExternalSecret:
+    """Return what the overlay says of its ExternalSecrets."""
+    spec = environment.backend
+    assert isinstance(spec, ExternalSecret)
+    return spec
+
+
+class ExternalSecretBackend(Backend):
+    """An ExternalSecret for each declaration; External Secrets Operator reads the values in the cluster."""
+
+    kind = KIND
+    group = OPERATOR
+    seals = False
+    record_path = ("metadata", "annotations")
+    drops_keys = True
+
+    def render(self, environment: Environment, committed: Objects) -> list[Object]:
+        """Return the store if it is made here, then one ExternalSecret a Secret."""
+        backend = spec_of(environment)
+        stores = [_store(environment, backend)] if backend.store.auth else []
+        return stores + [self.shell(environment, secret) for secret in environment.secrets.values()]
+
+    def mend(self, environment: Environment, committed: Objects) -> list[Object]:
+        """Return what is rendered: nothing of it comes from the committed folder."""
+        return self.render(environment, committed)
+
+    def shell(self, environment: Environment, secret: Secret) -> Object:
+        """Return the ExternalSecret of a Secret."""
+        return _external_secret(environment, spec_of(environment), secret)
+
+    def held(self, document: Object) -> Mapping[str, str]:
+        """Return nothing: no value is committed."""
+        return {}
+
+    def path_of(self, key: str) -> Path:
+        """Return the list of what is fetched, in which a key has no path of its own."""
+        return ("spec", "data")
+
+    def misplacement(self, environment: Environment, secret: Secret, document: Object) -> Flaw | None:
+        """Return nothing: an ExternalSecret is rendered for its place."""
+        return None
+
+    def unencrypted(self, document: Object) -> Iterator[Flaw]:
+        """Find nothing, as no value is committed."""
+        return iter(())
+
+    def shadowing(self, document: Object) -> Iterator[Path]:
+        """Find nothing, as no value is committed."""
+        return iter(())
+
+    def foreign_fields(self, document: Object) -> Iterator[Path]:
+        """Find nothing: a committed ExternalSecret is compared as a whole."""
+        return iter(())
+
+    def outdated_fields(self, environment: Environment, secret: Secret, document: Object) -> Iterator[Path]:
+        """Find nothing: a committed ExternalSecret is compared as a whole."""
+        return iter(())
+
+    def rewritable(self, document: Object) -> bool:
+        """Always."""
+        return True
+
+    def malformed(self, document: Object) -> Iterator[tuple[str, str]]:
+        """Find nothing, as no value is committed."""
+        return iter(())
+
+    def certificate(self, environment: Environment) -> CertificateFile | None:
+        """Return nothing: no certificate is needed."""
+        return None
+
+    def reader_flaws(self, environment: Environment, secret: str, document: Object) -> Iterator[Flaw]:
+        """Find nothing, as no value is committed."""
+        return iter(())
+
+    def name_references(self) -> Sequence[NameReference]:
+        """Return all places that name a Secret, and those that a store and its credentials are named in."""
+        stores = [NameReference(kind, OPERATOR, ((KIND, "spec/secretStoreRef/name"),)) for kind in STORES]
+        return (
+            NameReference(KIND, OPERATOR, (*SECRET_READERS, *_CREDENTIALS)),
+            # The store's own credentials come in any form.
+            NameReference("SealedSecret", "bitnami.com", _CREDENTIALS),
+            NameReference("Secret", "", _CREDENTIALS),
+            *stores,
+            NameReference("ServiceAccount", "", _ACCOUNTS),
+        )
 
 
 def _external_secret(environment: Environment, backend: ExternalSecret, secret: Secret) -> Object:
-    spec = secret.declaration.spec
+    declared = secret.declaration.spec
     # Without explicit metadata ESO copies the ExternalSecret's own, Argo CD's tracking id too.
     template: Object = {
         "engineVersion": "v2",
-        "metadata": {"labels": dict(spec.labels), "annotations": dict(spec.annotations)},
-        "type": spec.type,
+        "metadata": {"labels": dict(declared.labels), "annotations": dict(declared.annotations)},
+        "type": declared.type,
     }
     if any(isinstance(value, Made) for value in secret.keys.values()):
         template["data"] = {key: _template(environment, secret, key, value) for key, value in secret.keys.items()}
     target: Object = {"template": template}
     if backend.deletion_policy:
         target["deletionPolicy"] = backend.deletion_policy
-    found: Object = {
+    spec: Object = {
         "refreshInterval": backend.refresh_interval,
         "secretStoreRef": {"name": backend.store.name, "kind": backend.store.kind},
         "target": target,
@@ -57,22 +148,22 @@ def _external_secret(environment: Environment, backend: ExternalSecret, secret: 
         ],
     }
     if backend.refresh_policy:
-        found["refreshPolicy"] = backend.refresh_policy
+        spec["refreshPolicy"] = backend.refresh_policy
     return {
         "apiVersion": API,
-        "kind": "ExternalSecret",
+        "kind": KIND,
         "metadata": metadata(environment, secret.name, backend.metadata),
-        "spec": found,
+        "spec": spec,
     }
 
 
 def _remote(value: Remote) -> Object:
-    found = {"key": value.name}
+    remote = {"key": value.name}
     if value.property:
-        found["property"] = value.property
+        remote["property"] = value.property
     if value.encoding == "base64":
-        found["decodingStrategy"] = "Base64"
-    return found
+        remote["decodingStrategy"] = "Base64"
+    return remote
 
 
 def _template(environment: Environment, secret: Secret, key: str, value: Value) -> str:
@@ -93,35 +184,35 @@ def _part(environment: Environment, secret: Secret, part: Part) -> str:
 
 
 def _operand(environment: Environment, secret: Secret, part: Part) -> str:
-    """A part as an expression of Go's templates."""
+    """Return a part as an expression of Go's templates."""
     if isinstance(part, str):
         return _go(part)
     if part.parameter:
-        found = _go(environment.overlay.spec.parameters[part.name])
+        operand = _go(environment.overlay.spec.parameters[part.name])
     elif isinstance(value := secret.values[part.name], Made):
         # ESO holds what it fetched; what a template makes is made here again. print puts no space between strings.
-        below = (f"({_operand(environment, secret, each)})" for each in value.parts)
-        found = f"print {' '.join(below)}"
+        below = (f"({_operand(environment, secret, part)})" for part in value.parts)
+        operand = f"print {' '.join(below)}"
     else:
         # A name with a dash can't be written as .name.
-        found = f"index . {_go(part.name)}"
-    return found + "".join(f" | {_FILTERS[name]}" for name in part.filters)
+        operand = f"index . {_go(part.name)}"
+    return operand + "".join(f" | {_FILTERS[name]}" for name in part.filters)
 
 
 def _go(text: str) -> str:
-    """A string literal of Go's templates."""
+    """Return a string literal of Go's templates."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def _store(environment: Environment, backend: ExternalSecret) -> Object:
     store = backend.store
-    made = metadata(environment, store.name, backend.metadata)
+    stated = metadata(environment, store.name, backend.metadata)
     if store.kind == "ClusterSecretStore":
-        made.pop("namespace")
+        stated.pop("namespace")
     return {
         "apiVersion": API,
         "kind": store.kind,
-        "metadata": made,
+        "metadata": stated,
         "spec": {"provider": {"azurekv": _provider(environment, store)}},
     }
 

@@ -10,15 +10,15 @@ from ..model.types.backends import ManifestMetadata
 def metadata(
     environment: Environment,
     name: str,
-    said: ManifestMetadata | None,
+    declared: ManifestMetadata | None,
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
 ) -> Object:
-    """The metadata of one manifest; what is empty is left out."""
+    """Return the metadata of one manifest; what is empty is left out."""
     fields = {
         "name": name,
         "namespace": environment.namespace,
-        "labels": {**(said.labels if said else {}), **(labels or {})},
-        "annotations": {**(said.annotations if said else {}), **(annotations or {})},
+        "labels": {**(declared.labels if declared else {}), **(labels or {})},
+        "annotations": {**(declared.annotations if declared else {}), **(annotations or {})},
     }
     return {field: value for field, value in fields.items() if value}

@@ -106,7 +106,7 @@ def manifests_out_of_date(landscape: Landscape) -> Iterator[Fault]:
     broken = {mistake.place.file for mistake in landscape.unreadable if mistake.place}
     for scene in landscape.scenes:
         environment = scene.environment
-        outdated, told = landscape.outdated[environment.name], sealed.told(scene)
+        outdated, told = landscape.outdated[environment.name], sealed.files_with_findings(scene)
         for file in outdated.files:
             if file not in told:
                 hint = f"run: kubectl ksecret render {environment.name} --write"

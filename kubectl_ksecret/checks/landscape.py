@@ -13,6 +13,7 @@ from ..manifests.committed import FOLDER
 from ..model.kubernetes import Subject
 from ..model.resolution import Environment
 from ..objects.documents import Document
+from ..sealing.validity import Validity
 from . import Fault, Rule, Scene
 
 
@@ -38,15 +39,6 @@ def overlay_of(environment: Environment) -> Subject:
     return Subject("SecretOverlay", "", environment.name)
 
 
-class Sealing(Record):
-    """What is known of the certificate of an overlay; `broken` says why nothing is."""
-
-    fingerprint: str = ""
-    not_before: datetime | None = None
-    not_after: datetime | None = None
-    broken: str = ""
-
-
 class Outdated(Record):
     """The files of an overlay that `render --write` would change, or why it can't."""
 
@@ -58,9 +50,10 @@ class Landscape(Record):
     """Facts alone: nothing here needs a key, a network or cryptography.
 
     `scenes` are the overlays that were asked for, `environments` all of the project that can be read. `certificates`
-    and `outdated` are known of overlays, by name. `tree` are the documents of every YAML file in the folders that the
-    roots reach, by file; `unreadable` those that are no YAML. `tracked` are the files that Git tracks, by their path
-    from the project's root; None without Git. `contents` are what they hold that is secret, or was made unreadable.
+    (or why one can't be read) and `outdated` are known of overlays, by name. `tree` are the documents of every YAML
+    file in the folders that the roots reach, by file; `unreadable` those that are no YAML. `tracked` are the files that
+    Git tracks, by their path from the project's root; None without Git. `contents` are what they hold that is secret,
+    or was made unreadable.
     """
 
     project: Project
@@ -68,7 +61,7 @@ class Landscape(Record):
     scenes: Sequence[Scene]
     environments: Sequence[Environment]
     roots: Sequence[Root]
-    certificates: Mapping[str, Sealing]
+    certificates: Mapping[str, Validity | str]
     outdated: Mapping[str, Outdated] = {}
     tree: Mapping[str, Sequence[Document]]
     unreadable: Sequence[Mistake]

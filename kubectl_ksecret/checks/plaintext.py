@@ -4,10 +4,11 @@ import base64
 import re
 from collections.abc import Iterator
 
+from ..backends import backend_of
+from ..backends.sops import SopsBackend
+from ..backends.sops import document as sops
 from ..kustomize.generators import entries, kustomizations, name_of, sources_of
-from ..manifests import sops
 from ..model.kubernetes import SERVICE_ACCOUNT, Object, Subject
-from ..model.types.backends import Sops
 from ..model.types.names import KEY_PATTERN
 from ..objects.documents import Document, dotted, mapping, sequence
 from . import Fault, rule
@@ -42,8 +43,12 @@ def plaintext_secret(landscape: Landscape) -> Iterator[Fault]:
 
 def _sealed_by_overlays(landscape: Landscape) -> set[str]:
     """The files that must be encrypted with SOPS, and are looked at for it."""
-    scenes = [each for each in landscape.scenes if isinstance(each.environment.backend, Sops)]
-    return {manifest.file for scene in scenes for manifest in scene.committed.values()}
+    return {
+        manifest.file
+        for scene in landscape.scenes
+        if backend_of(scene.environment).kind == SopsBackend.kind
+        for manifest in scene.committed.values()
+    }
 
 
 def _is_secret(document: Document) -> bool:

@@ -2,34 +2,36 @@
 
 from collections.abc import Iterator
 
-from ..backends import held, sealedsecret, sops
-from ..errors import Mistake, Place, nearest, shown
+from ..backends import backend_of
+from ..errors import Place, nearest, shown
 from ..manifests import record
-from ..manifests import sops as outside
 from ..manifests.committed import Manifest
-from ..model.kubernetes import Object, Subject
+from ..model.backend import Backend, Path
+from ..model.kubernetes import Subject
 from ..model.resolution import Made, Secret
-from ..model.types.backends import SealedSecret, Sops
 from . import Fault, Scene, rule
 
-_SEALING = (SealedSecret, Sops)
+
+def _sealed(scene: Scene) -> Iterator[tuple[Secret, Manifest, Backend]]:
+    """Find the declared Secrets of which something is committed, in an overlay whose backend seals."""
+    backend = backend_of(scene.environment)
+    for name, secret in scene.environment.secrets.items() if backend.seals else ():
+        if name in scene.committed:
+            yield secret, scene.committed[name], backend
 
 
-def _sealed(scene: Scene) -> Iterator[tuple[Secret, Manifest]]:
-    for name, secret in scene.environment.secrets.items():
-        if name in scene.committed and isinstance(scene.environment.backend, _SEALING):
-            yield secret, scene.committed[name]
-
-
-def _fault(scene: Scene, secret: str, message: str, place: Place | None, hint: str) -> Fault:
-    """What is wrong with a committed Secret, or one that should be."""
-    kind = sealedsecret.KIND if isinstance(scene.environment.backend, SealedSecret) else "Secret"
-    subject = Subject(kind, scene.environment.namespace, secret)
-    return Fault(message, place, hint, subject, overlay=scene.environment.name)
+def _fault(scene: Scene, secret: str, message: str, *, place: Place | None, hint: str) -> Fault:
+    """Return what is wrong with a committed Secret, or one that should be."""
+    subject = Subject(backend_of(scene.environment).kind, scene.environment.namespace, secret)
+    return Fault(message=message, place=place, hint=hint, subject=subject, overlay=scene.environment.name)
 
 
 def _seal(scene: Scene, address: str = "") -> str:
     return f"run: kubectl ksecret seal {scene.environment.name}" + (f" {address}" if address else "")
+
+
+def _write(scene: Scene) -> str:
+    return f"run: kubectl ksecret render {scene.environment.name} --write"
 
 
 @rule("not-sealed", "error")
@@ -38,20 +40,16 @@ def not_sealed(scene: Scene) -> Iterator[Fault]:
 
     The pods that read it stay in CreateContainerConfigError. `kubectl ksecret seal` seals it.
     """
-    if not isinstance(scene.environment.backend, _SEALING):
+    backend = backend_of(scene.environment)
+    if not backend.seals:
         return
     for name, secret in scene.environment.secrets.items():
-        sealed = held(scene.environment.backend, scene.committed[name].object) if name in scene.committed else {}
-        spec = secret.declaration.spec
+        held = backend.held(scene.committed[name].object) if name in scene.committed else {}
+        declared = secret.declaration.spec
         for key in secret.keys:
-            if key not in sealed:
-                yield _fault(
-                    scene,
-                    name,
-                    f"{name}/{key} is not sealed in {scene.environment.name}",
-                    spec.origin.key("keys", key),
-                    _seal(scene),
-                )
+            if key not in held:
+                message = f"{name}/{key} is not sealed in {scene.environment.name}"
+                yield _fault(scene, name, message, place=declared.origin.key("keys", key), hint=_seal(scene))
 
 
 @rule("sealed-not-declared", "error")
@@ -60,24 +58,15 @@ def not_declared(scene: Scene) -> Iterator[Fault]:
 
     It lives on in one environment only. `kubectl ksecret render --write` drops it; a SOPS file takes a `seal`.
     """
-    section = ("spec", "encryptedData") if isinstance(scene.environment.backend, SealedSecret) else ("data",)
-    for secret, manifest in _sealed(scene):
-        for key in held(scene.environment.backend, manifest.object):
+    for secret, manifest, backend in _sealed(scene):
+        for key in backend.held(manifest.object):
             if key not in secret.keys:
-                hint = nearest(key, secret.keys) or f"run: kubectl ksecret render {scene.environment.name} --write"
-                if isinstance(scene.environment.backend, Sops):
-                    hint = nearest(key, secret.keys) or _seal(scene)
-                what = f"{secret.name}/{key} is sealed but not declared"
-                yield _fault(scene, secret.name, what, manifest.place(*section, key), hint)
-        for key in _beside_data(scene, manifest.object):
-            what = f"{secret.name}/{key} stands in stringData, which goes before data"
-            yield _fault(scene, secret.name, what, manifest.place("stringData", key), _seal(scene))
-
-
-def _beside_data(scene: Scene, document: Object) -> list[str]:
-    """What a Secret holds in another form than ours: the API server takes it before what is checked here."""
-    found = document.get("stringData") if isinstance(scene.environment.backend, Sops) else None
-    return [str(key) for key in found] if isinstance(found, dict) else []
+                hint = nearest(key, secret.keys) or (_write(scene) if backend.drops_keys else _seal(scene))
+                message = f"{secret.name}/{key} is sealed but not declared"
+                yield _fault(scene, secret.name, message, place=manifest.place(*backend.path_of(key)), hint=hint)
+        for path in backend.shadowing(manifest.object):
+            message = f"{secret.name}/{path[-1]} stands in {path[0]}, which goes before data"
+            yield _fault(scene, secret.name, message, place=manifest.place(*path), hint=_seal(scene))
 
 
 @rule("sealed-for-another-place", "error")
@@ -86,29 +75,11 @@ def sealed_for_another_place(scene: Scene) -> Iterator[Fault]:
 
     No controller opens it here. `kubectl ksecret seal` seals it for the place where it is.
     """
-    for secret, manifest in _sealed(scene):
-        if elsewhere := _elsewhere(scene, secret, manifest):
-            yield _fault(scene, secret.name, elsewhere.message, elsewhere.place, elsewhere.hint)
-
-
-def _elsewhere(scene: Scene, secret: Secret, manifest: Manifest) -> Mistake | None:
-    """Why a manifest is none of this Secret in this environment."""
-    environment, backend, document = scene.environment, scene.environment.backend, manifest.object
-    kind = sealedsecret.KIND if isinstance(backend, SealedSecret) else "Secret"
-    hint = _seal(scene, secret.name)
-    if document["kind"] != kind:
-        return Mistake(f"expected a {kind}, found another kind", manifest.place("kind"), hint)
-    if document["metadata"].get("name") != secret.name:
-        return Mistake(f"sealed for another Secret than {secret.name}", manifest.place("metadata", "name"), hint)
-    if not isinstance(backend, SealedSecret):
-        return None
-    if (found := sealedsecret.scope_of(document)) != backend.scope:
-        place = manifest.place("metadata", "annotations")
-        return Mistake(f"{secret.name} is sealed with the scope {found}, not {backend.scope}", place, hint)
-    if not sealedsecret.is_bound_as_declared(environment, backend, secret, document):
-        place = manifest.place("metadata", "namespace")
-        return Mistake(f"{secret.name} is sealed for another namespace than {environment.namespace}", place, hint)
-    return None
+    for secret, manifest, backend in _sealed(scene):
+        flaw = backend.misplacement(scene.environment, secret, manifest.object)
+        if flaw:
+            hint = _seal(scene, secret.name)
+            yield _fault(scene, secret.name, flaw.message, place=manifest.place(*flaw.path), hint=hint)
 
 
 @rule("not-encrypted", "error")
@@ -117,12 +88,10 @@ def not_encrypted(scene: Scene) -> Iterator[Fault]:
 
     The value is in the repository for all to read, or nobody can open it. Change a value that leaked, then seal.
     """
-    if not isinstance(scene.environment.backend, Sops):
-        return
-    for secret, manifest in _sealed(scene):
-        for path, mistake in outside.mistakes(manifest.object):
-            place, hint = manifest.place(*path), _seal(scene, secret.name)
-            yield _fault(scene, secret.name, f"{secret.name}: {mistake}", place, hint)
+    for secret, manifest, backend in _sealed(scene):
+        for flaw in backend.unencrypted(manifest.object):
+            message, hint = f"{secret.name}: {flaw.message}", _seal(scene, secret.name)
+            yield _fault(scene, secret.name, message, place=manifest.place(*flaw.path), hint=hint)
 
 
 @rule("manifest-out-of-date", "error")
@@ -131,42 +100,14 @@ def out_of_date(scene: Scene) -> Iterator[Fault]:
 
     The environments differ where they should be equal. `kubectl ksecret render --write` mends it without any value.
     """
-    environment, backend = scene.environment, scene.environment.backend
-    for secret, manifest in _sealed(scene):
-        if _elsewhere(scene, secret, manifest):
+    for secret, manifest, backend in _sealed(scene):
+        if backend.misplacement(scene.environment, secret, manifest.object):
             continue
-        if isinstance(backend, SealedSecret):
-            wanted = sealedsecret.shell(environment, backend, secret)
-        elif isinstance(backend, Sops):
-            wanted = sops.shell(environment, backend, secret, {})
-        else:
-            return
         # A MAC over the metadata too, as sops itself makes it, takes the data key to be made anew.
-        offline = isinstance(backend, SealedSecret) or outside.mac_survives_rewriting(manifest.object)
-        hint = f"run: kubectl ksecret render {environment.name} --write" if offline else _seal(scene)
-        for path in _FIELDS:
-            if _field(manifest.object, path) != _field(wanted, path):
-                what = f"{'.'.join(path)} of {secret.name} is not the declared one"
-                yield _fault(scene, secret.name, what, manifest.place(*path), hint)
-
-
-_FIELDS = (
-    ("apiVersion",),
-    ("metadata", "namespace"),
-    ("metadata", "labels"),
-    ("metadata", "annotations"),
-    ("spec", "template"),
-    ("type",),
-)
-
-
-def _field(document: Object, path: tuple[str, ...]) -> object:
-    found: object = document
-    for name in path:
-        found = found.get(name) if isinstance(found, dict) else None
-    if path[-1] == "annotations" and isinstance(found, dict):
-        found = {name: value for name, value in found.items() if name != record.ANNOTATION}
-    return found or None
+        hint = _write(scene) if backend.rewritable(manifest.object) else _seal(scene)
+        for path in backend.outdated_fields(scene.environment, secret, manifest.object):
+            message = f"{'.'.join(path)} of {secret.name} is not the declared one"
+            yield _fault(scene, secret.name, message, place=manifest.place(*path), hint=hint)
 
 
 @rule("foreign-field", "error")
@@ -176,38 +117,19 @@ def foreign_field(scene: Scene) -> Iterator[Fault]:
     It passes into the build as it is, a value in plain text too. `kubectl ksecret render --write` drops it; change a
     value that leaked.
     """
-    for secret, manifest in _sealed(scene):
-        if manifest.object["kind"] != sealedsecret.KIND or not isinstance(scene.environment.backend, SealedSecret):
+    for secret, manifest, backend in _sealed(scene):
+        if manifest.object["kind"] != backend.kind:
             continue
-        hint = f"run: kubectl ksecret render {scene.environment.name} --write"
-        for path in _foreign(manifest.object):
-            what = f"{secret.name} has a field that no SealedSecret of ours has: {shown('.'.join(path))}"
-            yield _fault(scene, secret.name, what, _key(manifest, path), hint)
+        for path in backend.foreign_fields(manifest.object):
+            message = f"{secret.name} has a field that no {backend.kind} of ours has: {shown('.'.join(path))}"
+            yield _fault(scene, secret.name, message, place=_place_of_name(manifest, path), hint=_write(scene))
 
 
-def _key(manifest: Manifest, path: tuple[str, ...]) -> Place:
-    from ..objects import documents  # for a fault alone: most builds have none
+def _place_of_name(manifest: Manifest, path: Path) -> Place:
+    """Return where a field's name stands; its value may be one that leaked."""
+    from ..objects import documents  # for a finding alone: most builds have none
 
     return documents.read(manifest.text, manifest.file)[0].key(*path)
-
-
-def _foreign(document: Object) -> Iterator[tuple[str, ...]]:
-    """The fields of a SealedSecret, outside of its template, that are not made here."""
-    for path, ours in _OURS.items():
-        found: object = document
-        for name in path:
-            found = found.get(name) if isinstance(found, dict) else None
-        for name, value in found.items() if isinstance(found, dict) else ():
-            # Older releases of kubeseal write creationTimestamp: null.
-            if name not in ours and value is not None:
-                yield (*path, str(name))
-
-
-_OURS: dict[tuple[str, ...], frozenset[str]] = {
-    (): frozenset({"apiVersion", "kind", "metadata", "spec", "status"}),
-    ("metadata",): frozenset({"name", "namespace", "labels", "annotations"}),
-    ("spec",): frozenset({"encryptedData", "template"}),
-}
 
 
 @rule("template-changed", "error")
@@ -217,19 +139,15 @@ def template_changed(scene: Scene) -> Iterator[Fault]:
     Production holds what the old template made. `kubectl ksecret seal` resolves it anew.
     """
     parameters = scene.environment.overlay.spec.parameters
-    for secret, manifest in _sealed(scene):
-        made = {name: value for name, value in secret.keys.items() if isinstance(value, Made)}
-        entries = record.of(manifest.object) if made else {}
-        for name, value in made.items():
+    for secret, manifest, backend in _sealed(scene):
+        templates = {name: value for name, value in secret.keys.items() if isinstance(value, Made)}
+        entries = record.of(manifest.object, backend) if templates else {}
+        for name, value in templates.items():
             sealed_as = entries[name].template if name in entries else None
             if sealed_as and sealed_as != record.template_digest(value.parts, parameters):
-                yield _fault(
-                    scene,
-                    secret.name,
-                    f"the template of {secret.name}/{name} has changed since it was sealed",
-                    value.key.origin.at("template"),
-                    _seal(scene),
-                )
+                message = f"the template of {secret.name}/{name} has changed since it was sealed"
+                place = value.key.origin.at("template")
+                yield _fault(scene, secret.name, message, place=place, hint=_seal(scene))
 
 
 RULES = (
@@ -243,6 +161,6 @@ RULES = (
 )
 
 
-def told(scene: Scene) -> set[str]:
-    """The committed files of which these rules say what is wrong."""
-    return {fault.place.file for each in RULES for fault in each.find(scene) if fault.place}
+def files_with_findings(scene: Scene) -> set[str]:
+    """Return the committed files of which these rules say what is wrong."""
+    return {fault.place.file for rule in RULES for fault in rule.find(scene) if fault.place}

@@ -44,7 +44,7 @@ def command(
         raise click.UsageError("--certificate goes with --backend sealedSecret.")
     if recipients and backend != "sops":
         raise click.UsageError("--age goes with --backend sops.")
-    request = action.Request(
+    request = action.InitRequest(
         folder=folder,
         backend=backend,
         namespace=namespace,

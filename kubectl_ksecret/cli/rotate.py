@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import click
 
 from ..actions import rotate as action
-from ..actions.sealers import open_sealer
 from ..errors import InputError, Mistake
 from ..model.loading import select
+from ..sealing import open_sealer
 from ..sensitive import forbid_core_dumps
 from ..sources import open_source, open_writable
 from . import given

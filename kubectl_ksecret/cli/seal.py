@@ -9,7 +9,6 @@ import click
 from ..actions import seal as action
 from ..actions.missing import generate_missing as make_missing
 from ..actions.provision import FromSecrets, FromSource, Provision, refuse_bad_patterns
-from ..actions.sealers import Sealer, open_sealer
 from ..errors import InputError, Mistake
 from ..frozen import Record
 from ..manifests import committed
@@ -18,6 +17,7 @@ from ..model.resolution import Environment, with_source
 from ..model.types.backends import ExternalSecret
 from ..model.types.sources import Dotenv, EnvironmentVariables
 from ..model.validation import sharing
+from ..sealing import Sealer, open_sealer
 from ..sensitive import forbid_core_dumps
 from ..sources import Given, Progress, open_source, open_writable
 from . import given
@@ -105,7 +105,7 @@ def command(
         values = given.value(addresses)
     elif filename is not None:
         values = given.secrets(filename)
-    request = action.Request(addresses=addresses, reseal=reseal, accepted=accept, dry_run=dry_run)
+    request = action.SealRequest(addresses=addresses, reseal=reseal, accepted=accept, dry_run=dry_run)
     now = datetime.now(UTC)
     sealers = _sealers(environments, accept, now)
     with progress_bar("reading") as reading, progress_bar("sealing") as sealing:

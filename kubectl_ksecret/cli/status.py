@@ -2,6 +2,7 @@
 
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import click
 
@@ -15,13 +16,13 @@ from .progress import progress_bar
 @click.command("status")
 @arguments.overlays()
 @arguments.output("table", "json", "yaml")
-@click.option("--offline", is_flag=True, help="Ask no source: what the committed manifests tell alone.")
+@click.option("--offline", is_flag=True, help="Ask no source; look at the committed manifests alone.")
 @click.option(
     "--warn-days",
     type=click.IntRange(min=0),
     default=14,
     show_default=True,
-    help="Tell what ends within so many days.",
+    help="Report what ends within so many days.",
 )
 def command(overlays: arguments.Overlays, output: str, offline: bool, warn_days: int) -> None:
     """Show what is missing, stale, due for rotation or about to end; no value is read.
@@ -34,15 +35,10 @@ def command(overlays: arguments.Overlays, output: str, offline: bool, warn_days:
       kubectl ksecret status prod --offline
       kubectl ksecret status -o json --warn-days 30
     """
-    request = action.Request(offline=offline, warn=timedelta(days=warn_days))
+    request = action.StatusRequest(offline=offline, warn=timedelta(days=warn_days))
     now = datetime.now(UTC)
-    found = []
-    for environment in overlays.load():
-        with progress_bar("asking") as progress:
-            found.append(action.status(environment, lambda each: open_source(each, progress), request, now))
-    whole = action.Status(
-        rows=[row for each in found for row in each.rows],
-        certificates=[certificate for each in found for certificate in each.certificates],
-    )
-    click.echo(format_.text(whole, output, now), nl=False)
-    sys.exit(1 if whole.troubled else 0)
+    with progress_bar("asking") as progress:
+        opened_by = partial(open_source, progress=progress)
+        status = action.status_of_all(overlays.load(), opened_by, request, now)
+    click.echo(format_.text(status, output, now), nl=False)
+    sys.exit(1 if status.needs_attention else 0)

@@ -161,7 +161,7 @@ def _is_wanted(document: Document) -> bool:
     """Whether it makes a Secret that can be declared; something without a name can't be."""
     known = {
         "ExternalSecret": OPERATOR,
-        "SealedSecret": sealedsecret.API.partition("/")[0],
+        "SealedSecret": sealedsecret.GROUP,
         "Secret": "",
     }
     kind = document.subject.kind

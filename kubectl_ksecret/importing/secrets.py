@@ -13,7 +13,8 @@ def of_sealed(document: Document) -> FoundSecret:
     template = below(document.object, "spec", "template")
     metadata = below(template, "metadata")
     type_ = template.get("type")
-    ciphertext = {key: text for key, text in sealedsecret.sealed(document.object).items() if any(keys_of({key: None}))}
+    held = sealedsecret.ciphertext_of(document.object)
+    ciphertext = {key: text for key, text in held.items() if any(keys_of({key: None}))}
     annotations = texts(metadata.get("annotations"))
     return FoundSecret(
         name=written_name(document),

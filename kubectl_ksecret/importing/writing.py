@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from .. import yamlio
-from ..backends import externalsecret, sealedsecret
+from ..backends import backend_of, render
+from ..backends.sealedsecret import SealedSecretBackend
 from ..errors import InputError, Mistake
 from ..files.folder import locked
 from ..files.project import Project
@@ -14,7 +15,7 @@ from ..manifests.upkeep import Changes
 from ..model.kubernetes import Object
 from ..model.reading.reader import Reading, read
 from ..model.resolution import Environment, bring_together, mistakes
-from ..model.types.backends import ExternalSecret, SealedSecret
+from ..model.types.backends import ExternalSecret
 from ..model.types.declaration import SecretDeclaration
 from ..model.types.overlay import FILE, SecretOverlay
 from ..model.validation import sharing
@@ -121,7 +122,7 @@ def compose(
         backend = {"externalSecret": found.backend | {"store": store}}
         text, environment = _overlay(overlay(matched, declared, backend, path), declarations, target)
         assert isinstance(environment.backend, ExternalSecret)
-        rendered = externalsecret.render(environment, environment.backend)[0]
+        rendered = render(environment, {})[0]
         replaceable, rest = comparing.store(found.store, rendered)
         if replaceable:
             return _composed(matched, environment, text, None, True, rest)
@@ -165,7 +166,7 @@ def _composed(
         matched=matched,
         environment=environment,
         text=text,
-        changes=upkeep.changes(environment, objects.values(), {}),
+        changes=upkeep.changes(environment, backend_of(environment), objects.values(), {}),
         certificate=certificate,
         left=[*left, *_differences(matched, environment, objects)],
         store_gone=store_gone,
@@ -174,14 +175,13 @@ def _composed(
 
 def _objects(matched: Matched, environment: Environment) -> dict[str, Object]:
     """What the manifests hold, by name of the object; a Secret without ciphertext is still to be sealed."""
-    backend = environment.backend
-    if isinstance(backend, ExternalSecret):
-        rendered = externalsecret.render(environment, backend)
-        return {f"{each['kind']}/{each['metadata']['name']}": each for each in rendered}
-    assert isinstance(backend, SealedSecret)
+    backend = backend_of(environment)
+    if not backend.seals:
+        return {f"{each['kind']}/{each['metadata']['name']}": each for each in render(environment, {})}
+    assert isinstance(backend, SealedSecretBackend)
     return {
-        f"SealedSecret/{name}": sealedsecret.with_sealed(
-            sealedsecret.shell(environment, backend, secret), dict(matched.secrets[name].ciphertext), {}
+        f"SealedSecret/{name}": backend.with_sealed(
+            backend.shell(environment, secret), dict(matched.secrets[name].ciphertext), {}
         )
         for name, secret in environment.secrets.items()
         if matched.secrets[name].ciphertext
@@ -201,9 +201,9 @@ def _differences(matched: Matched, environment: Environment, objects: Mapping[st
             yield from comparing.external_secret(original, rendered, ignored)
         elif found.kind == "SealedSecret" and rendered:
             yield from comparing.sealed_secret(original, rendered, ignored)
-        elif found.kind == "Secret" and isinstance(environment.backend, SealedSecret):
+        elif found.kind == "Secret" and backend_of(environment).seals:
             secret = environment.secrets[name]
-            shell = sealedsecret.shell(environment, environment.backend, secret)
+            shell = backend_of(environment).shell(environment, secret)
             yield from comparing.plain_secret(original, shell, secret.keys, ignored)
 
 

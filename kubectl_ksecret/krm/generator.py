@@ -5,11 +5,10 @@ import os
 from typing import NamedTuple
 
 from .. import yamlio
-from ..backends import render
+from ..backends import read_committed, render
 from ..checks import Scene, check, sealed
 from ..errors import InputError, Mistake
 from ..files.project import Project, decode
-from ..manifests import committed
 from ..model.kubernetes import Object
 from ..model.loading import Loader
 from ..model.reading.reader import Reading
@@ -54,7 +53,7 @@ def generate(content: bytes, folder: str) -> Generated:
 def _objects(environment: Environment) -> list[Object]:
     if mistakes := list(sharing.mistakes([environment], [environment])):
         raise InputError(*mistakes)
-    manifests = committed.read_sealed(environment)
+    manifests = read_committed(environment)
     if findings := check(Scene(environment=environment, committed=manifests), sealed.RULES):
         raise InputError(*(finding.mistake for finding in findings))
     return render(environment, manifests)

@@ -9,7 +9,6 @@ from ..files.project import decode
 from ..frozen import Record
 from ..model.kubernetes import Object
 from ..model.resolution import Environment
-from ..model.types.backends import ExternalSecret
 
 FOLDER = "manifests"
 
@@ -22,7 +21,7 @@ class Manifest(Record):
     object: Object
 
     def place(self, *path: str) -> Place:
-        """Where a field stands."""
+        """Return where a field stands."""
         return yamlio.place_of(self.text, self.file, *path)
 
 
@@ -30,8 +29,11 @@ Committed = Mapping[str, Manifest]
 
 
 def read(environment: Environment) -> Committed:
-    """The committed objects of the declared Secrets by name. Raises InputError with every file that is not one."""
-    found: dict[str, Manifest] = {}
+    """Return the committed objects of the declared Secrets by name.
+
+    Raises InputError with every file that is not one object.
+    """
+    manifests: dict[str, Manifest] = {}
     mistakes: list[Mistake] = []
     for name in environment.secrets:
         try:
@@ -40,26 +42,21 @@ def read(environment: Environment) -> Committed:
             mistakes += error.mistakes
             continue
         if manifest is not None:
-            found[name] = manifest
+            manifests[name] = manifest
     if mistakes:
         raise InputError(*mistakes)
-    return found
+    return manifests
 
 
 def _read(environment: Environment, name: str) -> Manifest | None:
-    text, shown = text_of(environment, name), environment.project.name(environment.path(name))
+    text, file = text_of(environment, name), environment.project.name(environment.path(name))
     if text is None:
         return None
-    documents = yamlio.load(text, shown)
+    documents = yamlio.load(text, file)
     if len(documents) != 1 or not _is_object(documents[0]):
         hint = "restore it from Git, or remove it"
-        raise InputError(Mistake("expected one Kubernetes object", Place(shown), hint))
-    return Manifest(file=shown, text=text, object=documents[0])
-
-
-def read_sealed(environment: Environment) -> Committed:
-    """The same, where a render needs them: an ExternalSecret is rendered from its declaration alone."""
-    return {} if isinstance(environment.backend, ExternalSecret) else read(environment)
+        raise InputError(Mistake("expected one Kubernetes object", Place(file), hint))
+    return Manifest(file=file, text=text, object=documents[0])
 
 
 def _is_object(document: object) -> bool:
@@ -72,13 +69,13 @@ def _is_object(document: object) -> bool:
 
 
 def file_of(secret: str) -> str:
-    """The file of a Secret in the folder, in which kustomization.yaml is something else."""
+    """Return the file of a Secret in the folder, in which kustomization.yaml is something else."""
     name = f"{secret}.yaml"
     return f"_{name}" if name == "kustomization.yaml" else name
 
 
 def text_of(environment: Environment, name: str) -> str | None:
-    """A file of the overlay's folder, which need not exist."""
+    """Return a file of the overlay's folder, which need not exist."""
     path = environment.path(name)
     content = environment.project.read_if_there(path)
     return None if content is None else decode(content, environment.project.name(path))

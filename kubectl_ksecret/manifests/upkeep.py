@@ -7,6 +7,7 @@ from .. import yamlio
 from ..errors import InputError, Mistake, shown
 from ..files.folder import Folder, leftover_of
 from ..frozen import Record
+from ..model.backend import Backend
 from ..model.kubernetes import Object
 from ..model.resolution import Environment
 from ..objects.documents import KUSTOMIZATION_FILES
@@ -27,7 +28,7 @@ class Changes(Record):
 
     @property
     def files(self) -> list[str]:
-        """All files that are not as they should be."""
+        """Return all files that are not as they should be."""
         return [*self.written, *self.removed, *self.listed]
 
     def apply(self, folder: Folder) -> None:
@@ -45,59 +46,59 @@ class Changes(Record):
         folder.clean()
 
 
-def changes(environment: Environment, objects: Iterable[Object], committed: Committed) -> Changes:
-    """What has to change so that the overlay's folder holds these objects and builds them.
+def changes(environment: Environment, backend: Backend, objects: Iterable[Object], committed: Committed) -> Changes:
+    """Return what has to change so that the overlay's folder holds these objects and builds them.
 
     A committed object that stays as it is keeps its file byte for byte. Raises InputError if one of the folder's
     kustomizations can't be edited, or somebody's object stands where one of these should.
     """
-    contents = _contents(objects, committed)
-    contents[references.FILE] = (MARKER + references.text(environment.backend)).encode()
+    contents = _contents(backend, objects, committed)
+    contents[references.FILE] = (MARKER + references.text(backend.name_references())).encode()
     inner, outer = _kustomization_in(environment, FOLDER), _kustomization_in(environment, "")
     listing, including = text_of(environment, inner), text_of(environment, outer)
     shown_inner, shown_outer = (environment.project.name(environment.path(name)) for name in (inner, outer))
     listed = kustomization.resources(listing, shown_inner)
     removed = [name for name in listed if name not in contents and _is_ours(environment, name)]
-    wanted = {os.path.join(FOLDER, name): content for name, content in contents.items()}
+    files = {os.path.join(FOLDER, name): content for name, content in contents.items()}
     ours = sorted(contents.keys() - {references.FILE})
     lists = {
         inner: kustomization.listing(listing, ours, removed, shown_inner),
         outer: kustomization.including(including, shown_outer),
     }
     return Changes(
-        written={name: content for name, content in wanted.items() if _differs(environment, name, content)},
+        written={name: content for name, content in files.items() if _differs(environment, name, content)},
         removed=tuple(os.path.join(FOLDER, name) for name in removed if _exists(environment, name)),
         listed={name: text.encode() for name, text in lists.items() if _differs(environment, name, text.encode())},
     )
 
 
-def _contents(objects: Iterable[Object], committed: Committed) -> dict[str, bytes]:
-    """The files of the objects, by name.
+def _contents(backend: Backend, objects: Iterable[Object], committed: Committed) -> dict[str, bytes]:
+    """Return the files of the objects, by name.
 
     An object that stays as it was read stays in its file: the name in it may be anything, a path out of here too.
     """
     read_as = {id(manifest.object): name for name, manifest in committed.items()}
-    found = {}
+    contents = {}
     mistakes: list[Mistake] = []
     for document in objects:
         name = read_as.get(id(document))
         if name is None:
-            mistakes += _in_the_way(document, committed)
-            found[file_name(document)] = _content(document, committed)
+            mistakes += _in_the_way(backend, document, committed)
+            contents[file_name(document)] = _content(document, committed)
         else:
-            found[file_of(name)] = committed[name].text.encode()
+            contents[file_of(name)] = committed[name].text.encode()
     if mistakes:
         raise InputError(*mistakes)
-    return found
+    return contents
 
 
-def _in_the_way(document: Object, committed: Committed) -> Iterator[Mistake]:
-    """Somebody's object under the name of ours; a form of the Secret itself is taken over."""
+def _in_the_way(backend: Backend, document: Object, committed: Committed) -> Iterator[Mistake]:
+    """Find somebody's object under the name of ours; a form of the Secret itself is taken over."""
     name = document["metadata"]["name"]
     old = committed.get(name)
-    if old is not None and not old.text.startswith(MARKER) and old.object["kind"] not in _FORMS:
-        what = f"a {shown(old.object['kind'])} stands where the Secret {name} is to be written"
-        yield Mistake(what, old.place("kind"), "move it to a file of another name")
+    if old is not None and not old.text.startswith(MARKER) and old.object["kind"] not in {*_FORMS, backend.kind}:
+        message = f"a {shown(old.object['kind'])} stands where the Secret {name} is to be written"
+        yield Mistake(message, old.place("kind"), "move it to a file of another name")
 
 
 def _content(document: Object, committed: Committed) -> bytes:
@@ -108,12 +109,12 @@ def _content(document: Object, committed: Committed) -> bytes:
 
 
 def file_name(document: Object) -> str:
-    """backend-secrets.yaml; the store has a file of a name that no Secret can have."""
+    """Return the file of an object; the store has one of a name that no Secret can have."""
     return STORE_FILE if document["kind"].endswith("SecretStore") else file_of(document["metadata"]["name"])
 
 
 def _kustomization_in(environment: Environment, folder: str) -> str:
-    """The kustomization of a folder, by the name that it has."""
+    """Return the kustomization of a folder, by the name that it has."""
     names = [os.path.join(folder, name) for name in KUSTOMIZATION_FILES]
     return next((name for name in names if os.path.lexists(environment.path(name))), names[0])
 

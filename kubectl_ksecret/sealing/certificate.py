@@ -12,41 +12,36 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 
 from .. import yamlio
 from ..errors import InputError, Mistake, Place
-from ..frozen import Record
 from ..model.kubernetes import decoded, unfolded
+from .validity import Validity, judge
 
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----\s.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
-class Certificate(Record):
-    """Public key, its fingerprint as OpenSSH prints it, and when it holds."""
+class Certificate(Validity):
+    """A certificate that can seal, with its public key."""
 
     public_key: RSAPublicKey
-    fingerprint: str
-    not_before: datetime
-    not_after: datetime
 
 
 def load(pem: bytes, now: datetime) -> Certificate:
-    """The certificate of a PEM file, if it holds now. Raises ValueError with what is wrong."""
-    found = read(pem)
-    if found.not_after <= now:
-        raise ValueError(f"the certificate ended on {found.not_after:%Y-%m-%d}")
-    if found.not_before > now:
-        raise ValueError(f"the certificate begins on {found.not_before:%Y-%m-%d}")
-    return found
+    """Return the certificate of a PEM file, if it holds now. Raises ValueError with what is wrong."""
+    certificate = read(pem)
+    for fact in judge(certificate, now=now):
+        raise ValueError(fact.message)
+    return certificate
 
 
 def read(pem: bytes) -> Certificate:
-    """The first certificate of a PEM file, as kubeseal chooses. Raises ValueError with what is wrong."""
+    """Return the first certificate of a PEM file, as kubeseal chooses. Raises ValueError with what is wrong."""
     if b"PRIVATE KEY-----" in pem:
         raise ValueError("the file holds a private key, which seals nothing and must not lie here")
     block = _BLOCK.search(pem)
     if block is None:
         raise ValueError("the file holds no PEM certificate")
     try:
-        found = x509.load_pem_x509_certificate(block.group())
-        key = found.public_key()
+        parsed = x509.load_pem_x509_certificate(block.group())
+        key = parsed.public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ValueError("the certificate can't be read") from None
     if not isinstance(key, RSAPublicKey):
@@ -54,13 +49,13 @@ def read(pem: bytes) -> Certificate:
     return Certificate(
         public_key=key,
         fingerprint=fingerprint(key),
-        not_before=found.not_valid_before_utc,
-        not_after=found.not_valid_after_utc,
+        not_before=parsed.not_valid_before_utc,
+        not_after=parsed.not_valid_after_utc,
     )
 
 
 def fingerprint(key: RSAPublicKey) -> str:
-    """SHA256: and the unpadded base64 of the digest of OpenSSH's form of the key, as `ssh-keygen -lf` prints it."""
+    """Return the fingerprint as `ssh-keygen -lf` prints it: SHA256: and unpadded base64, over OpenSSH's form."""
     line = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     digest = hashes.Hash(hashes.SHA256())
     digest.update(base64.b64decode(line.split()[1]))
@@ -68,7 +63,7 @@ def fingerprint(key: RSAPublicKey) -> str:
 
 
 def private_keys(content: bytes, file: str) -> list[RSAPrivateKey]:
-    """The controller's keys: PEM, or the TLS Secrets in which it keeps them, as kubeseal takes them.
+    """Return the controller's keys: PEM, or the TLS Secrets in which it keeps them, as kubeseal takes them.
 
     Raises InputError if there is none.
     """
@@ -94,7 +89,7 @@ def _in_secrets(content: bytes, file: str) -> list[bytes]:
         documents = yamlio.load(content.decode(), file)
     except UnicodeDecodeError:
         return []
-    return [pem for each in unfolded(documents) if (pem := _tls_key(each))]
+    return [pem for document in unfolded(documents) if (pem := _tls_key(document))]
 
 
 def _tls_key(document: Any) -> bytes | None:

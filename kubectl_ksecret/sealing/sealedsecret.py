@@ -1,7 +1,9 @@
-"""One value as the Sealed Secrets controller expects it (pkg/crypto of v0.38)."""
+"""SealedSecrets: each value is encrypted by itself for the Sealed Secrets controller (pkg/crypto of v0.38)."""
 
 import secrets
-from collections.abc import Iterable
+from base64 import b64encode
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
@@ -9,30 +11,103 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from ..backends.sealedsecret import KIND, SealedSecretBackend, bound_to, is_bound_as_declared, spec_of
+from ..errors import InputError, Mistake
+from ..manifests import record
+from ..manifests.committed import Manifest
+from ..manifests.record import Entries
+from ..model.kubernetes import Object
+from ..model.resolution import Environment, Secret
 from ..sensitive import Sensitive
+from . import certificate
 from .certificate import Certificate
+from .validity import HINT
 
-_NONCE = bytes(12)  # it may be zero: each key is used for one value only
+# A nonce of zeros is safe here: each session key encrypts one value and is thrown away.
+_NONCE = bytes(12)
+
+
+class SealedSecretSealer:
+    """Seals each key of a Secret by itself, so that the others stay as they are."""
+
+    def __init__(self, environment: Environment, now: datetime) -> None:
+        """Raises InputError if the certificate can't be read or does not hold now."""
+        self._environment, self._backend = environment, SealedSecretBackend()
+        named_at = spec_of(environment).origin.at("certificate")
+        pem = environment.project.read(environment.path(spec_of(environment).certificate), named_at)
+        try:
+            self._certificate = certificate.load(pem, now)
+        except ValueError as error:
+            raise InputError(Mistake(str(error), named_at, HINT)) from None
+
+    def fingerprint(self, secret: Secret) -> str:
+        """Return that of the certificate, for every Secret the same."""
+        return self._certificate.fingerprint
+
+    def refused(
+        self, secret: Secret, manifest: Manifest | None, known: Collection[str], accepted: Collection[str]
+    ) -> Mistake | None:
+        """A certificate that sealed nothing here yet must be accepted; so must any if no record says what did."""
+        fingerprint, place = self._certificate.fingerprint, spec_of(self._environment).origin.at("certificate")
+        if fingerprint in known or fingerprint in accepted:
+            return None
+        if known:
+            hint = f"if the controller really has a new key, add --accept {fingerprint}"
+            return Mistake("the certificate is another one than that of the sealed values", place, hint)
+        if manifest is None or not self._backend.held(manifest.object):
+            return None
+        message = f"there is no record of what {manifest.file} was sealed with"
+        return Mistake(message, place, f"if it is meant to seal from now on, add --accept {fingerprint}")
+
+    def held(self, secret: Secret, manifest: Manifest | None) -> Mapping[str, str]:
+        """Return the ciphertext that the controller can open under the declared scope, namespace and name."""
+        if manifest is None or manifest.object.get("kind") != KIND:
+            return {}
+        if not is_bound_as_declared(self._environment, secret, manifest.object):
+            return {}
+        return self._backend.held(manifest.object)
+
+    def needed(self, secret: Secret, manifest: Manifest | None, chosen: Collection[str]) -> Collection[str]:
+        """Return the chosen ones."""
+        return chosen
+
+    def seal(
+        self, secret: Secret, manifest: Manifest | None, values: Mapping[str, Sensitive], entries: Entries
+    ) -> Object | None:
+        """Return the shell with the old and the new ciphertext; nothing for a Secret of which nothing is sealed."""
+        ciphertext = {key: text for key, text in self.held(secret, manifest).items() if key in secret.keys}
+        recorded = dict(entries)
+        scope = spec_of(self._environment).scope
+        _, label = bound_to(scope, self._environment.namespace, secret.name)
+        for key, value in values.items():
+            ciphertext[key] = b64encode(seal(value, self._certificate, label)).decode()
+            recorded[key] = entries[key].but(digest=record.digest_of(ciphertext[key]))
+        if not ciphertext:
+            return None
+        in_order = {key: ciphertext[key] for key in secret.keys if key in ciphertext}
+        return self._backend.with_sealed(self._backend.shell(self._environment, secret), in_order, recorded)
 
 
 def seal(value: Sensitive, certificate: Certificate, label: str) -> bytes:
-    """Big-endian uint16 length of the RSA part, the RSA part, the AES-256-GCM part with its tag.
+    """Encrypt one value as the controller expects it.
 
-    `label` binds the ciphertext to its scope: namespace/name, namespace, or empty.
+    Return the big-endian uint16 length of the RSA part, the RSA part, and the AES-256-GCM part with its tag. The label
+    binds the ciphertext to its scope: namespace/name, namespace, or empty.
     """
     session_key = secrets.token_bytes(32)
-    wrapped = certificate.public_key.encrypt(session_key, _padding(label))
-    return len(wrapped).to_bytes(2, "big") + wrapped + AESGCM(session_key).encrypt(_NONCE, value.reveal(), None)
+    wrapped_key = certificate.public_key.encrypt(session_key, _padding(label))
+    ciphertext = AESGCM(session_key).encrypt(_NONCE, value.reveal(), None)
+    return len(wrapped_key).to_bytes(2, "big") + wrapped_key + ciphertext
 
 
 def unseal(sealed: bytes, keys: Iterable[RSAPrivateKey], label: str) -> Sensitive:
-    """The value. Raises ValueError if none of the keys opens it."""
+    """Return the value. Raises ValueError if none of the keys opens it."""
     length = int.from_bytes(sealed[:2], "big")
-    wrapped, encrypted = sealed[2 : 2 + length], sealed[2 + length :]
+    wrapped_key, ciphertext = sealed[2 : 2 + length], sealed[2 + length :]
     for key in keys:
         try:
-            session_key = key.decrypt(wrapped, _padding(label))
-            return Sensitive(AESGCM(session_key).decrypt(_NONCE, encrypted, None))
+            session_key = key.decrypt(wrapped_key, _padding(label))
+            return Sensitive(AESGCM(session_key).decrypt(_NONCE, ciphertext, None))
         except (ValueError, InvalidTag):
             continue
     raise ValueError("none of the keys opens it")

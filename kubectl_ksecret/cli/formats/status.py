@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ... import yamlio
-from ...actions.status import Certificate, Row, Status
+from ...actions.status import CertificateStatus, Status, StatusRow
 from ...model.loading import API_VERSION
 from ...sources import Problem, Version
 from .inventory import table
@@ -14,16 +14,16 @@ _HEAD = ("OVERLAY", "KEY", "IN SOURCE", "VERSION", "AGE", "EXPIRES", "SEALED", "
 
 
 def text(status: Status, output: str, now: datetime) -> str:
-    """The status in an output format; ages are counted to `now`."""
+    """Return the status in an output format; ages are counted to `now`."""
     if output == "json":
         return json.dumps(_object(status), indent=2, ensure_ascii=False) + "\n"
     if output == "yaml":
         return yamlio.dump([_object(status)])
-    lines = [f"{each.environment}: {_certificate(each)}\n" for each in status.certificates]
+    lines = [f"{certificate.environment}: {_certificate(certificate)}\n" for certificate in status.certificates]
     return table([_HEAD, *(_row(row, now) for row in status.rows)]) + "".join(lines)
 
 
-def _row(row: Row, now: datetime) -> tuple[str, ...]:
+def _row(row: StatusRow, now: datetime) -> tuple[str, ...]:
     versions = list(row.read.values())
     return (
         row.environment,
@@ -45,7 +45,7 @@ def _age(version: Version | None, now: datetime) -> str:
     return f"{age.days}d" if age.days else f"{age.seconds // 3600}h"
 
 
-def _state(row: Row) -> str:
+def _state(row: StatusRow) -> str:
     if row.problems:
         return "; ".join(problem.message for problem in row.problems)
     if any(row.read.values()) or not row.read:
@@ -53,10 +53,10 @@ def _state(row: Row) -> str:
     return "ok, as far as can be told" if row.asked else "ok; the source was not asked"
 
 
-def _certificate(found: Certificate) -> str:
-    if found.problems:
-        return "; ".join(problem.message for problem in found.problems)
-    return f"sealed for {found.fingerprint}, until {found.ends:%Y-%m-%d}"
+def _certificate(certificate: CertificateStatus) -> str:
+    if certificate.problems:
+        return "; ".join(problem.message for problem in certificate.problems)
+    return f"sealed for {certificate.fingerprint}, until {certificate.ends:%Y-%m-%d}"
 
 
 def _object(status: Status) -> dict[str, object]:
@@ -79,12 +79,12 @@ def _object(status: Status) -> dict[str, object]:
         ],
         "certificates": [
             {
-                "overlay": each.environment,
-                "fingerprint": each.fingerprint or None,
-                "ends": _time(each.ends),
-                "problems": _problems(each.problems),
+                "overlay": certificate.environment,
+                "fingerprint": certificate.fingerprint or None,
+                "ends": _time(certificate.ends),
+                "problems": _problems(certificate.problems),
             }
-            for each in status.certificates
+            for certificate in status.certificates
         ],
     }
 
@@ -101,8 +101,8 @@ def _version(name: str, version: Version | None) -> dict[str, object]:
     }
 
 
-def _problems(found: Sequence[Problem]) -> list[dict[str, str]]:
-    return [{"reason": problem.reason, "message": problem.message} for problem in found]
+def _problems(problems: Sequence[Problem]) -> list[dict[str, str]]:
+    return [{"reason": problem.reason, "message": problem.message} for problem in problems]
 
 
 def _time(moment: datetime | None) -> str | None:

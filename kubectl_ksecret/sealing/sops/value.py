@@ -10,8 +10,8 @@ from typing import Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ..manifests.sops import parts
-from ..sensitive import Sensitive
+from ...backends.sops.document import parts
+from ...sensitive import Sensitive
 
 Scalar = str | int | float | bool
 Path = tuple[str, ...]

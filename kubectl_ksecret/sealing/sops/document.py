@@ -12,15 +12,24 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from .. import yamlio
-from ..errors import InputError, Mistake, Place, Refusal, shown
-from ..frozen import Record
-from ..manifests.sops import BLOCK, ENCRYPTED_REGEX, age_entries, block, caught, in_our_form, mac_covers_plain_fields
-from ..model.kubernetes import Object, decoded
-from ..sensitive import Sensitive
-from . import age, goyaml
-from .sopsselection import selection
-from .sopsvalue import KEY_BYTES, Changed, DataKey, Path, Scalar, additional_data, bytes_of, mac_bytes
+from ... import yamlio
+from ...backends.sops.document import (
+    BLOCK,
+    ENCRYPTED_REGEX,
+    age_entries,
+    block,
+    caught,
+    in_our_form,
+    mac_covers_plain_fields,
+)
+from ...errors import InputError, Mistake, Place, Refusal, shown
+from ...frozen import Record
+from ...model.kubernetes import Object, decoded
+from ...sensitive import Sensitive
+from .. import age
+from . import goyaml
+from .selection import selection
+from .value import KEY_BYTES, Changed, DataKey, Path, Scalar, additional_data, bytes_of, mac_bytes
 
 VERSION = "3.13.2"
 
@@ -116,7 +125,7 @@ class _Opening:
         return None if value is None else self.leaf(value, path)
 
     def leaf(self, value: Scalar, path: Path) -> Scalar:
-        selected = self.selected(path, value)
+        selected = self.selected(path)
         plain = self.decrypted(value, path) if selected else value
         if selected or self.covers_all:
             self.digest.update(mac_bytes(plain))

@@ -1,4 +1,4 @@
-"""The outside of a SOPS document: what can be seen and checked of a committed Secret without any key.
+"""The outside of a SOPS document: what can be seen of a committed Secret without any key.
 
 Nothing here imports cryptography: ksecret-fn reads it too.
 """
@@ -7,7 +7,8 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from ..model.kubernetes import Object
+from ...model.backend import Flaw
+from ...model.kubernetes import Object
 
 BLOCK = "sops"
 ENCRYPTED_FIELDS = ("data", "stringData")
@@ -19,25 +20,28 @@ _VALUE = rf"ENC\[AES256_GCM,data:({_BASE64}),iv:({_BASE64}),tag:({_BASE64}),type
 
 
 def parts(text: str) -> re.Match[str] | None:
-    """Data, IV, tag and type of an encrypted value; None of another text."""
+    """Return data, IV, tag and type of an encrypted value; None of another text."""
     # Compiled where it is needed: it takes half a millisecond, and few builds read such a value.
     return re.fullmatch(_VALUE, text)
 
 
 def block(document: Object) -> Object:
-    """The sops block; empty if there is none."""
-    found = document.get(BLOCK)
-    return found if isinstance(found, dict) else {}
+    """Return the sops block; empty if there is none."""
+    stated = document.get(BLOCK)
+    return stated if isinstance(stated, dict) else {}
 
 
 def age_entries(document: Object) -> list[dict[str, str]]:
-    """The age recipients with what each has of the data key; also those of one key group, as sops reads them."""
-    found: Any = block(document)
-    groups = found.get("key_groups")
-    if not found.get("age") and isinstance(groups, list) and len(groups) == 1 and isinstance(groups[0], dict):
-        found = groups[0]
-    entries = found.get("age")
-    return [each for each in entries if _is_entry(each)] if isinstance(entries, list) else []
+    """Return the age recipients with what each has of the data key.
+
+    Those of a single key group count too, as sops reads them.
+    """
+    holder: Any = block(document)
+    groups = holder.get("key_groups")
+    if not holder.get("age") and isinstance(groups, list) and len(groups) == 1 and isinstance(groups[0], dict):
+        holder = groups[0]
+    entries = holder.get("age")
+    return [entry for entry in entries if _is_entry(entry)] if isinstance(entries, list) else []
 
 
 def _is_entry(entry: object) -> bool:
@@ -45,12 +49,12 @@ def _is_entry(entry: object) -> bool:
 
 
 def recipients(document: Object) -> tuple[str, ...]:
-    """For whom a document is encrypted."""
+    """Return for whom a document is encrypted."""
     return tuple(entry["recipient"] for entry in age_entries(document))
 
 
 def fingerprint(recipients: Collection[str]) -> str:
-    """The name of a set of recipients, whatever their order."""
+    """Return the name of a set of recipients, whatever their order."""
     import base64
     import hashlib
 
@@ -72,7 +76,7 @@ def in_our_form(document: Object) -> bool:
         {name for name, value in stated.items() if value} == _OUR_BLOCK
         and stated["encrypted_regex"] == ENCRYPTED_REGEX
         and isinstance(data, dict)
-        and all(isinstance(each, str) for entry in data.items() for each in entry)
+        and all(isinstance(text, str) for pair in data.items() for text in pair)
         and not any(caught(rest))
     )
 
@@ -86,7 +90,7 @@ def mac_survives_rewriting(document: Object) -> bool:
 
 
 def caught(value: object) -> Iterator[str]:
-    """The names of fields below that our selection rule would catch: an annotation called data."""
+    """Find the names of fields below that our selection rule would catch: an annotation called data."""
     if isinstance(value, dict):
         for name, below in value.items():
             if name in ENCRYPTED_FIELDS:
@@ -97,22 +101,23 @@ def caught(value: object) -> Iterator[str]:
             yield from caught(below)
 
 
-def mistakes(document: Object) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What is wrong with a committed Secret, as far as its form shows it: a field, and a sentence without any value."""
+def flaws(document: Object) -> Iterator[Flaw]:
+    """Find what is wrong with a committed Secret, as far as its form shows it."""
     if not block(document):
-        yield (), "not encrypted: it has no sops block"
+        yield Flaw((), "not encrypted: it has no sops block")
         return
     if not parts(str(block(document).get("mac", ""))):
-        yield (BLOCK,), "the sops block has no MAC"
+        yield Flaw((BLOCK,), "the sops block has no MAC")
     if not age_entries(document):
-        yield (BLOCK,), "the sops block has no age recipient"
+        yield Flaw((BLOCK,), "the sops block has no age recipient")
     for field in ENCRYPTED_FIELDS:
         values = document.get(field)
         if values is not None and not isinstance(values, dict):
-            yield (field,), f"{field} is not a mapping of encrypted values"
+            yield Flaw((field,), f"{field} is not a mapping of encrypted values")
             continue
         for key, value in (values or {}).items():
             if value == "" or (isinstance(value, str) and parts(value)):
                 continue  # SOPS leaves an empty value empty
             broken = isinstance(value, str) and value.startswith("ENC[")
-            yield (field, str(key)), f"{field}.{key} is {'not a whole ENC[…] value' if broken else 'not encrypted'}"
+            problem = "not a whole ENC[…] value" if broken else "not encrypted"
+            yield Flaw((field, str(key)), f"{field}.{key} is {problem}")

@@ -4,10 +4,10 @@ import math
 import re
 from typing import Any
 
-from ..errors import InputError, Mistake, Place, shown
-from ..model.kubernetes import Object, decoded
-from ..yamlio import MappingNode, Node, ScalarNode, compose
-from .sopsvalue import Scalar, text_of
+from ...errors import InputError, Mistake, Place, shown
+from ...model.kubernetes import Object, decoded
+from ...yamlio import MappingNode, Node, ScalarNode, compose
+from .value import Scalar, text_of
 
 _BINARY = "tag:yaml.org,2002:binary"
 _WORDS: dict[str, Scalar | None] = {

@@ -3,9 +3,9 @@
 import os
 from typing import Any
 
-from .. import yamlio
-from ..errors import InputError, Mistake, Place
-from ..files.project import Project, decode
+from ... import yamlio
+from ...errors import InputError, Mistake, Place
+from ...files.project import Project, decode
 
 FILE = ".sops.yaml"
 _OTHER_KEYS = ("kms", "gcp_kms", "azure_keyvault", "azure_kv", "hc_vault", "hc_vault_transit_uri", "hckms", "pgp")

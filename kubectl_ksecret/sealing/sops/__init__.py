@@ -1,0 +1,134 @@
+"""Secrets encrypted with SOPS: one data key and one MAC for all keys of a file."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from ...backends.sops import SopsBackend, declared_recipients, spec_of
+from ...backends.sops import document as outside
+from ...errors import Mistake
+from ...manifests import record
+from ...manifests.committed import Manifest
+from ...manifests.record import Entries
+from ...model.kubernetes import Object
+from ...model.resolution import Environment, Secret
+from ...sensitive import Sensitive
+from .. import age
+from . import document
+
+
+class SopsSealer:
+    """Seals a Secret with the least change that its one data key and MAC allow."""
+
+    def __init__(self, environment: Environment, now: datetime, variables: Mapping[str, str]) -> None:
+        """Raises InputError if the recipients or the user's key file can't be used."""
+        self._environment, self._backend, self._now = environment, SopsBackend(), now
+        self._identities = age.identities(variables)
+        self._recipients = {name: declared_recipients(environment, name) for name in environment.secrets}
+
+    def fingerprint(self, secret: Secret) -> str:
+        """Return that of the Secret's recipients."""
+        return outside.fingerprint(self._recipients[secret.name])
+
+    def refused(
+        self, secret: Secret, manifest: Manifest | None, known: Collection[str], accepted: Collection[str]
+    ) -> Mistake | None:
+        """Recipients other than those of the file, or of its record, must be accepted, each new one or the whole set.
+
+        The names in the sops block are not enough: nothing binds them to the keys, so a pull request may swap both.
+        """
+        declared, fingerprint = set(self._recipients[secret.name]), self.fingerprint(secret)
+        before = set(outside.recipients(manifest.object)) if manifest else set()
+        recorded = (record.fingerprints([manifest.object], self._backend) if manifest else set()) or known
+        added, place = sorted(declared - before), spec_of(self._environment).origin.at("age")
+        if fingerprint in accepted or set(added or declared) <= set(accepted):
+            return None
+        if (not before or declared == before) and fingerprint in recorded:
+            return None
+        if not recorded and (not before or declared == before):
+            if manifest is None or not any(manifest.object.get(field) for field in outside.ENCRYPTED_FIELDS):
+                return None
+            message = f"there is no record of what {manifest.file} was sealed with"
+            return Mistake(message, place, f"if it is meant to seal from now on, add --accept {fingerprint}")
+        named = added if before and added else [fingerprint]
+        return Mistake(
+            f"the recipients of {secret.name} are others than those of the sealed values",
+            place,
+            "if they are meant, add " + " ".join(f"--accept {name}" for name in named),
+        )
+
+    def held(self, secret: Secret, manifest: Manifest | None) -> Mapping[str, str]:
+        """Return the encrypted keys; none of a file that has to change as a whole and that no identity opens."""
+        if manifest is None or not self._is_ours(secret, manifest):
+            return {}
+        if self._must_change(secret, manifest) and not self._opens(manifest):
+            return {}
+        # Another's file may hold some under stringData: sealing moves them to data.
+        held: dict[str, str] = {}
+        for field in outside.ENCRYPTED_FIELDS:
+            for key, text in (manifest.object.get(field) or {}).items():
+                held[str(key)] = str(text)
+        return held
+
+    def _is_ours(self, secret: Secret, manifest: Manifest) -> bool:
+        written = manifest.object
+        named = written["metadata"].get("name") == secret.name
+        return named and written["kind"] == "Secret" and not any(outside.flaws(written))
+
+    def _must_change(self, secret: Secret, manifest: Manifest) -> bool:
+        """Whether the file can't stay as it is, whatever the values."""
+        written = manifest.object
+        return (
+            set(outside.recipients(written)) != set(self._recipients[secret.name])
+            or not outside.mac_survives_rewriting(written)
+            or not self._backend.held(written).keys() <= secret.keys.keys()
+        )
+
+    def _opens(self, manifest: Manifest) -> bool:
+        entries = outside.age_entries(manifest.object)
+        return any(age.unwrap(entry["enc"], self._identities) for entry in entries)
+
+    def needed(self, secret: Secret, manifest: Manifest | None, chosen: Collection[str]) -> Collection[str]:
+        """Return the chosen ones; all of them if any is, for a file that no identity opens."""
+        if not chosen or manifest is None or (self._is_ours(secret, manifest) and self._opens(manifest)):
+            return chosen
+        return secret.keys.keys()
+
+    def seal(
+        self, secret: Secret, manifest: Manifest | None, values: Mapping[str, Sensitive], entries: Entries
+    ) -> Object | None:
+        """Return the file with the least change; nothing for a Secret of which nothing is sealed."""
+        # One data key, so one set of recipients: what stays is for them too from now on.
+        entries = {key: entry.but(by=self.fingerprint(secret)) for key, entry in entries.items()}
+        shell = self._backend.shell(self._environment, secret)
+        recipients = self._recipients[secret.name]
+        held = {key: text for key, text in self.held(secret, manifest).items() if key in secret.keys}
+        staying = {key: text for key, text in held.items() if key not in values}
+        if manifest is not None and held and self._opens(manifest):
+            if not values and not self._must_change(secret, manifest):
+                block = {"data": manifest.object["data"], outside.BLOCK: manifest.object[outside.BLOCK]}
+                return {**self._backend.with_record(shell, entries), **block}
+            opened = document.open_document(manifest.text, manifest.file, self._identities)
+            encrypted = document.update(
+                opened, shell, values, kept=staying.keys(), recipients=recipients, now=self._now
+            )
+        elif values:
+            encrypted = document.encrypt(shell, values, recipients, self._now)
+        else:
+            return self._backend.mended(self._environment, secret, manifest.object) if manifest else None
+        data = {name: encrypted[name] for name in ("data", outside.BLOCK)}
+        recorded = _with_digests(entries, staying, encrypted["data"])
+        return {**self._backend.with_record(shell, recorded), **data}
+
+
+def _with_digests(entries: Entries, staying: Mapping[str, str], encrypted: Mapping[str, str]) -> Entries:
+    """Return the entries with the digests of what is encrypted now.
+
+    An untouched value may be encrypted anew, for other recipients. Its entry speaks of the new ciphertext only if it
+    spoke of the old one: what another hand sealed, or nobody recorded, stays so.
+    """
+    recorded = {}
+    for key, provenance in entries.items():
+        speaks_of_it = key not in staying or record.is_of(provenance, staying[key])
+        digest = record.digest_of(encrypted[key]) if speaks_of_it else provenance.digest
+        recorded[key] = provenance.but(digest=digest)
+    return recorded
