@@ -72,7 +72,7 @@ def test_a_certificate_is_told_a_month_before_its_end(
     project.done("seal", "prod")
     pem.write_bytes(certificate(key, begins=-9 * DAY, ends=ends))
     day = f"{datetime.now(UTC) + ends:%Y-%m-%d}"
-    expected = f"{severity}: {OVERLAY}:11:20: the certificate of prod {said} {day} [certificate-ended]"
+    expected = f"{severity}: {OVERLAY}:11:20: the certificate {said} {day} [certificate-ended]"
     assert found(project) == ([expected] if said else [])
 
 
@@ -89,7 +89,7 @@ def test_a_swapped_certificate_is_told_until_something_is_sealed_with_it(tmp_pat
     project = shop(tmp_path)
     project.done("seal", "prod")
     project.write("overlays/prod/secrets/sealing.pem", sealing(2).certificate)
-    what = "the certificate of prod is another one than that of the sealed values [certificate-changed]"
+    what = "the certificate is another one than that of the sealed values [certificate-changed]"
     assert found(project) == [f"error: {OVERLAY}:11:20: {what}"]
     hint = project.ksecret("check").out.split("--accept ")[1].split()[0]
     project.done("seal", "prod", "app/token", "--accept", hint)

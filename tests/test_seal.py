@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -242,9 +243,12 @@ def test_the_record_says_when_and_by_what_and_nothing_of_the_value(tmp_path: Pat
         project.done("seal", "prod", "--reseal")
         (time,) = set(re.findall(r"time=(\S+)", record(project)))
         assert abs(datetime.fromisoformat(time) - datetime.now(UTC)).total_seconds() < 60
-        records.add(record(project).replace(time, "…"))
-    (found,) = records
-    assert re.fullmatch(r"password:\n  time=… by=(SHA256:\S{43})\ntoken:\n  time=… by=\1\n", found)
+        digests = re.findall(r"digest=sha256:(\w+)", record(project))
+        assert digests == [sha256(text.encode()).hexdigest() for _, text in sorted(ciphertext(project).items())]
+        records.add(re.sub(r"digest=\S+", "digest=…", record(project).replace(time, "…")))
+    (one,) = records
+    line = "  time=… by=(SHA256:\\S{43}) digest=…\n"
+    assert re.fullmatch(f"password:\n{line}token:\n{line}", one)
 
 
 def test_the_progress_of_many_keys_is_shown_on_a_terminal_only(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_the_fingerprint_is_that_of_ssh_keygen(tmp_path: Path) -> None:
     public = x509.load_pem_x509_certificate(sealing(1).certificate).public_key()
     file = project.write("key.pub", public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH))
     fingerprint = run("ssh-keygen", "-lf", file).split()[1]
-    assert f" by={fingerprint}\n" in project.object("app")["metadata"]["annotations"]["ksecret.dev/sealed-keys"]
+    assert f" by={fingerprint} digest=" in project.object("app")["metadata"]["annotations"]["ksecret.dev/sealed-keys"]
 
 
 EC = ec.generate_private_key(ec.SECP256R1())

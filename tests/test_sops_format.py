@@ -278,8 +278,6 @@ RULES: dict[str, tuple[str, ...]] = {
     "unencrypted_regex": ("--unencrypted-regex", "^(apiVersion|kind|metadata|list|float)$"),
     "encrypted_suffix": ("--encrypted-suffix", "Data"),
     "unencrypted_suffix": ("--unencrypted-suffix", "e"),
-    "encrypted_comment_regex": ("--encrypted-comment-regex", "below"),
-    "unencrypted_comment_regex": ("--unencrypted-comment-regex", "beside"),
 }
 
 
@@ -755,6 +753,15 @@ def test_mistakes_of_a_committed_secret_show_without_a_key(change: Change, sente
     document = encrypted(a="value")
     change(document)
     assert [flaw.message for flaw in outside.flaws(document)] == sentences
+
+
+@pytest.mark.parametrize("rule", ["encrypted_comment_regex", "unencrypted_comment_regex"])
+def test_what_comments_select_is_refused_as_what_it_is(rule: str) -> None:
+    """No Secret keeps a comment on its way through a cluster, so nobody selects values of one so."""
+    document = encrypted(token="value")
+    document["sops"][rule] = document["sops"].pop("encrypted_regex")
+    with pytest.raises(InputError, match="comments select what is encrypted, which is not supported"):
+        opened(document)
 
 
 def test_the_outside_of_a_document_is_read_without_cryptography() -> None:

@@ -38,7 +38,8 @@ class SopsSealer:
         """
         declared, fingerprint = set(self._recipients[secret.name]), self.fingerprint(secret)
         before = set(outside.recipients(manifest.object)) if manifest else set()
-        recorded = (record.fingerprints([manifest.object], self._backend) if manifest else set()) or known
+        entries = record.of(manifest.object, self._backend).values() if manifest else ()
+        recorded = {provenance.by for provenance in entries} or set(known)
         added, place = sorted(declared - before), spec_of(self._environment).origin.at("age")
         if fingerprint in accepted or set(added or declared) <= set(accepted):
             return None
