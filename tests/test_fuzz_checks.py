@@ -81,7 +81,7 @@ SCALARS = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-9, 10**20),
-    st.floats(allow_nan=True),
+    st.floats(allow_nan=False, allow_infinity=False),
     st.dates(),
     st.binary(max_size=3),
     st.text(max_size=6),
