@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kubectl_ksecret.backends import read_committed
-from kubectl_ksecret.checks import Finding, Rule, Scene, check
-from kubectl_ksecret.checks.landscape import Landscape, Root
+from kubectl_ksecret.checks import CommittedOverlay, Finding, Rule
+from kubectl_ksecret.checks.scope import Build, Repository
 from kubectl_ksecret.files.project import Project as Files
 from kubectl_ksecret.model.loading import Loader
 from kubectl_ksecret.model.resolution import Environment
@@ -26,16 +26,16 @@ def environment(project: Project, name: str = "test", **spec: Any) -> Environmen
     return Loader(Files(str(project.root))).load(str(project.root / f"overlays/{name}/secrets/ksecret.yaml"))
 
 
-def landscape(build: str, *environments: Environment) -> Landscape:
+def landscape(build: str, *environments: Environment) -> Repository:
     """One root, of this build and these overlays."""
     project = environments[0].project
-    root = Root(folder=project.root, environments=environments, objects=documents.read(build, BUILD))
-    return Landscape(
+    root = Build(project=project, folder=project.root, environments=environments, objects=documents.read(build, BUILD))
+    return Repository(
         project=project,
         now=datetime(2026, 1, 1, tzinfo=UTC),
-        scenes=[Scene(environment=each, committed=read_committed(each)) for each in environments],
+        overlays=[CommittedOverlay(environment=each, manifests=read_committed(each)) for each in environments],
         environments=environments,
-        roots=[root],
+        builds=[root],
         certificates={},
         tree={},
         unreadable=[],
@@ -45,12 +45,12 @@ def landscape(build: str, *environments: Environment) -> Landscape:
 
 def found(rules: Iterable[Rule], build: str, *environments: Environment) -> list[Finding]:
     """What the rules say of a build."""
-    return check(landscape(build, *environments), rules)
+    return landscape(build, *environments).check(rules)
 
 
 def lines(findings: Sequence[Finding]) -> list[tuple[int, str]]:
     """The lines of findings in the build, with their rules."""
-    places = ((finding.mistake.place, finding.rule) for finding in findings)
+    places = ((finding.place, finding.rule) for finding in findings)
     return sorted((place.line, rule) for place, rule in places if place and place.file == BUILD)
 
 

@@ -13,7 +13,7 @@ from sarif_kit.validate import validation_errors
 from kubectl_ksecret.checks import Finding, Severity, rules
 from kubectl_ksecret.cli.formats.check import FORMATS, Report, terminal, text
 from kubectl_ksecret.cli.formats.check.drawing import Drawing, drawings
-from kubectl_ksecret.errors import Mistake, Place
+from kubectl_ksecret.errors import Place
 from kubectl_ksecret.model.kubernetes import Subject
 
 from .projects import Project, shop
@@ -27,14 +27,15 @@ def finding(
 ) -> Finding:
     """A finding of a rule that there is."""
     subject = Subject("Secret", "shop", "app")
-    mistake = Mistake(message, place, hint)
-    return Finding(rule="not-sealed", severity=severity, mistake=mistake, subject=subject, overlay="prod")
+    return Finding(
+        rule="not-sealed", severity=severity, message=message, place=place, hint=hint, subject=subject, overlay="prod"
+    )
 
 
 def report(*findings: Finding, folder: str = "/shop", **fields: Any) -> Report:
     """A report of a project in /shop."""
     overlays = {"prod": "overlays/prod/secrets/ksecret.yaml", "test": "overlays/test/secrets/ksecret.yaml"}
-    all_rules = rules.OF_LANDSCAPE
+    all_rules = rules.OF_REPOSITORY
     return Report(findings=findings, rules=all_rules, root="/shop", folder=folder, overlays=overlays, **fields)
 
 
@@ -56,7 +57,7 @@ def test_nothing_found_is_an_empty_list_of_results_by_all_rules() -> None:
     run = sarif(report())
     assert run["results"] == []
     driver = run["tool"]["driver"]
-    assert [rule["id"] for rule in driver["rules"]] == [rule.name for rule in rules.OF_LANDSCAPE]
+    assert [rule["id"] for rule in driver["rules"]] == [rule.name for rule in rules.OF_REPOSITORY]
     docs = (Path(__file__).parents[1] / "docs" / "rules.md").read_text()
     assert [rule["id"] for rule in driver["rules"] if rule["help"]["markdown"] not in docs] == []
 
@@ -109,7 +110,7 @@ def test_junit_has_a_failure_for_each_finding_and_a_test_that_passes_for_each_ot
     suite = ElementTree.fromstring(text(report(finding(hint="seal it"), finding("note")), "junit"))[0]
     failed = [case for case in suite if case.find("failure") is not None]
     clean = [case.get("name") for case in suite if case.find("failure") is None]
-    assert clean == [rule.name for rule in rules.OF_LANDSCAPE if rule.name != "not-sealed"]
+    assert clean == [rule.name for rule in rules.OF_REPOSITORY if rule.name != "not-sealed"]
     assert (suite.get("tests"), suite.get("failures")) == (str(len(suite)), "2")
     assert failed[0].attrib == {"classname": "not-sealed", "name": "wrong", "file": "a.yaml", "line": "3"}
     said = failed[0].find("failure")

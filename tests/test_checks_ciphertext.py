@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kubectl_ksecret.actions.survey import survey
 from kubectl_ksecret.backends import BACKENDS
 from kubectl_ksecret.checks import check, rules
-from kubectl_ksecret.checks.landscape import Landscape, Root
+from kubectl_ksecret.checks.scope import Build, Repository
 from kubectl_ksecret.files.project import Project as Files
 from kubectl_ksecret.kustomize import layers
 from kubectl_ksecret.model.loading import select
@@ -160,7 +160,7 @@ KINDS = st.sampled_from(
 
 
 @pytest.fixture(scope="module")
-def landscape(tmp_path_factory: pytest.TempPathFactory) -> Landscape:
+def landscape(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """Two environments of one base, as `check` sees them."""
     project = shop(tmp_path_factory.mktemp("odd"), "TOKEN=a\nPASSWORD=b\nTOKEN_TEST=c\nPASSWORD_TEST=d\n")
     project.sealed_overlay("test", source={"names": "{remoteName}-test", "environment": {}})
@@ -176,7 +176,7 @@ def landscape(tmp_path_factory: pytest.TempPathFactory) -> Landscape:
     layer=st.dictionaries(st.sampled_from(["namespace", "namePrefix", "resources", "generators", "components"]), ODD),
 )
 def test_odd_objects_and_kustomizations_give_findings_and_no_traceback(
-    landscape: Landscape, objects: list[Any], layer: dict[str, Any]
+    landscape: Repository, objects: list[Any], layer: dict[str, Any]
 ) -> None:
     """Whatever stands in them."""
     documents = [
@@ -184,12 +184,12 @@ def test_odd_objects_and_kustomizations_give_findings_and_no_traceback(
         for (api, kind), metadata, spec, data in objects
     ]
 
-    def odd(root: Root) -> Root:
+    def odd(root: Build) -> Build:
         said = {folder: Document("kustomization.yaml", None, layer) for folder in root.layers}
         return root.but(objects=[*root.objects, *documents], layers=said)
 
-    seen = landscape.but(roots=[odd(root) for root in landscape.roots])
-    assert all(each.rule for each in check(seen, rules.OF_LANDSCAPE))
+    seen = landscape.but(builds=[odd(root) for root in landscape.builds])
+    assert all(each.rule for each in check(seen, rules.OF_REPOSITORY))
 
 
 def test_a_kustomization_that_is_none_has_no_layer(tmp_path: Path) -> None:

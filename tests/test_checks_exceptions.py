@@ -10,7 +10,7 @@ import pytest
 from kubectl_ksecret.actions.accept import refuse
 from kubectl_ksecret.checks import Finding, check, exceptions
 from kubectl_ksecret.checks.exceptions import Accepted, Judged, judge, of_text
-from kubectl_ksecret.errors import InputError, Mistake, Place
+from kubectl_ksecret.errors import InputError, Place
 from kubectl_ksecret.files.project import Project as Files
 from kubectl_ksecret.model.kubernetes import Subject
 
@@ -24,7 +24,7 @@ def finding(
     rule: str = "not-sealed", subject: Subject | None = BACKEND, overlay: str = "", place: Place | None = AT
 ) -> Finding:
     """One finding; in the file of test and prod if nothing else is said."""
-    return Finding(rule=rule, severity="error", mistake=Mistake("…", place), subject=subject, overlay=overlay)
+    return Finding(rule=rule, severity="error", message="…", place=place, subject=subject, overlay=overlay)
 
 
 def accepted(
@@ -46,7 +46,7 @@ def judged(findings: Sequence[Finding], *stated: Accepted, complete: bool = True
 
 def said(found: Judged) -> list[tuple[str, str]]:
     """The rule and the message of each finding about exceptions."""
-    return [(each.rule, each.mistake.message) for each in check(found, exceptions.RULES)]
+    return [(each.rule, each.message) for each in check(found, exceptions.RULES)]
 
 
 @pytest.mark.parametrize("name", ["Secret/shop/backend", "Secret/backend"])
@@ -137,7 +137,7 @@ def test_the_last_day_of_an_exception_is_its_own() -> None:
 def test_an_unused_exception_names_the_object_that_may_be_meant() -> None:
     """Of those that the rule found something of."""
     found = judged([finding()], accepted("Secret/shop/bakend"))
-    assert [each.mistake.hint for each in check(found, exceptions.RULES)] == ['did you mean "Secret/shop/backend"?']
+    assert [each.hint for each in check(found, exceptions.RULES)] == ['did you mean "Secret/shop/backend"?']
 
 
 def test_nothing_is_unused_of_a_rule_that_had_not_all_to_look_at() -> None:
@@ -199,7 +199,7 @@ c: 1 # ksecret: ignore[plaintext-secret] known
 d: 1 # ksecret: ignore[not-sealed] known
 """
     found = judged([], *of_text(text, "a.yaml"))
-    assert [(each.rule, *(each.mistake.place or ())[1:]) for each in check(found, exceptions.RULES)] == [
+    assert [(each.rule, *(each.place or ())[1:]) for each in check(found, exceptions.RULES)] == [
         ("exception-unused", 4, 24),
         ("exception-unknown-rule", 2, 6),
         ("exception-without-until", 3, 24),

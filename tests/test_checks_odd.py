@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from kubectl_ksecret.checks import check, operator, placeholders, plaintext, repository, stores
-from kubectl_ksecret.checks.landscape import Landscape, Root
+from kubectl_ksecret.checks import operator, placeholders, plaintext, stores, tracked
+from kubectl_ksecret.checks.scope import Build, Repository
 from kubectl_ksecret.files.contents import Content
 from kubectl_ksecret.files.project import Project
 from kubectl_ksecret.objects.documents import read
 
-RULES = (*plaintext.RULES, *placeholders.RULES, *operator.RULES, *stores.RULES, *repository.RULES)
+RULES = (*plaintext.RULES, *placeholders.RULES, *operator.RULES, *stores.RULES, *tracked.RULES)
 ODD: tuple[Any, ...] = (None, 0, True, "odd", [], ["odd"], [None], {}, {"odd": None}, {1: {"odd": []}}, [[{"odd": 1}]])
 OBJECTS = {
     "secret.yaml": """\
@@ -77,16 +77,23 @@ def variants(value: Any) -> Iterator[Any]:
             yield other
 
 
-def landscape(texts: dict[str, str]) -> Landscape:
+def landscape(texts: dict[str, str]) -> Repository:
     """These files, and all of them built."""
     tree = {name: read(text, name) for name, text in texts.items()}
     project = Project("/nowhere")
-    return Landscape(
+    return Repository(
         project=project,
         now=datetime.now(UTC),
-        scenes=[],
+        overlays=[],
         environments=[],
-        roots=[Root(folder="/nowhere", environments=[], objects=[each for some in tree.values() for each in some])],
+        builds=[
+            Build(
+                project=project,
+                folder="/nowhere",
+                environments=[],
+                objects=[each for some in tree.values() for each in some],
+            )
+        ],
         certificates={},
         tree=tree,
         unreadable=[],
@@ -100,13 +107,13 @@ def test_nothing_odd_in_a_field_gives_a_traceback(file: str) -> None:
     """Every field of every object, replaced by a value of every type, built and in the tree."""
     count = 0
     for variant in variants(yaml.safe_load(OBJECTS[file])):
-        check(landscape({**OBJECTS, file: yaml.safe_dump(variant)}), RULES)
+        landscape({**OBJECTS, file: yaml.safe_dump(variant)}).check(RULES)
         count += 1
     assert count > 100
 
 
 def test_the_objects_as_they_are_are_found_fault_with() -> None:
     """So that the test above looks at something."""
-    assert {each.rule for each in check(landscape(OBJECTS), RULES)} == {rule.name for rule in RULES} - {
+    assert {each.rule for each in landscape(OBJECTS).check(RULES)} == {rule.name for rule in RULES} - {
         "old-api-version"
     }

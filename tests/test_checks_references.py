@@ -229,15 +229,15 @@ def test_a_finding_says_where_and_what(shop: Environment) -> None:
     assert finding.subject == Subject("CronJob", "shop", "reader")
     path = "spec.jobTemplate.spec.template.spec.containers[0].env[0].valueFrom.secretKeyRef.key"
     assert (finding.field, finding.overlay) == (path, "test")
-    assert finding.mistake.message == "CronJob reader reads app/passwrd, a key that nothing provides"
-    assert finding.mistake.hint == 'did you mean "password"?'
+    assert finding.message == "CronJob reader reads app/passwrd, a key that nothing provides"
+    assert finding.hint == 'did you mean "password"?'
 
 
 def test_a_secret_of_another_namespace_does_not_provide(shop: Environment) -> None:
     """The hint says where it is."""
     finding = only(found(MISSING, of("key", secret="theirs") + fetched("theirs", "key", namespace="other"), shop))
     assert finding.rule == "missing-secret"
-    assert finding.mistake.hint == "it is in other; a Secret is read in its own namespace only"
+    assert finding.hint == "it is in other; a Secret is read in its own namespace only"
 
 
 def test_what_has_no_namespace_is_in_that_of_the_overlay(shop: Environment) -> None:
@@ -256,7 +256,7 @@ def test_an_omitted_key_is_missing_all_the_same(project: Project) -> None:
     overrides = {"app": {"keys": {"debug": {"omit": "No debugger\nhere"}}}, "tools": {"omit": "Not for test"}}
     shop = environment(project, overrides=overrides)
     build = of("debug") + fetched("app", "password") + "---\n" + of("token", "batch/v1 Job", "tools")
-    hints = [each.mistake.hint for each in found(MISSING, build, shop)]
+    hints = [each.hint for each in found(MISSING, build, shop)]
     assert hints == ["test omits it: Not for test", "test omits it: No debugger here"]
 
 
@@ -268,7 +268,7 @@ def test_names_are_those_of_the_build(project: Project) -> None:
     renamed = of("password", secret="p-app-s") + "---\n" + of("token", "batch/v1 Job", "p-api-s") + secrets
     assert found(references.RULES, renamed, shop) == []
     finding, *_ = found(MISSING, of("password") + secrets, shop)
-    assert (finding.rule, finding.mistake.hint) == ("missing-secret", 'did you mean "p-app-s"?')
+    assert (finding.rule, finding.hint) == ("missing-secret", 'did you mean "p-app-s"?')
 
 
 def manifest(kind: str, spec: dict[str, Any]) -> str:
@@ -396,7 +396,7 @@ def test_a_key_that_nothing_reads_is_told_where_it_is_declared(project: Project,
     """A namesake, or a reader in another namespace, does not read it; the other key is read."""
     project.declare("app", {"password": {}, "token": {}})
     finding = only(found([references.unused_key], of("password") + f"---\n{other}", environment(project)))
-    place = finding.mistake.place
+    place = finding.place
     assert place is not None
     assert (project.root / "generators/app.yaml").read_text().splitlines()[place.line - 1].strip() == "token: {}"
     assert (finding.overlay, finding.severity, finding.field) == ("test", "warning", "spec.keys.token")
@@ -566,4 +566,4 @@ def test_a_hint_names_a_generated_secret_as_it_is_written(shop: Environment, rea
     """The hash behind it is kustomize's to add, and not in every field that names a Secret."""
     made = "---\n{apiVersion: v1, kind: Secret, metadata: {name: cache-c6ftck9474, namespace: shop}}\n"
     (finding,) = found(MISSING, of("password", secret=read) + made, shop)
-    assert finding.mistake.hint.startswith(hint)
+    assert finding.hint.startswith(hint)

@@ -39,8 +39,8 @@ def test_what_runs_on_is_told(shop: Environment, kind: str, pod: str) -> None:
     """One note a workload, where its annotations are."""
     (finding,) = found(RULES, workload(pod, kind), shop)
     assert (finding.severity, finding.field) == ("note", "metadata.annotations")
-    assert finding.mistake.message == f"nothing restarts {kind.split()[1]} reader when app changes"
-    assert finding.mistake.place is not None and finding.mistake.place.line == 6
+    assert finding.message == f"nothing restarts {kind.split()[1]} reader when app changes"
+    assert finding.place is not None and finding.place.line == 6
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_only_the_secrets_that_are_not_named_are_told(shop: Environment) -> None
     pod = ENV.replace("containers", "initContainers") + ", " + ENV.replace("app", "other")
     named = "secret.reloader.stakater.com/reload: app"
     (finding,) = found(RULES, workload(pod, own=named) + fetched("other", "password"), shop)
-    assert finding.mistake.message == "nothing restarts Deployment reader when other changes"
+    assert finding.message == "nothing restarts Deployment reader when other changes"
 
 
 @pytest.mark.parametrize(("name", "told"), [("app-5h2kd9ctb4", 0), ("app-deployment", 1)])

@@ -69,7 +69,7 @@ def test_a_workload_before_its_secret_is_told(
     """By its wave, or by its hook; where it says neither, the Secret does."""
     (finding,) = found(RULES, reader(first, kind) + fetched("app", "password", annotations=then), shop)
     assert finding.rule == "wave-order"
-    assert finding.mistake.message == f"{kind.split()[1]} reader comes before the ExternalSecret app that it needs"
+    assert finding.message == f"{kind.split()[1]} reader comes before the ExternalSecret app that it needs"
 
 
 @pytest.mark.parametrize(("first", "then"), AFTER)
@@ -94,7 +94,7 @@ def test_the_annotation_that_decides_is_the_place(
 ) -> None:
     """That of what needs, if it has one; else that of what is needed."""
     (finding,) = found(RULES, reader(first) + fetched("app", "password", annotations=then), shop)
-    assert finding.mistake.place is not None and finding.mistake.place.line == line
+    assert finding.place is not None and finding.place.line == line
     assert finding.subject == Subject(subject, "shop", {"Job": "reader"}.get(subject, "app"))
 
 

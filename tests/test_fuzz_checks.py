@@ -9,9 +9,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kubectl_ksecret.checks import check
-from kubectl_ksecret.checks.landscape import Landscape, Outdated, Root
-from kubectl_ksecret.checks.rules import OF_LANDSCAPE
+from kubectl_ksecret.checks.rules import OF_REPOSITORY
+from kubectl_ksecret.checks.scope import Build, Outdated, Repository
 from kubectl_ksecret.model.resolution import Environment
 from kubectl_ksecret.objects import documents
 
@@ -122,19 +121,20 @@ def text_of(found: list[Any]) -> str:
     return str(yaml.safe_dump_all(json.loads(json.dumps(found, default=str)), sort_keys=False))
 
 
-def seen(build: str, first: Environment, second: Environment) -> Landscape:
+def seen(build: str, first: Environment, second: Environment) -> Repository:
     """Built, and lying in the tree, and each kustomization a layer; of two roots, which are compared."""
     there = landscape(build, first, second)
-    objects = there.roots[0].objects
+    objects = there.builds[0].objects
     kustomizations = [each for each in objects if each.subject.kind == "Kustomization"]
     layers = dict.fromkeys([there.project.root], kustomizations[-1]) if kustomizations else {}
     roots = [
-        Root(folder=there.project.root, environments=[each], objects=objects, layers=layers) for each in (first, second)
+        Build(project=there.project, folder=there.project.root, environments=[each], objects=objects, layers=layers)
+        for each in (first, second)
     ]
     some = [roots[0], roots[1].but(objects=objects[1:])]
     files = {BUILD: objects, "kustomization.yaml": documents.read(build, "kustomization.yaml")}
     return there.but(
-        roots=some, tree=files, outdated={each.name: Outdated() for each in (first, second)}, tracked={"e"}
+        builds=some, tree=files, outdated={each.name: Outdated() for each in (first, second)}, tracked={"e"}
     )
 
 
@@ -150,7 +150,7 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> list[Environment]:
 @given(found=st.lists(objects(), min_size=1, max_size=4))
 def test_no_rule_fails_on_any_objects(environments: list[Environment], found: list[Any]) -> None:
     """All rules, in this process; what they say can be printed."""
-    for each in check(seen(text_of(found), *environments), OF_LANDSCAPE):
+    for each in seen(text_of(found), *environments).check(OF_REPOSITORY):
         assert str(each)
 
 
@@ -196,4 +196,4 @@ def ends_well(project: Project, *arguments: str, stdin: str = "") -> None:
 def test_the_objects_as_they_are_are_found_fault_with(environments: list[Environment]) -> None:
     """So that the tests above look at something."""
     build = text_of([{"apiVersion": v, "kind": k, "metadata": METADATA, **fields} for (v, k), fields in SPECS.items()])
-    assert len({each.rule for each in check(seen(build, *environments), OF_LANDSCAPE)}) > 6
+    assert len({each.rule for each in seen(build, *environments).check(OF_REPOSITORY)}) > 6

@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 
 from ..checks import Finding, exceptions, rules
-from ..checks.landscape import Landscape
+from ..checks.scope import Repository
 from ..errors import InputError, Mistake
 from ..files.folder import locked
 from ..files.project import decode
@@ -32,7 +32,7 @@ class Outcome(Record):
     left: Sequence[Finding]
 
 
-def accept(landscape: Landscape, findings: Sequence[Finding], reason: str, until: str) -> Outcome:
+def accept(repository: Repository, findings: Sequence[Finding], reason: str, until: str) -> Outcome:
     """Write an exception for each rule and object of these findings.
 
     A finding of no overlay is accepted by the first chosen one that its file belongs to, or else the first chosen one.
@@ -40,12 +40,12 @@ def accept(landscape: Landscape, findings: Sequence[Finding], reason: str, until
     """
     about_exceptions = {rule.name for rule in rules.OF_EXCEPTIONS}
     accepted = [each for each in findings if each.rule not in about_exceptions]
-    refuse(accepted, until, landscape.now.date().isoformat())
-    overlays_of, found = reach(landscape), dict[str, dict[tuple[str, str], None]]()
+    refuse(accepted, until, repository.now.date().isoformat())
+    overlays_of, found = reach(repository), dict[str, dict[tuple[str, str], None]]()
     for finding in accepted:
-        named = exceptions.object_of(finding, landscape.project)
-        found.setdefault(_overlay_of(finding, landscape, overlays_of), {})[finding.rule, named] = None
-    environments = {each.name: each for each in reversed(all_of(landscape))}
+        named = exceptions.object_of(finding, repository.project)
+        found.setdefault(_overlay_of(finding, repository, overlays_of), {})[finding.rule, named] = None
+    environments = {each.name: each for each in reversed(all_of(repository))}
     wanted = [(environments[name], [_entry(*pair, reason, until) for pair in pairs]) for name, pairs in found.items()]
     for environment, entries in wanted:
         _edited(environment, entries)  # all of them can be edited, or none is
@@ -61,11 +61,11 @@ def refuse(findings: Sequence[Finding], until: str, today: str) -> None:
         raise InputError(Mistake(f"{until} is over, so the exceptions would silence nothing"))
 
 
-def _overlay_of(finding: Finding, landscape: Landscape, overlays_of: Mapping[str, Collection[str]]) -> str:
+def _overlay_of(finding: Finding, repository: Repository, overlays_of: Mapping[str, Collection[str]]) -> str:
     if finding.overlay:
         return finding.overlay
-    chosen = [scene.environment.name for scene in landscape.scenes]
-    place = finding.mistake.place
+    chosen = [overlay.environment.name for overlay in repository.overlays]
+    place = finding.place
     reaching = overlays_of.get(place.file, ()) if place else ()
     return next((name for name in (*chosen, *sorted(reaching)) if name in reaching), chosen[0])
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from ..backends import backend_of, mend, read_committed
 from ..backends import render as objects_of
-from ..checks import Finding, Scene, check, sealed
+from ..checks import CommittedOverlay, Finding, check, sealed
 from ..files.folder import Folder, locked
 from ..frozen import Record
 from ..manifests import committed, upkeep
@@ -24,7 +24,7 @@ class Rendered(Record):
 def render(environment: Environment) -> Rendered:
     """What is shown of an environment; with findings it is nothing. Raises InputError for an unreadable manifest."""
     manifests = read_committed(environment)
-    findings = check(Scene(environment=environment, committed=manifests), sealed.RULES)
+    findings = check(CommittedOverlay(environment=environment, manifests=manifests), sealed.RULES)
     return Rendered(objects=[] if findings else objects_of(environment, manifests), findings=findings)
 
 

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from ..backends import backend_of, read_committed
-from ..checks import Scene
-from ..checks.landscape import Landscape, Outdated, Root
+from ..checks import CommittedOverlay
+from ..checks.scope import Build, Outdated, Repository
 from ..errors import InputError, Mistake
 from ..files import contents, git
 from ..files.project import Project
@@ -26,7 +26,7 @@ class Built(Record):
     text: str
 
 
-def survey(chosen: Sequence[Environment], built: Built | None, now: datetime) -> Landscape:
+def survey(chosen: Sequence[Environment], built: Built | None, now: datetime) -> Repository:
     """All that the rules look at. Raises InputError for what can't be read, Refusal for what can't be built."""
     project = chosen[0].project
     everything = readable(project)
@@ -34,12 +34,12 @@ def survey(chosen: Sequence[Environment], built: Built | None, now: datetime) ->
     roots = list(_roots(project, chosen, everything, tree) if built is None else _given(chosen, everything, built))
     tracked = git.tracked(project)
     files = {file: tree.documents(file) for root in roots for file in _files(project, root)}
-    return Landscape(
+    return Repository(
         project=project,
         now=now,
-        scenes=[Scene(environment=each, committed=read_committed(each)) for each in chosen],
+        overlays=[CommittedOverlay(environment=each, manifests=read_committed(each)) for each in chosen],
         environments=everything,
-        roots=roots,
+        builds=roots,
         certificates=dict(_certificates((*chosen, *everything))),
         outdated={each.name: _outdated(each) for each in chosen},
         tree={project.name(file): documents for file, documents in files.items()},
@@ -56,7 +56,7 @@ def root_of(environment: Environment) -> str:
 
 def _roots(
     project: Project, chosen: Sequence[Environment], everything: Sequence[Environment], tree: Tree
-) -> Iterator[Root]:
+) -> Iterator[Build]:
     for folder in dict.fromkeys(map(root_of, chosen)):
         if not any(os.path.exists(os.path.join(folder, name)) for name in KUSTOMIZATION_FILES):
             continue  # a rule says so
@@ -64,20 +64,22 @@ def _roots(
         said = within[0].overlay.spec.origin.at("kustomization")
         instead = f"kubectl ksecret check {within[0].name} --built -"
         objects = building.build(project, folder, tree, said, instead)
-        yield Root(folder=folder, environments=within, objects=objects, layers=layers.read(project, folder))
+        yield Build(
+            project=project, folder=folder, environments=within, objects=objects, layers=layers.read(project, folder)
+        )
 
 
-def _given(chosen: Sequence[Environment], everything: Sequence[Environment], built: Built) -> Iterator[Root]:
+def _given(chosen: Sequence[Environment], everything: Sequence[Environment], built: Built) -> Iterator[Build]:
     folders = list(dict.fromkeys(map(root_of, chosen)))
     if len(folders) > 1:
         names = ", ".join(each.name for each in chosen)
         raise InputError(Mistake("a build is of one kustomization", hint=f"name its overlay, one of: {names}"))
     within = [each for each in everything if root_of(each) == folders[0]]
     objects, read = building.given(built.text, built.file), layers.read(chosen[0].project, folders[0])
-    yield Root(folder=folders[0], environments=within, objects=objects, layers=read)
+    yield Build(project=chosen[0].project, folder=folders[0], environments=within, objects=objects, layers=read)
 
 
-def _files(project: Project, root: Root) -> Iterator[str]:
+def _files(project: Project, root: Build) -> Iterator[str]:
     """The YAML files of the folders that a root reaches."""
     for reached in dict.fromkeys((root.folder, *root.layers)):
         yield from (file for file in project.yaml_files(reached) if not _is_helm_template(file))
@@ -116,10 +118,10 @@ def _outdated(environment: Environment) -> Outdated:
         return Outdated(mistakes=error.mistakes)
 
 
-def all_of(landscape: Landscape) -> list[Environment]:
+def all_of(repository: Repository) -> list[Environment]:
     """The overlays that were chosen, wherever they lie, and the project's others."""
-    chosen = {scene.environment.file: scene.environment for scene in landscape.scenes}
-    return list({**chosen, **{each.file: each for each in landscape.environments if each.file not in chosen}}.values())
+    chosen = {scene.environment.file: scene.environment for scene in repository.overlays}
+    return list({**chosen, **{each.file: each for each in repository.environments if each.file not in chosen}}.values())
 
 
 def declaring(environment: Environment) -> Iterator[str]:
@@ -129,14 +131,14 @@ def declaring(environment: Environment) -> Iterator[str]:
         yield declaration.origin.file
 
 
-def reach(landscape: Landscape) -> Mapping[str, Collection[str]]:
+def reach(repository: Repository) -> Mapping[str, Collection[str]]:
     """The overlays to which a file belongs, by file."""
-    project, found = landscape.project, dict[str, set[str]]()
-    for root in landscape.roots:
+    project, found = repository.project, dict[str, set[str]]()
+    for root in repository.builds:
         built = (document.file for document in root.objects)
         for file in (*map(project.name, _files(project, root)), *built):
             found.setdefault(file, set()).update(each.name for each in root.environments)
-    for environment in all_of(landscape):
+    for environment in all_of(repository):
         for file in declaring(environment):
             found.setdefault(file, set()).add(environment.name)
     return found

@@ -1,7 +1,10 @@
-"""Rules: each a small function from what it looks at to what is wrong with it."""
+"""Rules: small functions, each from what it looks at to what is wrong with it.
+
+A rule looks at a committed overlay, at a build, or at the whole repository; which one is the type of its parameter.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from ..errors import Mend, Mistake, Place
 from ..frozen import Record
@@ -13,64 +16,75 @@ Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")
 
 
-class Fault(NamedTuple):
-    """What a rule says: a mistake, and of what; `severity` where it is milder than the rule's own."""
+class Finding(Record):
+    """One result of a rule.
+
+    The function of a rule fills in what it found; the rule itself adds its name and its severity, unless the finding
+    is `milder` than others of the rule. `field` is a path in the object, such as spec.data[0].secretKey.
+    """
 
     message: str
     place: Place | None = None
     hint: str = ""
-    subject: Subject | None = None
-    field: str = ""
-    overlay: str = ""
-    severity: Severity | None = None
     mend: Mend | None = None
-
-
-class Finding(Record):
-    """One result of a rule; `field` is a path in the object, as spec.data[0].secretKey, where there is one."""
-
-    rule: str
-    severity: Severity
-    mistake: Mistake
     subject: Subject | None = None
     field: str = ""
     overlay: str = ""
+    milder: Severity | None = None
+    rule: str = ""
+    severity: Severity = "error"
 
     def __str__(self) -> str:
-        return self.mistake.said(self.severity, self.rule)
+        return self.as_mistake().said(self.severity, self.rule)
+
+    def as_mistake(self) -> Mistake:
+        """Return the finding as a reason to refuse: rendering stops at what `check` would report."""
+        return Mistake(self.message, self.place, self.hint, self.mend)
+
+
+def of_mistake(mistake: Mistake, *, subject: Subject | None = None, overlay: str = "") -> Finding:
+    """Return a finding that says what the loader, or a function that it shares with a rule, said."""
+    return Finding(
+        message=mistake.message,
+        place=mistake.place,
+        hint=mistake.hint,
+        mend=mistake.mend,
+        subject=subject,
+        overlay=overlay,
+    )
 
 
 class Rule(Record):
-    """A rule with its stable name; its function's docstring is its entry of docs/rules.md."""
+    """A rule with its stable name; the docstring of its function is its entry in docs/rules.md."""
 
     name: str
     severity: Severity
-    find: Callable[[Any], Iterator[Fault]]
+    find: Callable[[Any], Iterator[Finding]]
+
+    @property
+    def takes(self) -> type:
+        """What the rule looks at: the type of the one parameter of its function."""
+        parameter: type = next(iter(self.find.__annotations__.values()))
+        return parameter
+
+    def findings(self, thing: object) -> Iterator[Finding]:
+        """Yield what the rule finds in what it looks at."""
+        for finding in self.find(thing):
+            yield finding.but(rule=self.name, severity=finding.milder or self.severity)
 
 
-def rule(name: str, severity: Severity) -> Callable[[Callable[[Any], Iterator[Fault]]], Rule]:
-    """Makes a rule of a function."""
+def rule(name: str, severity: Severity) -> Callable[[Callable[[Any], Iterator[Finding]]], Rule]:
+    """Make a rule of a function."""
     return lambda find: Rule(name=name, severity=severity, find=find)
 
 
-class Scene(Record):
-    """An environment and what is committed of it; nothing here needs a key, a network or cryptography."""
+class CommittedOverlay(Record):
+    """An environment and its committed manifests; nothing here needs a key, a network or cryptography."""
 
     environment: Environment
-    committed: Committed
+    manifests: Committed
 
 
-def check(scene: object, rules: Iterable[Rule]) -> list[Finding]:
-    """The findings of these rules, in their order."""
-    return [_finding(rule, fault) for rule in rules for fault in rule.find(scene)]
-
-
-def _finding(rule: Rule, fault: Fault) -> Finding:
-    return Finding(
-        rule=rule.name,
-        severity=fault.severity or rule.severity,
-        mistake=Mistake(fault.message, fault.place, fault.hint, fault.mend),
-        subject=fault.subject,
-        field=fault.field,
-        overlay=fault.overlay,
-    )
+def check(thing: object, rules: Iterable[Rule]) -> list[Finding]:
+    """Return the findings of these rules, all of which look at this kind of thing, in the order of the rules."""
+    return [finding for rule in rules for finding in rule.findings(thing)]

@@ -14,32 +14,32 @@ from ..model.backend import CertificateFile
 from ..model.kubernetes import Subject
 from ..objects.documents import Document
 from ..sealing.validity import HINT, Validity, judge
-from . import Fault, Scene, Severity, rule
-from .landscape import Landscape, Root, overlay_of
+from . import CommittedOverlay, Finding, Severity, rule
+from .scope import Build, Repository, overlay_subject
 
 _SOON = timedelta(days=30)
 
 
 @rule("malformed-ciphertext", "error")
-def malformed(landscape: Landscape) -> Iterator[Fault]:
+def malformed(repository: Repository) -> Iterator[Finding]:
     """A sealed value is no ciphertext: its base64, its length or its structure is broken.
 
     The controller can't open it, so the Secret is not made or not renewed. Restore it from Git, or seal it again.
     """
     ours: set[str] = set()
-    for scene in landscape.scenes:
-        backend = backend_of(scene.environment)
-        for name, manifest in scene.committed.items():
+    for overlay in repository.overlays:
+        backend = backend_of(overlay.environment)
+        for name, manifest in overlay.manifests.items():
             ours |= {name, manifest.file}
             if manifest.object["kind"] == backend.kind:
                 for key, reason in backend.malformed(manifest.object):
-                    yield _malformed(scene, manifest, f"{name}/{key}", reason)
-    for document in (document for root in landscape.roots for document in root.objects):
+                    yield _malformed(overlay, manifest, f"{name}/{key}", reason)
+    for document in (document for root in repository.builds for document in root.objects):
         subject = document.subject
         if _is_sealed(document) and not {document.file, subject.name} & ours:
             for key, reason in SealedSecretBackend().malformed(document.object):
                 path = SealedSecretBackend().path_of(key)
-                yield Fault(
+                yield Finding(
                     message=f"{subject.name}/{key} {reason}",
                     place=document.place(*path),
                     hint="restore it from Git, or seal it again",
@@ -48,12 +48,12 @@ def malformed(landscape: Landscape) -> Iterator[Fault]:
                 )
 
 
-def _malformed(scene: Scene, manifest: Manifest, address: str, reason: str) -> Fault:
+def _malformed(overlay: CommittedOverlay, manifest: Manifest, address: str, reason: str) -> Finding:
     """Return what is wrong with the ciphertext of a declared Secret."""
-    environment, backend = scene.environment, backend_of(scene.environment)
+    environment, backend = overlay.environment, backend_of(overlay.environment)
     name, _, key = address.partition("/")
     path = backend.path_of(key)
-    return Fault(
+    return Finding(
         message=f"{address} {reason}",
         place=manifest.place(*path),
         hint=f"run: kubectl ksecret seal {environment.name} {address}",
@@ -67,79 +67,79 @@ def _is_sealed(document: Document) -> bool:
     return document.subject.kind == sealedsecret.KIND and document.group == sealedsecret.GROUP
 
 
-def _certificates(landscape: Landscape) -> Iterator[tuple[Scene, CertificateFile, Validity | str]]:
+def _certificates(repository: Repository) -> Iterator[tuple[CommittedOverlay, CertificateFile, Validity | str]]:
     """Find the certificates of the overlays, each with where it is named, and what is known of it."""
-    for scene in landscape.scenes:
-        named = backend_of(scene.environment).certificate(scene.environment)
+    for overlay in repository.overlays:
+        named = backend_of(overlay.environment).certificate(overlay.environment)
         if named is not None:
-            yield scene, named, landscape.certificates[scene.environment.name]
+            yield overlay, named, repository.certificates[overlay.environment.name]
 
 
 def _of_certificate(
-    scene: Scene, named: CertificateFile, *, message: str, hint: str, severity: Severity | None = None
-) -> Fault:
-    return Fault(
+    overlay: CommittedOverlay, named: CertificateFile, *, message: str, hint: str, severity: Severity | None = None
+) -> Finding:
+    return Finding(
         message=message,
         place=named.named_at,
         hint=hint,
-        subject=overlay_of(scene.environment),
+        subject=overlay_subject(overlay.environment),
         field=named.field,
-        overlay=scene.environment.name,
-        severity=severity,
+        overlay=overlay.environment.name,
+        milder=severity,
     )
 
 
 @rule("certificate-ended", "error")
-def certificate_ended(landscape: Landscape) -> Iterator[Fault]:
+def certificate_ended(repository: Repository) -> Iterator[Finding]:
     """The certificate of an overlay can't seal any more: it has ended, ends soon, or can't be read.
 
     Nothing can be sealed when it is urgent. Fetch the controller's current one with `kubeseal --fetch-cert`.
     """
-    for scene, named, certificate in _certificates(landscape):
+    for overlay, named, certificate in _certificates(repository):
         if isinstance(certificate, str):
-            yield _of_certificate(scene, named, message=certificate, hint=HINT)
+            yield _of_certificate(overlay, named, message=certificate, hint=HINT)
             continue
-        for fact in judge(certificate, now=landscape.now, warn=_SOON):
+        for fact in judge(certificate, now=repository.now, warn=_SOON):
             severity: Severity = "warning" if fact.kind == "ends-soon" else "error"
-            yield _of_certificate(scene, named, message=fact.message, hint=HINT, severity=severity)
+            yield _of_certificate(overlay, named, message=fact.message, hint=HINT, severity=severity)
 
 
 @rule("certificate-changed", "error")
-def certificate_changed(landscape: Landscape) -> Iterator[Fault]:
+def certificate_changed(repository: Repository) -> Iterator[Finding]:
     """The certificate of an overlay is another one than that of its sealed values.
 
     Whoever swapped it could read what is sealed next. Restore it, or seal with `--accept` if it is the controller's.
     """
-    for scene, named, certificate in _certificates(landscape):
+    for overlay, named, certificate in _certificates(repository):
         if isinstance(certificate, str):
             continue
-        documents = [manifest.object for manifest in scene.committed.values()]
-        recorded = record.fingerprints(documents, backend_of(scene.environment))
-        for fact in judge(certificate, now=landscape.now, recorded=recorded):
+        documents = [manifest.object for manifest in overlay.manifests.values()]
+        recorded = record.fingerprints(documents, backend_of(overlay.environment))
+        for fact in judge(certificate, now=repository.now, recorded=recorded):
             if fact.kind == "another":
-                seal = f"kubectl ksecret seal {scene.environment.name} --accept {certificate.fingerprint}"
+                seal = f"kubectl ksecret seal {overlay.environment.name} --accept {certificate.fingerprint}"
                 hint = f"if the controller really has a new key: {seal}"
-                yield _of_certificate(scene, named, message=fact.message, hint=hint)
+                yield _of_certificate(overlay, named, message=fact.message, hint=hint)
 
 
 @rule("recipients-changed", "error")
-def recipients_changed(landscape: Landscape) -> Iterator[Fault]:
+def recipients_changed(repository: Repository) -> Iterator[Finding]:
     """A SOPS file is encrypted for others than the declared age recipients.
 
     Somebody can read it who should not, or cannot who should. Restore them, or `kubectl ksecret seal` with `--accept`.
     """
-    for scene in landscape.scenes:
-        environment, backend = scene.environment, backend_of(scene.environment)
-        mistakes: dict[Mistake, Fault] = {}
-        for name, manifest in scene.committed.items():
+    for overlay in repository.overlays:
+        environment, backend = overlay.environment, backend_of(overlay.environment)
+        mistakes: dict[Mistake, Finding] = {}
+        for name, manifest in overlay.manifests.items():
             try:
                 flaws = list(backend.reader_flaws(environment, name, manifest.object))
             except InputError as error:
                 # What the project says of the recipients is the same for every file.
-                mistakes |= {mistake: _of_overlay(scene, mistake) for mistake in error.mistakes}
+                mistakes |= {mistake: _of_overlay(overlay, mistake) for mistake in error.mistakes}
                 continue
             for flaw in flaws:
-                yield Fault(
+                yield Finding(
                     message=flaw.message,
                     place=manifest.place(*flaw.path),
                     hint=flaw.hint,
@@ -150,24 +150,24 @@ def recipients_changed(landscape: Landscape) -> Iterator[Fault]:
         yield from mistakes.values()
 
 
-def _of_overlay(scene: Scene, mistake: Mistake) -> Fault:
-    return Fault(
+def _of_overlay(overlay: CommittedOverlay, mistake: Mistake) -> Finding:
+    return Finding(
         message=mistake.message,
         place=mistake.place,
         hint=mistake.hint,
-        subject=overlay_of(scene.environment),
-        overlay=scene.environment.name,
+        subject=overlay_subject(overlay.environment),
+        overlay=overlay.environment.name,
     )
 
 
 @rule("strict-scope-broken", "error")
-def strict_scope_broken(landscape: Landscape) -> Iterator[Fault]:
+def strict_scope_broken(repository: Repository) -> Iterator[Finding]:
     """Kustomize gives a SealedSecret a name or a namespace that its values are not sealed for.
 
     The controller can't open it there. Take the prefix or namespace away, or seal it with a wider scope.
     """
-    for root in landscape.roots:
-        ours = dict(_ours(landscape, root))
+    for root in repository.builds:
+        ours = dict(_ours(repository, root))
         for document in root.objects:
             if _is_sealed(document):
                 written = _Bound(document.written("metadata", "name"), document.written("metadata", "namespace"))
@@ -185,18 +185,18 @@ class _Bound(NamedTuple):
     namespace: str
 
 
-def _ours(landscape: Landscape, root: Root) -> Iterator[tuple[str, _Bound | None]]:
+def _ours(repository: Repository, root: Build) -> Iterator[tuple[str, _Bound | None]]:
     """Find the committed SealedSecrets of a root's overlays, by file and by the name that kustomize gives them.
 
     None is what is sealed for another place: that is a finding of its own.
     """
     names = {environment.name for environment in root.environments}
-    for scene in landscape.scenes:
-        environment, backend = scene.environment, backend_of(scene.environment)
+    for overlay in repository.overlays:
+        environment, backend = overlay.environment, backend_of(overlay.environment)
         if environment.name not in names or backend.kind != sealedsecret.KIND:
             continue
         renaming = layers.renaming(root.way_to(environment))
-        for name, manifest in scene.committed.items():
+        for name, manifest in overlay.manifests.items():
             secret, document = environment.secrets[name], manifest.object
             as_declared = sealedsecret.is_bound_as_declared(environment, secret, document)
             bound = _Bound(name, str(document["metadata"].get("namespace", ""))) if as_declared else None
@@ -204,7 +204,7 @@ def _ours(landscape: Landscape, root: Root) -> Iterator[tuple[str, _Bound | None
             yield renaming.of(name), bound
 
 
-def _broken(root: Root, document: Document, bound: _Bound) -> Iterator[Fault]:
+def _broken(root: Build, document: Document, bound: _Bound) -> Iterator[Finding]:
     name, namespace = bound
     # Its metadata may be anything where it is not ours.
     scope = sealedsecret.scope_of({"metadata": {"annotations": document.annotations}})
@@ -213,15 +213,29 @@ def _broken(root: Root, document: Document, bound: _Bound) -> Iterator[Fault]:
     if scope == "strict" and name and name != subject.name:
         what = f"{name} is sealed for its name, and is {subject.name} in the build"
         hint = "take the prefix or suffix away, or seal with the scope namespace-wide"
-        yield Fault(what, document.place("metadata", "name"), hint, subject, "metadata.name", overlay)
+        yield Finding(
+            message=what,
+            place=document.place("metadata", "name"),
+            hint=hint,
+            subject=subject,
+            field="metadata.name",
+            overlay=overlay,
+        )
     # That of an overlay is compared with the overlay's; what kustomize sets otherwise is told there.
     elif scope != "cluster-wide" and namespace not in ("", subject.namespace) and not _is_set(root, subject.namespace):
         what = f"{name} is sealed for the namespace {namespace}, and is in {subject.namespace} in the build"
         hint = f"deploy it to {namespace}, or seal it again"
-        yield Fault(what, document.place("metadata", "namespace"), hint, subject, "metadata.namespace", overlay)
+        yield Finding(
+            message=what,
+            place=document.place("metadata", "namespace"),
+            hint=hint,
+            subject=subject,
+            field="metadata.namespace",
+            overlay=overlay,
+        )
 
 
-def _is_set(root: Root, namespace: str) -> bool:
+def _is_set(root: Build, namespace: str) -> bool:
     """Whether a kustomization sets this namespace though it is no overlay's."""
     sets = any(layer.object.get("namespace") == namespace for layer in root.layers.values())
     return sets and all(environment.namespace != namespace for environment in root.environments)

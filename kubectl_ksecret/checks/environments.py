@@ -9,8 +9,8 @@ from ..model.resolution import Environment, Remote, variable
 from ..model.types.sources import AzureKeyVault
 from ..model.validation.declaration import root_of
 from ..model.validation.sharing import source_of
-from . import Fault, rule
-from .landscape import Landscape
+from . import Finding, rule
+from .scope import Repository
 
 
 class _Asked(NamedTuple):
@@ -74,27 +74,32 @@ def _mark(pattern: str) -> _Mark:
 
 
 @rule("foreign-name", "error")
-def foreign_name(landscape: Landscape) -> Iterator[Fault]:
+def foreign_name(repository: Repository) -> Iterator[Finding]:
     """An overlay asks the source for a name that is another overlay's by its pattern.
 
     Production works with a value of test, or test with one of production. Correct `remoteName`, or remove it, so that
     the overlay's own pattern makes the name.
     """
-    others = [each for each in landscape.environments if each.source]
-    for scene in landscape.scenes:
+    others = [each for each in repository.environments if each.source]
+    for overlay in repository.overlays:
         told = set()  # a key that others share by `from` is wrong once
-        for asked in _asked(scene.environment):
+        for asked in _asked(overlay.environment):
             if not (asked.value.explicit or asked.value.overridden):
                 continue
             owner = next((each for each in others if _is_of(asked, each)), None)
             if owner and asked.place() not in told:
                 told.add(asked.place())
                 what = (
-                    f"{asked.address} of {scene.environment.name} asks for {asked.value.name}, a name of {owner.name}"
+                    f"{asked.address} of {overlay.environment.name} asks for {asked.value.name}, a name of {owner.name}"
                 )
-                own = asked.by_pattern_of(scene.environment)
-                hint = f"by the pattern of {scene.environment.name} it is {own}"
-                yield Fault(what, asked.place(), hint, overlay=scene.environment.name)
+                own = asked.by_pattern_of(overlay.environment)
+                hint = f"by the pattern of {overlay.environment.name} it is {own}"
+                yield Finding(
+                    message=what,
+                    place=asked.place(),
+                    hint=hint,
+                    overlay=overlay.environment.name,
+                )
 
 
 def _is_of(asked: _Asked, other: Environment) -> bool:
@@ -113,15 +118,15 @@ def _is_of(asked: _Asked, other: Environment) -> bool:
 
 
 @rule("vault-collision", "error")
-def vault_collision(landscape: Landscape) -> Iterator[Fault]:
+def vault_collision(repository: Repository) -> Iterator[Finding]:
     """Two keys ask one Key Vault for names that differ in nothing but case.
 
     Key Vault takes them for one secret: what is written for one is read by the other. Write one name where one is
     meant, and two that differ where two are.
     """
-    chosen = {scene.environment.name for scene in landscape.scenes}
+    chosen = {overlay.environment.name for overlay in repository.overlays}
     found: dict[tuple[object, str], dict[str, list[_Asked]]] = {}
-    for environment in landscape.environments:
+    for environment in repository.environments:
         if environment.source and isinstance(environment.source.kind, AzureKeyVault):
             vault = source_of(environment)
             for asked in _asked(environment):
@@ -138,7 +143,12 @@ def vault_collision(landscape: Landscape) -> Iterator[Fault]:
                         f"{first.address} of {first.environment.name} for {usual}: one secret in Key Vault"
                     )
                     hint = f"write {usual}, or a name that differs in more than case"
-                    yield Fault(what, asked.place(), hint, overlay=asked.environment.name)
+                    yield Finding(
+                        message=what,
+                        place=asked.place(),
+                        hint=hint,
+                        overlay=asked.environment.name,
+                    )
 
 
 RULES = (foreign_name, vault_collision)

@@ -12,7 +12,7 @@ from ..model.kubernetes import Subject
 from ..model.resolution import Environment
 from ..model.types.names import is_object_name
 from ..yamlio import Node
-from . import Fault, Finding, rule
+from . import Finding, rule
 
 PLAINTEXT = "plaintext-secret"
 _RULES = "docs/rules.md has them all"
@@ -102,7 +102,7 @@ def object_of(finding: Finding, project: Project) -> str:
     named = "/".join(filter(None, finding.subject)) if finding.subject and finding.subject.name else ""
     if named and is_object_name(named) and not named.startswith("File/"):
         return named
-    return f"File/{project.from_root(finding.mistake.place.file if finding.mistake.place else project.root)}"
+    return f"File/{project.from_root(finding.place.file if finding.place else project.root)}"
 
 
 def judge(
@@ -132,7 +132,7 @@ def judge(
     used: set[Accepted] = set()
     objects: dict[str, dict[str, None]] = {}
     for finding in findings:
-        place, named = finding.mistake.place, object_of(finding, project)
+        place, named = finding.place, object_of(finding, project)
         objects.setdefault(finding.rule, {})[named] = None
         names = dict.fromkeys((named, *_short(finding.subject, named)))
         of_overlays = [each for name in names for each in of_objects.get((finding.rule, name), ())]
@@ -161,7 +161,7 @@ def _short(subject: Subject | None, named: str) -> Iterator[str]:
 def _speaks_for(accepted: Accepted, finding: Finding, overlays_of: Mapping[str, Collection[str]]) -> bool:
     if finding.overlay:
         return finding.overlay == accepted.overlay
-    place = finding.mistake.place
+    place = finding.place
     reaching = overlays_of.get(place.file, ()) if place else ()
     return not reaching or accepted.overlay in reaching
 
@@ -183,13 +183,19 @@ def _lacks_until(accepted: Accepted) -> bool:
     return accepted.rule == PLAINTEXT and not accepted.until
 
 
-def _fault(accepted: Accepted, message: str, hint: str) -> Fault:
+def _fault(accepted: Accepted, message: str, hint: str) -> Finding:
     subject = Subject("SecretOverlay", "", accepted.overlay) if accepted.overlay else None
-    return Fault(message, accepted.place, hint, subject, overlay=accepted.overlay)
+    return Finding(
+        message=message,
+        place=accepted.place,
+        hint=hint,
+        subject=subject,
+        overlay=accepted.overlay,
+    )
 
 
 @rule("exception-unused", "warning")
-def unused(judged: Judged) -> Iterator[Fault]:
+def unused(judged: Judged) -> Iterator[Finding]:
     """An exception matches no finding.
 
     It would silence the next one, which nobody has thought about. Remove it, or correct its rule, object or line. With
@@ -207,7 +213,7 @@ def unused(judged: Judged) -> Iterator[Fault]:
 
 
 @rule("exception-unknown-rule", "error")
-def unknown_rule(judged: Judged) -> Iterator[Fault]:
+def unknown_rule(judged: Judged) -> Iterator[Finding]:
     """An exception names no rule, or one whose findings can't be silenced: those about exceptions.
 
     It silences nothing. Write the rule as docs/rules.md and each finding name it; `check --fix` does so where one
@@ -222,11 +228,11 @@ def unknown_rule(judged: Judged) -> Iterator[Fault]:
             yield _fault(each, f"a finding of {each.rule} can't be silenced", "correct the exception that it is about")
         else:
             fault = _fault(each, f'no rule is named "{shown(each.rule)}"', nearest(each.rule, judged.rules) or _RULES)
-            yield fault._replace(mend=typo(each.place, each.rule, judged.rules) if each.overlay else None)
+            yield fault.but(mend=typo(each.place, each.rule, judged.rules) if each.overlay else None)
 
 
 @rule("exception-expired", "error")
-def expired(judged: Judged) -> Iterator[Fault]:
+def expired(judged: Judged) -> Iterator[Finding]:
     """The last day of an exception is over.
 
     What it silenced is told again. Mend that, or accept it for longer.
@@ -237,7 +243,7 @@ def expired(judged: Judged) -> Iterator[Fault]:
 
 
 @rule("exception-without-until", "error")
-def without_until(judged: Judged) -> Iterator[Fault]:
+def without_until(judged: Judged) -> Iterator[Finding]:
     """An exception for a plaintext Secret has no last day.
 
     It silences nothing: a value in the repository is a leak that must end. Say until when in the overlay's
@@ -252,7 +258,7 @@ def without_until(judged: Judged) -> Iterator[Fault]:
 
 
 @rule("exception-without-reason", "error")
-def without_reason(judged: Judged) -> Iterator[Fault]:
+def without_reason(judged: Judged) -> Iterator[Finding]:
     """A comment silences a rule without a reason.
 
     It silences nothing: nobody could tell later whether it still holds. Write the reason behind the bracket.

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from ..errors import Mend
 from ..model.kubernetes import OPERATOR, STORES
 from ..objects.documents import Document, Path, dotted, mapping, sequence
-from . import Fault, rule
-from .landscape import Landscape
+from . import Finding, rule
 from .objects import built, loose, once, place_of, written
+from .scope import Repository
 
 _OLD = (f"{OPERATOR}/v1beta1", f"{OPERATOR}/v1alpha1")
 _SPECS: dict[str, Path] = {"ExternalSecret": ("spec",), "ClusterExternalSecret": ("spec", "externalSecretSpec")}
@@ -16,18 +16,18 @@ _NOT_OWNED = ("Merge", "None", "CreateOrMerge")
 
 
 @rule("old-api-version", "error")
-def old_api_version(landscape: Landscape) -> Iterator[Fault]:
+def old_api_version(repository: Repository) -> Iterator[Finding]:
     """A manifest has an API version of External Secrets Operator that is no longer served: v1beta1 or v1alpha1.
 
     Since version 0.17 of the operator the API server refuses it. Write external-secrets.io/v1; the fields are the same.
     """
-    yield from once(_old(landscape))
+    yield from once(_old(repository))
 
 
-def _old(landscape: Landscape) -> Iterator[Fault]:
-    known = {(each.subject.kind, each.subject.name) for each in written(landscape)}
-    unwritten = (each for each in built(landscape) if (each.subject.kind, each.subject.name) not in known)
-    for document in (*written(landscape), *unwritten):
+def _old(repository: Repository) -> Iterator[Finding]:
+    known = {(each.subject.kind, each.subject.name) for each in written(repository)}
+    unwritten = (each for each in built(repository) if (each.subject.kind, each.subject.name) not in known)
+    for document in (*written(repository), *unwritten):
         version = document.object.get("apiVersion")
         if document.subject.kind in _KINDS and version in _OLD:
             message = f"{document.subject.kind} {document.subject.name} has {version}, which is no longer served"
@@ -35,29 +35,36 @@ def _old(landscape: Landscape) -> Iterator[Fault]:
             hint, subject = f"write {OPERATOR}/v1", document.subject
             beta = version == f"{OPERATOR}/v1beta1"  # the same fields, so that one word mends it
             mend = Mend(place, version, f"{OPERATOR}/v1") if beta else None
-            yield Fault(message, place, hint, subject, "apiVersion", mend=mend)
+            yield Finding(
+                message=message,
+                place=place,
+                hint=hint,
+                subject=subject,
+                field="apiVersion",
+                mend=mend,
+            )
 
 
 @rule("operator-refuses", "error")
-def operator_refuses(landscape: Landscape) -> Iterator[Fault]:
+def operator_refuses(repository: Repository) -> Iterator[Finding]:
     """An ExternalSecret says what the operator's webhook refuses.
 
     Nothing of the deployment is applied, or the Secret never comes to be. Correct the field: an ExternalSecret takes
     something (data or dataFrom), each entry of dataFrom is one of extract, find and sourceRef, each secretKey stands
     there once, and only a Secret that the operator owns can be deleted by it.
     """
-    yield from once(_refused(landscape))
+    yield from once(_refused(repository))
 
 
-def _refused(landscape: Landscape) -> Iterator[Fault]:
-    for document in built(landscape):
+def _refused(repository: Repository) -> Iterator[Finding]:
+    for document in built(repository):
         if document.subject.kind in _SPECS and document.group == OPERATOR:
             yield from _nothing_taken(document)
-            yield from _contradictions(landscape, document)
+            yield from _contradictions(repository, document)
     # What no build holds may be a patch, so only what it says itself is looked at.
-    for document in loose(landscape, _SPECS):
+    for document in loose(repository, _SPECS):
         if document.group == OPERATOR:
-            yield from _contradictions(landscape, document)
+            yield from _contradictions(repository, document)
 
 
 def _spec(document: Document) -> tuple[Path, dict[str, object]]:
@@ -68,21 +75,33 @@ def _spec(document: Document) -> tuple[Path, dict[str, object]]:
     return path, found
 
 
-def _nothing_taken(document: Document) -> Iterator[Fault]:
+def _nothing_taken(document: Document) -> Iterator[Finding]:
     path, spec = _spec(document)
     if not spec.get("data") and not spec.get("dataFrom"):
         message = f"{_named(document)} takes nothing: it has neither data nor dataFrom"
         field = next((each for each in ("data", "dataFrom") if each in spec), None)
         place = document.key(*path, field) if field else document.key(*path)
-        yield Fault(message, place, "list what it takes under data", document.subject, dotted(path))
+        yield Finding(
+            message=message,
+            place=place,
+            hint="list what it takes under data",
+            subject=document.subject,
+            field=dotted(path),
+        )
 
 
-def _contradictions(landscape: Landscape, document: Document) -> Iterator[Fault]:
+def _contradictions(repository: Repository, document: Document) -> Iterator[Finding]:
     path, spec = _spec(document)
 
-    def fault(where: Path, message: str, hint: str) -> Fault:
-        place = place_of(landscape, document, where)
-        return Fault(f"{_named(document)}: {message}", place, hint, document.subject, dotted(where))
+    def fault(where: Path, message: str, hint: str) -> Finding:
+        place = place_of(repository, document, where)
+        return Finding(
+            message=f"{_named(document)}: {message}",
+            place=place,
+            hint=hint,
+            subject=document.subject,
+            field=dotted(where),
+        )
 
     target = mapping(spec.get("target"))
     deletion, creation = target.get("deletionPolicy"), target.get("creationPolicy")

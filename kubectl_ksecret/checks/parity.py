@@ -14,9 +14,9 @@ from ..kustomize import layers
 from ..kustomize.generators import without_hash
 from ..model.kubernetes import SERVICE_ACCOUNT, STORES, Object
 from ..objects.documents import Document, Path, dotted, mapping
-from . import Fault, rule
-from .landscape import Landscape, Root
+from . import Finding, rule
 from .provided import Provided, provided, type_path
+from .scope import Build, Repository
 
 # What a cluster keeps for itself, and how it gets its images, differs from cluster to cluster.
 _BOOKKEEPING = {
@@ -37,16 +37,16 @@ class Side(Record):
 
 
 @cache
-def _sides(landscape: Landscape) -> Sequence[Sequence[Side]]:
+def _sides(repository: Repository) -> Sequence[Sequence[Side]]:
     """The roots that are compared with each other; all rules here look at the same."""
-    groups: dict[frozenset[str], list[Root]] = {}
-    for root in landscape.roots:
+    groups: dict[frozenset[str], list[Build]] = {}
+    for root in repository.builds:
         paths = (os.path.realpath(each.path(p)) for each in root.environments for p in each.overlay.spec.declarations)
         groups.setdefault(frozenset(paths), []).append(root)
     return [[_side(root) for root in roots] for roots in groups.values() if len(roots) > 1]
 
 
-def _side(root: Root) -> Side:
+def _side(root: Build) -> Side:
     declared = {name for each in root.environments for name in each.declarations}
     renamings = [(layers.renaming(root.way_to(each)), each.secrets) for each in root.environments]
     rendered = {renaming.of(name) for renaming, names in renamings for name in names}
@@ -62,7 +62,7 @@ def _side(root: Root) -> Side:
     return Side(name=names, by_hand=by_hand, known=frozenset(declared))
 
 
-def _plain(root: Root, each: Provided) -> str:
+def _plain(root: Build, each: Provided) -> str:
     """The name without what the kustomizations add to it, where that can be told."""
     if each.document.node is not None or not root.layers:
         return each.written
@@ -128,24 +128,31 @@ def _alike(name: str, secret: Provided, others: Mapping[str, Provided]) -> str |
 
 
 @rule("parity-missing", "error")
-def missing(landscape: Landscape) -> Iterator[Fault]:
+def missing(repository: Repository) -> Iterator[Finding]:
     """A Secret or key that nobody declares is in one environment and not in another of the same declarations.
 
     What works in one fails in the other, on the day when it is deployed. Declare it, so that both have it.
     """
-    for sides in _sides(landscape):
+    for sides in _sides(repository):
         for side, lacking, name in _missing(sides):
             secret = side.by_hand[name]
             what = f"{lacking.name} has no Secret {name}, {side.name} has one"
             hint = f"declare {name}, so that both have it"
             place, overlay = secret.document.place("metadata", "name"), lacking.name
-            yield Fault(what, place, hint, secret.subject, "metadata.name", overlay)
+            yield Finding(
+                message=what,
+                place=place,
+                hint=hint,
+                subject=secret.subject,
+                field="metadata.name",
+                overlay=overlay,
+            )
         for first, second, name in _in_both(sides):
             for has, lacks in ((first, second), (second, first)):
                 yield from _missing_keys(has, lacks, name)
 
 
-def _missing_keys(has: Side, lacks: Side, name: str) -> Iterator[Fault]:
+def _missing_keys(has: Side, lacks: Side, name: str) -> Iterator[Finding]:
     there, here = has.by_hand[name], lacks.by_hand[name]
     if there.keys is None or here.keys is None:
         return
@@ -155,7 +162,14 @@ def _missing_keys(has: Side, lacks: Side, name: str) -> Iterator[Fault]:
             hint = nearest(key, set(here.keys) - set(there.keys)) or f"declare {name}, so that both have it"
             place = here.document.place(*_field(here.document.object))
             field = dotted(_field(here.document.object))
-            yield Fault(what, place, hint, here.subject, field, lacks.name)
+            yield Finding(
+                message=what,
+                place=place,
+                hint=hint,
+                subject=here.subject,
+                field=field,
+                overlay=lacks.name,
+            )
 
 
 def _field(document: Object) -> Path:
@@ -178,33 +192,47 @@ def _in_both(sides: Sequence[Side]) -> Iterator[tuple[Side, Side, str]]:
 
 
 @rule("parity-type", "error")
-def other_type(landscape: Landscape) -> Iterator[Fault]:
+def other_type(repository: Repository) -> Iterator[Finding]:
     """A Secret that nobody declares has another type in another environment of the same declarations.
 
     Kubernetes demands other keys of it, and what reads it may refuse it. Give both one type, or declare the Secret.
     """
-    for sides in _sides(landscape):
+    for sides in _sides(repository):
         for first, other, name in _in_both(sides):
             here, there = other.by_hand[name], first.by_hand[name]
             if here.type != there.type:
                 what = f"{name} has the type {here.type} in {other.name}, {there.type} in {first.name}"
                 path = type_path(here.document.subject.kind)
                 place, subject = here.document.place(*path), here.subject
-                yield Fault(what, place, "give both one type", subject, dotted(path), other.name)
+                yield Finding(
+                    message=what,
+                    place=place,
+                    hint="give both one type",
+                    subject=subject,
+                    field=dotted(path),
+                    overlay=other.name,
+                )
 
 
 @rule("parity-name", "warning")
-def two_names(landscape: Landscape) -> Iterator[Fault]:
+def two_names(repository: Repository) -> Iterator[Finding]:
     """Two environments of the same declarations seem to have one Secret under two names.
 
     The same workload can't read both. Give it one name, or declare it, so that both have it.
     """
-    for sides in _sides(landscape):
+    for sides in _sides(repository):
         for side, other, name, alike in _pairs(sides):
             secret = other.by_hand[alike]
             what = f"{alike} of {other.name} and {name} of {side.name} look like one Secret under two names"
             place, subject = secret.document.place("metadata", "name"), secret.subject
-            yield Fault(what, place, "give both one name", subject, "metadata.name", other.name)
+            yield Finding(
+                message=what,
+                place=place,
+                hint="give both one name",
+                subject=subject,
+                field="metadata.name",
+                overlay=other.name,
+            )
 
 
 RULES = (missing, other_type, two_names)

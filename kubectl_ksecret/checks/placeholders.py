@@ -6,9 +6,9 @@ from typing import Any
 
 from ..model.kubernetes import OPERATOR, STORES
 from ..objects.documents import Document, Path, dotted, plain
-from . import Fault, rule
-from .landscape import Landscape
+from . import Finding, rule
 from .objects import built, loose, once, place_of
+from .scope import Repository
 
 _KINDS = (
     ("YOUR_…", r"(?<![A-Za-z0-9])YOUR_\w|(?i:(?<![A-Za-z0-9_-])your[-_]\w)"),
@@ -31,25 +31,31 @@ _FIELDS = {
 
 
 @rule("placeholder", "error")
-def placeholder(landscape: Landscape) -> Iterator[Fault]:
+def placeholder(repository: Repository) -> Iterator[Finding]:
     """A placeholder stands in a store, a ServiceAccount or an overlay.
 
     The operator can't sign in, or asks for a name that nobody has. Put the real value there. Placeholders are YOUR_…,
     ${…}, <…>, changeme, REDACTED, xxxx, TODO, and UUIDs of one digit.
     """
-    yield from once(_in_objects(landscape))
-    for scene in landscape.scenes:
-        overlay = scene.environment.overlay
-        document = Document(overlay.origin.file, overlay.origin.node, plain(overlay.origin.node))
+    yield from once(_in_objects(repository))
+    for overlay in repository.overlays:
+        stated = overlay.environment.overlay
+        document = Document(stated.origin.file, stated.origin.node, plain(stated.origin.node))
         for path, kind in _below(document.object, ()):
-            message = f"{dotted(path)} of {overlay.metadata.name} is still a placeholder ({kind})"
-            yield Fault(message, document.place(*path), _hint(path), field=dotted(path), overlay=overlay.metadata.name)
+            message = f"{dotted(path)} of {overlay.environment.name} is still a placeholder ({kind})"
+            yield Finding(
+                message=message,
+                place=document.place(*path),
+                hint=_hint(path),
+                field=dotted(path),
+                overlay=overlay.environment.name,
+            )
 
 
-def _in_objects(landscape: Landscape) -> Iterator[Fault]:
+def _in_objects(repository: Repository) -> Iterator[Finding]:
     # A store that is rendered has what its overlay says, which is looked at itself.
-    rendered = {landscape.project.name(each.path("manifests")) + "/" for each in landscape.environments}
-    for document in (*built(landscape), *loose(landscape, _FIELDS)):
+    rendered = {repository.project.name(each.path("manifests")) + "/" for each in repository.environments}
+    for document in (*built(repository), *loose(repository, _FIELDS)):
         subject = document.subject
         if subject.kind not in _FIELDS or document.group != (OPERATOR if subject.kind in STORES else ""):
             continue
@@ -57,9 +63,15 @@ def _in_objects(landscape: Landscape) -> Iterator[Fault]:
             continue
         for field in _FIELDS[subject.kind]:
             for path, kind in _below(document.object.get(field), (field,)):
-                place = place_of(landscape, document, path)
+                place = place_of(repository, document, path)
                 message = f"{dotted(path)} of {subject.kind} {subject.name} is still a placeholder ({kind})"
-                yield Fault(message, place, _hint(path), subject, dotted(path))
+                yield Finding(
+                    message=message,
+                    place=place,
+                    hint=_hint(path),
+                    subject=subject,
+                    field=dotted(path),
+                )
 
 
 def _below(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -11,9 +11,9 @@ from ..kustomize.generators import entries, kustomizations, name_of, sources_of
 from ..model.kubernetes import SERVICE_ACCOUNT, Object, Subject
 from ..model.types.names import KEY_PATTERN
 from ..objects.documents import Document, dotted, mapping, sequence
-from . import Fault, rule
-from .landscape import Landscape
+from . import Finding, rule
 from .objects import built, encrypted_by_sops, root_path, written
+from .scope import Repository
 
 _FIELDS = ("data", "stringData")
 _HINT = "change the value, declare the key, and seal it: kubectl ksecret seal"
@@ -24,30 +24,30 @@ _REPLACED = re.compile(r"\$\{[^{}\n]+\}|\{\{.*\}\}|ref\+[a-z0-9]+://\S+|vault:[^
 
 
 @rule("plaintext-secret", "error")
-def plaintext_secret(landscape: Landscape) -> Iterator[Fault]:
+def plaintext_secret(repository: Repository) -> Iterator[Finding]:
     """A Secret, or a secretGenerator, holds values in plain text; base64 is plain text too.
 
     Whoever can read the repository can read them, and whoever once could still has them. Change each value, declare its
     key, and seal it. What SOPS has encrypted, and what a deployer replaces (<path:…>, ${…}), is no value.
     """
-    of_overlays = _sealed_by_overlays(landscape)
-    secrets = [each for each in written(landscape) if _is_secret(each)]
+    of_overlays = _sealed_by_overlays(repository)
+    secrets = [each for each in written(repository) if _is_secret(each)]
     for document in secrets:
         if document.file not in of_overlays:
             for field, key in _plain(document.object):
                 yield _fault(document, document.subject, field, key)
-    yield from _patched_in(landscape, secrets)
-    for document in kustomizations(landscape.tree):
-        yield from _generated(landscape, document)
+    yield from _patched_in(repository, secrets)
+    for document in kustomizations(repository.tree):
+        yield from _generated(repository, document)
 
 
-def _sealed_by_overlays(landscape: Landscape) -> set[str]:
+def _sealed_by_overlays(repository: Repository) -> set[str]:
     """The files that must be encrypted with SOPS, and are looked at for it."""
     return {
         manifest.file
-        for scene in landscape.scenes
-        if backend_of(scene.environment).kind == SopsBackend.kind
-        for manifest in scene.committed.values()
+        for overlay in repository.overlays
+        if backend_of(overlay.environment).kind == SopsBackend.kind
+        for manifest in overlay.manifests.values()
     }
 
 
@@ -55,9 +55,15 @@ def _is_secret(document: Document) -> bool:
     return document.subject.kind == "Secret" and not document.group
 
 
-def _fault(document: Document, subject: Subject, field: str, key: str) -> Fault:
+def _fault(document: Document, subject: Subject, field: str, key: str) -> Finding:
     message = f"Secret {subject.name} holds {field}.{key} in plain text"
-    return Fault(message, document.key(field, key), _HINT, subject, f"{field}.{key}")
+    return Finding(
+        message=message,
+        place=document.key(field, key),
+        hint=_HINT,
+        subject=subject,
+        field=f"{field}.{key}",
+    )
 
 
 def _plain(secret: Object) -> Iterator[tuple[str, str]]:
@@ -93,11 +99,11 @@ def _is_no_value(text: str, by_name: bool) -> bool:
     return "\n" not in said and _INSERTED.search(said) is not None
 
 
-def _patched_in(landscape: Landscape, secrets: list[Document]) -> Iterator[Fault]:
+def _patched_in(repository: Repository, secrets: list[Document]) -> Iterator[Finding]:
     """What a build adds to a Secret of the tree, from a patch that is no file of its own."""
     origins = {id(each.node): each for each in secrets}
     told = {(each.subject.name, key) for each in secrets for _, key in _plain(each.object)}
-    for document in built(landscape):
+    for document in built(repository):
         origin = origins.get(id(document.node))
         if origin is None or not _is_secret(document):
             continue
@@ -107,7 +113,7 @@ def _patched_in(landscape: Landscape, secrets: list[Document]) -> Iterator[Fault
                 yield _fault(document, document.subject, field, key)
 
 
-def _generated(landscape: Landscape, document: Document) -> Iterator[Fault]:
+def _generated(repository: Repository, document: Document) -> Iterator[Finding]:
     for path, entry in entries(document, "secretGenerator"):
         subject = Subject("Secret", str(entry.get("namespace") or ""), name_of(entry))
         for index, literal in enumerate(sequence(entry.get("literals"))):
@@ -117,13 +123,25 @@ def _generated(landscape: Landscape, document: Document) -> Iterator[Fault]:
                 # What stands before the first = of something else may be a piece of a value.
                 named = f" of {key}" if re.fullmatch(KEY_PATTERN, key) else ""
                 message = f"secretGenerator {subject.name} holds the value{named} in plain text"
-                yield Fault(message, document.place(*where), _HINT, subject, dotted(where))
+                yield Finding(
+                    message=message,
+                    place=document.place(*where),
+                    hint=_HINT,
+                    subject=subject,
+                    field=dotted(where),
+                )
         for where, source in sources_of(document, path, entry):
-            from_root = root_path(landscape, source)
-            if from_root in (landscape.tracked or ()) and from_root not in encrypted_by_sops(landscape):
+            from_root = root_path(repository, source)
+            if from_root in (repository.tracked or ()) and from_root not in encrypted_by_sops(repository):
                 message = f"secretGenerator {subject.name} reads {source}, which Git tracks"
                 hint = f"git rm --cached {source}, change the values, declare the keys, and seal them"
-                yield Fault(message, document.place(*where), hint, subject, dotted(where))
+                yield Finding(
+                    message=message,
+                    place=document.place(*where),
+                    hint=hint,
+                    subject=subject,
+                    field=dotted(where),
+                )
 
 
 RULES = (plaintext_secret,)

@@ -7,7 +7,7 @@ from ..kustomize.generators import without_hash
 from ..model.kubernetes import OPERATOR, Subject
 from ..objects.documents import Document, Path, mapping
 from ..objects.producers import Provision, provisions
-from .landscape import Root
+from .scope import Build
 
 _OPAQUE = "Opaque"
 _GROUPS = {"Secret": "", "SealedSecret": "bitnami.com", "ExternalSecret": OPERATOR}
@@ -44,7 +44,7 @@ class Provided(NamedTuple):
         return self.document.subject.namespace
 
 
-def provided(root: Root) -> Iterator[Provided]:
+def provided(root: Build) -> Iterator[Provided]:
     """All Secrets of a build, but for what only adds to one that another object makes."""
     for document in root.objects:
         kind = document.subject.kind

@@ -10,9 +10,9 @@ from ..model.resolution import Environment
 from ..model.types.declaration import DeclarationSpec
 from ..objects.documents import dotted
 from ..objects.reads import mentions
-from . import Fault, rule
-from .landscape import Landscape
+from . import Finding, rule
 from .objects import place_of
+from .scope import Repository
 from .supply import Places, Reading, Supplied, Supply, supply_of
 
 # Labels and annotations by which a Secret is found that no workload names.
@@ -41,14 +41,14 @@ class _Omitted(NamedTuple):
 
 
 @rule("missing-secret", "error")
-def missing_secret(landscape: Landscape) -> Iterator[Fault]:
+def missing_secret(repository: Repository) -> Iterator[Finding]:
     """A workload, or another object, reads a Secret that nothing provides in its namespace.
 
     The pod stays in CreateContainerConfigError, or its volume is never mounted. Correct the name, declare the Secret,
     or mark the reference `optional: true`, which makes this a note. A place of an operator's own kind is told by the
     overlay's `references`.
     """
-    for root in landscape.roots:
+    for root in repository.builds:
         supply = supply_of(root)
         omitted, hints = _omitted(supply), dict[tuple[str, str], str]()
         told = set()
@@ -61,7 +61,7 @@ def missing_secret(landscape: Landscape) -> Iterator[Fault]:
             if where not in hints:
                 hints[where] = _hint_of_secret(supply, omitted, *where)
             what = f"reads the Secret {reading.read.secret}, which nothing provides"
-            yield _fault(landscape, supply, reading, what, hints[where], of_key=False)
+            yield _fault(repository, supply, reading, what, hints[where], of_key=False)
 
 
 def _hint_of_secret(supply: Supply, omitted: Places[_Omitted], namespace: str, secret: str) -> str:
@@ -77,13 +77,13 @@ def _hint_of_secret(supply: Supply, omitted: Places[_Omitted], namespace: str, s
 
 
 @rule("missing-key", "error")
-def missing_key(landscape: Landscape) -> Iterator[Fault]:
+def missing_key(repository: Repository) -> Iterator[Finding]:
     """A workload, or another object, reads a key that its Secret does not have.
 
     The pod stays in CreateContainerConfigError, or its volume is never mounted. Correct the key, declare it, or mark
     the reference `optional: true`, which makes this a note. A key that an overlay omits is missing there all the same.
     """
-    for root in landscape.roots:
+    for root in repository.builds:
         supply = supply_of(root)
         omitted = _omitted(supply)
         for reading in supply.readings():
@@ -95,24 +95,24 @@ def missing_key(landscape: Landscape) -> Iterator[Fault]:
             known = sorted({name for each in provided for name in each.keys or ()})
             hint = said[0] if said else nearest(key, known) or f"declare it in {reading.read.secret}, or correct it"
             what = f"reads {reading.read.secret}/{key}, a key that nothing provides"
-            yield _fault(landscape, supply, reading, what, hint, of_key=True)
+            yield _fault(repository, supply, reading, what, hint, of_key=True)
 
 
 def _has(provided: Collection[Supplied], key: str) -> bool:
     return any(each.keys is None or key in each.keys for each in provided)
 
 
-def _fault(landscape: Landscape, supply: Supply, reading: Reading, what: str, hint: str, *, of_key: bool) -> Fault:
+def _fault(repository: Repository, supply: Supply, reading: Reading, what: str, hint: str, *, of_key: bool) -> Finding:
     read, subject = reading.read, reading.reader.subject
     path = read.key_path if of_key and read.key_path else read.path
-    return Fault(
-        f"{subject.kind} {subject.name} {what}",
-        place_of(landscape, reading.reader, path),
-        hint,
-        subject,
-        dotted(path),
-        supply.overlay_of(reading.namespace),
-        "note" if read.optional else None,
+    return Finding(
+        message=f"{subject.kind} {subject.name} {what}",
+        place=place_of(repository, reading.reader, path),
+        hint=hint,
+        subject=subject,
+        field=dotted(path),
+        overlay=supply.overlay_of(reading.namespace),
+        milder="note" if read.optional else None,
     )
 
 
@@ -130,14 +130,14 @@ def _omitted(supply: Supply) -> Places[_Omitted]:
 
 
 @rule("unused-key", "warning")
-def unused_key(landscape: Landscape) -> Iterator[Fault]:
+def unused_key(repository: Repository) -> Iterator[Finding]:
     """A declared key is read by nothing that is deployed with it.
 
     Whoever steals the Secret gets it for nothing, and it has to be rotated. Remove it, or omit it in the overlay. A key
     that only a template needs is an input. A place of an operator's own kind is told by the overlay's `references`.
     """
-    chosen = {scene.environment.name for scene in landscape.scenes}
-    for root in landscape.roots:
+    chosen = {overlay.environment.name for overlay in repository.overlays}
+    for root in repository.builds:
         supply = supply_of(root)
         if not supply.has_workloads:
             continue
@@ -145,7 +145,7 @@ def unused_key(landscape: Landscape) -> Iterator[Fault]:
         mentioned = {text for document in root.objects for text in mentions(document.object)}
         for environment in root.environments:
             if environment.name in chosen:
-                yield from _unused(landscape.project.name(root.folder), environment, supply, read, mentioned)
+                yield from _unused(repository.project.name(root.folder), environment, supply, read, mentioned)
 
 
 def _read(supply: Supply) -> Places[str | None]:
@@ -158,7 +158,7 @@ def _read(supply: Supply) -> Places[str | None]:
 
 def _unused(
     root: str, environment: Environment, supply: Supply, read: Places[str | None], mentioned: Collection[str]
-) -> Iterator[Fault]:
+) -> Iterator[Finding]:
     for secret in environment.secrets.values():
         spec = secret.declaration.spec
         standing = supply.standing(environment)
@@ -170,13 +170,13 @@ def _unused(
             continue
         for key in secret.keys:
             if key not in keys:
-                yield Fault(
-                    f"nothing in {root} reads {secret.name}/{key}",
-                    spec.origin.key("keys", key),
-                    f"remove it, or omit it in {environment.name}; spec.references names further places",
-                    Subject("SecretDeclaration", "", secret.name),
-                    f"spec.keys.{key}",
-                    environment.name,
+                yield Finding(
+                    message=f"nothing in {root} reads {secret.name}/{key}",
+                    place=spec.origin.key("keys", key),
+                    hint=f"remove it, or omit it in {environment.name}; spec.references names further places",
+                    subject=Subject("SecretDeclaration", "", secret.name),
+                    field=f"spec.keys.{key}",
+                    overlay=environment.name,
                 )
 
 

@@ -7,8 +7,8 @@ from ..kustomize.generators import without_hash
 from ..model.kubernetes import Object
 from ..objects.documents import Document, mapping
 from ..objects.reads import pod_metadata
-from . import Fault, rule
-from .landscape import Landscape
+from . import Finding, rule
+from .scope import Repository
 from .supply import Supplied, Supply, rollouts, supply_of
 
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Rollout")  # the others start anew by themselves, or can't
@@ -22,14 +22,14 @@ _NAMED = "secret.reloader.stakater.com/reload"
 
 
 @rule("no-restart", "note")
-def no_restart(landscape: Landscape) -> Iterator[Fault]:
+def no_restart(repository: Repository) -> Iterator[Finding]:
     """A workload reads a Secret through its environment, and nothing restarts it when the Secret changes.
 
     It works on with the old value until somebody restarts it, perhaps long after the old one was withdrawn. Run
     Reloader (github.com/stakater/Reloader) and annotate the workload with `reloader.stakater.com/auto: "true"`, or
     mount the Secret as a volume and read it anew.
     """
-    for root in landscape.roots:
+    for root in repository.builds:
         supply = supply_of(root)
         running = rollouts(supply)
         for document, names in _read_through_environment(supply):
@@ -38,13 +38,13 @@ def no_restart(landscape: Landscape) -> Iterator[Fault]:
             restarted = (document.annotations, of_pods, *outside)
             if left := [name for name in names if not any(_restarts(each, name) for each in restarted)]:
                 subject = document.subject
-                yield Fault(
-                    f"nothing restarts {subject.kind} {subject.name} when {' or '.join(left)} changes",
-                    document.place("metadata", "annotations"),
-                    'with Reloader, annotate it: reloader.stakater.com/auto: "true"',
-                    subject,
-                    "metadata.annotations",
-                    supply.overlay_of(supply.namespace(document)),
+                yield Finding(
+                    message=f"nothing restarts {subject.kind} {subject.name} when {' or '.join(left)} changes",
+                    place=document.place("metadata", "annotations"),
+                    hint='with Reloader, annotate it: reloader.stakater.com/auto: "true"',
+                    subject=subject,
+                    field="metadata.annotations",
+                    overlay=supply.overlay_of(supply.namespace(document)),
                 )
 
 

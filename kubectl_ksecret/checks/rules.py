@@ -1,4 +1,4 @@
-"""All rules of `check`, in the order in which their findings are told."""
+"""All rules of `check`, in the order in which their findings are reported."""
 
 from . import (
     Rule,
@@ -11,20 +11,19 @@ from . import (
     placeholders,
     plaintext,
     references,
-    repository,
     restart,
     sealed,
     stores,
+    tracked,
     tree,
     values,
     waves,
 )
-from .landscape import of_each_scene
 
-OF_LANDSCAPE: tuple[Rule, ...] = (
+OF_REPOSITORY: tuple[Rule, ...] = (
     *tree.RULES,
     *kustomize.RULES,
-    *map(of_each_scene, sealed.RULES),
+    *sealed.RULES,
     *ciphertext.RULES,
     *environments.RULES,
     *parity.RULES,
@@ -33,10 +32,10 @@ OF_LANDSCAPE: tuple[Rule, ...] = (
     *placeholders.RULES,
     *stores.RULES,
     *operator.RULES,
-    *repository.RULES,
+    *tracked.RULES,
     *waves.RULES,
     *restart.RULES,
 )
 OF_VALUES: tuple[Rule, ...] = values.RULES
 OF_EXCEPTIONS: tuple[Rule, ...] = exceptions.RULES
-ALL = (*OF_LANDSCAPE, *OF_VALUES, *OF_EXCEPTIONS)
+ALL = (*OF_REPOSITORY, *OF_VALUES, *OF_EXCEPTIONS)

@@ -8,9 +8,9 @@ from ..model.resolution import Environment
 from ..model.types.backends import ExternalSecret, Store, WorkloadIdentity
 from ..objects.documents import Document, Path, dotted, mapping
 from ..objects.reads import store_references
-from . import Fault, Severity, rule
-from .landscape import Landscape, Root
+from . import Finding, Severity, rule
 from .objects import once
+from .scope import Build, Repository
 
 _CLIENT, _TENANT = "azure.workload.identity/client-id", "azure.workload.identity/tenant-id"
 _AZURE: Path = ("spec", "provider", "azurekv")
@@ -18,24 +18,24 @@ _ACCOUNT: Path = (*_AZURE, "serviceAccountRef")
 
 
 @rule("store-identity", "error")
-def store_identity(landscape: Landscape) -> Iterator[Fault]:
+def store_identity(repository: Repository) -> Iterator[Finding]:
     """The ServiceAccount with which a store signs in is missing, or does not say who it is, or says it twice.
 
     The store is never ready, and no Secret comes to be. Put the ServiceAccount into the build, with the annotations
     azure.workload.identity/client-id and tenant-id; a client or tenant that the store names must not stand there too.
     """
-    yield from once(fault for root in landscape.roots for fault in _of_root(landscape, root))
+    yield from once(fault for root in repository.builds for fault in _of_root(repository, root))
 
 
-def _of_root(landscape: Landscape, root: Root) -> Iterator[Fault]:
+def _of_root(repository: Repository, root: Build) -> Iterator[Finding]:
     for store in _stores(root):
         azure = _azure(store)
         account = mapping(azure.get("serviceAccountRef"))
         if azure.get("authType") == "WorkloadIdentity" and isinstance(account.get("name"), str):
-            yield from _of_store(landscape, root, store, str(account["name"]))
+            yield from _of_store(repository, root, store, str(account["name"]))
 
 
-def _stores(root: Root) -> list[Document]:
+def _stores(root: Build) -> list[Document]:
     return [each for each in root.objects if each.subject.kind in STORES and each.group == OPERATOR]
 
 
@@ -43,7 +43,7 @@ def _azure(store: Document) -> dict[str, object]:
     return mapping(mapping(mapping(store.object.get("spec")).get("provider")).get("azurekv"))
 
 
-def _of_store(landscape: Landscape, root: Root, store: Document, name: str) -> Iterator[Fault]:
+def _of_store(repository: Repository, root: Build, store: Document, name: str) -> Iterator[Finding]:
     subject = store.subject
     said = mapping(_azure(store).get("serviceAccountRef")).get("namespace")
     where = str(said or "") if subject.kind == "ClusterSecretStore" else subject.namespace
@@ -51,9 +51,16 @@ def _of_store(landscape: Landscape, root: Root, store: Document, name: str) -> I
     if subject.kind == "SecretStore" and said not in (None, "", subject.namespace) and subject.namespace:
         message = f"SecretStore {subject.name} names a ServiceAccount of another namespace than its own"
         field = (*_ACCOUNT, "namespace")
-        yield Fault(message, store.place(*field), "remove the namespace", subject, dotted(field), overlay)
+        yield Finding(
+            message=message,
+            place=store.place(*field),
+            hint="remove the namespace",
+            subject=subject,
+            field=dotted(field),
+            overlay=overlay,
+        )
         return
-    accounts = [each for each in _accounts(landscape) if _lies_in(each, where)]
+    accounts = [each for each in _accounts(repository) if _lies_in(each, where)]
     account = next((each for each in accounts if each.subject.name == name), None)
     if account is not None:
         yield from _of_account(root, store, account, overlay)
@@ -62,19 +69,19 @@ def _of_store(landscape: Landscape, root: Root, store: Document, name: str) -> I
     hint = nearest(name, [each.subject.name for each in accounts]) or (
         "" if elsewhere else "add it to the kustomization, with the annotations of its workload identity"
     )
-    yield Fault(
-        f"{subject.kind} {subject.name} signs in as ServiceAccount {name}, which is not in the build",
-        place,
-        hint,
-        subject,
-        dotted((*_ACCOUNT, "name")),
-        overlay,
-        severity="note" if elsewhere else None,  # nothing of that namespace is deployed from here
+    yield Finding(
+        message=f"{subject.kind} {subject.name} signs in as ServiceAccount {name}, which is not in the build",
+        place=place,
+        hint=hint,
+        subject=subject,
+        field=dotted((*_ACCOUNT, "name")),
+        overlay=overlay,
+        milder="note" if elsewhere else None,
     )
 
 
-def _accounts(landscape: Landscape) -> Iterator[Document]:
-    for root in landscape.roots:
+def _accounts(repository: Repository) -> Iterator[Document]:
+    for root in repository.builds:
         yield from (each for each in root.objects if each.subject.kind == "ServiceAccount" and not each.group)
 
 
@@ -83,7 +90,7 @@ def _lies_in(document: Document, namespace: str) -> bool:
     return not namespace or document.subject.namespace in ("", namespace)
 
 
-def _named_at(root: Root, store: Document) -> tuple[Place, str]:
+def _named_at(root: Build, store: Document) -> tuple[Place, str]:
     """Where the ServiceAccount was named: in the overlay of a store that is rendered, else in the store."""
     for environment in root.environments:
         said = _rendered_store(environment)
@@ -98,7 +105,7 @@ def _rendered_store(environment: Environment) -> Store | None:
     return backend.store if isinstance(backend, ExternalSecret) and backend.store.auth else None
 
 
-def _of_account(root: Root, store: Document, account: Document, overlay: str) -> Iterator[Fault]:
+def _of_account(root: Build, store: Document, account: Document, overlay: str) -> Iterator[Finding]:
     """Who signs in, from where: each must be said once, by the store or by the ServiceAccount."""
     azure = _azure(store)
     credentials = mapping(azure.get("authSecretRef"))
@@ -114,26 +121,41 @@ def _of_account(root: Root, store: Document, account: Document, overlay: str) ->
             what = annotation.rpartition("/")[2]
             message = f"{named} says its {what} twice: here, and on ServiceAccount {account.subject.name}"
             where = (*_AZURE, *by_store[0])
-            yield Fault(message, store.place(*where), "remove one of the two", store.subject, dotted(where), overlay)
+            yield Finding(
+                message=message,
+                place=store.place(*where),
+                hint="remove one of the two",
+                subject=store.subject,
+                field=dotted(where),
+                overlay=overlay,
+            )
         elif not on_account and not by_store:
             message = f"ServiceAccount {account.subject.name}, with which {named} signs in, has no {annotation}"
             hint = f"add the annotation {annotation}"
             # The operator's own pod may have a tenant to fall back on.
             severity: Severity | None = None if annotation == _CLIENT else "warning"
             place = account.key(*(field if annotation in account.annotations else field[:-1]))
-            yield Fault(message, place, hint, account.subject, dotted(field), overlay, severity)
+            yield Finding(
+                message=message,
+                place=place,
+                hint=hint,
+                subject=account.subject,
+                field=dotted(field),
+                overlay=overlay,
+                milder=severity,
+            )
 
 
 @rule("store-missing", "note")
-def store_missing(landscape: Landscape) -> Iterator[Fault]:
+def store_missing(repository: Repository) -> Iterator[Finding]:
     """An ExternalSecret reads a store that is not in the build, though a store of the overlay or of a near name is.
 
     It waits for the store in vain, unless it exists already. Correct the name, or add the store.
     """
-    yield from once(fault for root in landscape.roots for fault in _missing(root))
+    yield from once(fault for root in repository.builds for fault in _missing(root))
 
 
-def _missing(root: Root) -> Iterator[Fault]:
+def _missing(root: Build) -> Iterator[Finding]:
     stores = {(each.subject.kind, each.subject.name) for each in _stores(root)}
     own = {said.kind for each in root.environments if (said := _rendered_store(each))}
     for document in root.objects:
@@ -145,7 +167,13 @@ def _missing(root: Root) -> Iterator[Fault]:
                 hint = f"the one in the build is a {other_kinds[0]}"
             if (kind, name) not in stores and (hint or (kind in own and kind == "SecretStore")):
                 message = f"ExternalSecret {document.subject.name} reads {kind} {name}, which is not in the build"
-                yield Fault(message, document.place(*path, "name"), hint, document.subject, dotted((*path, "name")))
+                yield Finding(
+                    message=message,
+                    place=document.place(*path, "name"),
+                    hint=hint,
+                    subject=document.subject,
+                    field=dotted((*path, "name")),
+                )
 
 
 RULES = (store_identity, store_missing)

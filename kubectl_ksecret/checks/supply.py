@@ -10,7 +10,7 @@ from ..model.types.backends import ExternalSecret, SealedSecret, Sops
 from ..objects.documents import Document, mapping
 from ..objects.producers import provisions
 from ..objects.reads import POD_SPECS, Read, reads
-from .landscape import Root
+from .scope import Build
 
 T = TypeVar("T")
 _FORMS = {ExternalSecret: "ExternalSecret", SealedSecret: "SealedSecret", Sops: "Secret"}
@@ -74,7 +74,7 @@ class Places(Generic[T]):
 class Supply:
     """The Secrets of a root and their readers."""
 
-    def __init__(self, root: Root) -> None:
+    def __init__(self, root: Build) -> None:
         self.root = root
         self.secrets: Places[Supplied] = Places()
         self._standing: dict[str, list[Standing]] = {}
@@ -147,7 +147,7 @@ class Supply:
 
 
 @cache
-def supply_of(root: Root) -> Supply:
+def supply_of(root: Build) -> Supply:
     """The same for every rule that asks: to look through a build takes longer than what a rule does with it."""
     return Supply(root)
 

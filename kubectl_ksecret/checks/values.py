@@ -11,7 +11,7 @@ from ..model.validation.sharing import one_name, source_of
 from ..sensitive import Sensitive
 from ..values.forms import How, forms
 from ..values.rules import broken
-from . import Fault, rule
+from . import Finding, rule
 
 Values = Mapping[tuple[str, str], Sensitive]  # by Secret and key
 
@@ -48,7 +48,7 @@ class Written(NamedTuple):
 
 
 @rule("value-missing", "error")
-def missing(held: Sequence[Held]) -> Iterator[Fault]:
+def missing(held: Sequence[Held]) -> Iterator[Finding]:
     """A declared key has no value in the source.
 
     It can be neither fetched nor sealed. Set the value there, or enable it, or correct `remoteName` or the overlay's
@@ -63,33 +63,47 @@ def missing(held: Sequence[Held]) -> Iterator[Fault]:
                         if remote.name in each.disabled:
                             said = f"{remote.name} is disabled in the source of {each.environment.name}"
                         what = f"{secret.name}/{key}: {said}"
-                        yield Fault(what, remote.key.origin.at(), overlay=each.environment.name)
+                        yield Finding(
+                            message=what,
+                            place=remote.key.origin.at(),
+                            overlay=each.environment.name,
+                        )
 
 
 @rule("value-unusable", "error")
-def unusable(held: Sequence[Held]) -> Iterator[Fault]:
+def unusable(held: Sequence[Held]) -> Iterator[Finding]:
     """A value is not what its declaration takes it for: JSON with a property, base64, a certificate.
 
     Neither `seal` nor External Secrets Operator can make a Secret of it. Correct the value, or the declaration.
     """
     for each in held:
         for message, place, hint, _ in each.unusable:
-            yield Fault(message, place, hint, overlay=each.environment.name)
+            yield Finding(
+                message=message,
+                place=place,
+                hint=hint,
+                overlay=each.environment.name,
+            )
 
 
 @rule("value-breaks-rule", "error")
-def breaking_rules(held: Sequence[Held]) -> Iterator[Fault]:
+def breaking_rules(held: Sequence[Held]) -> Iterator[Finding]:
     """A value breaks a rule of its declaration.
 
     The program that reads it may not start, or be open to anyone who guesses. Set a value that keeps the rule.
     """
     for each in held:
         for message, place, hint, _ in broken_rules(each.environment, each.values):
-            yield Fault(f"{message} in {each.environment.name}", place, hint, overlay=each.environment.name)
+            yield Finding(
+                message=f"{message} in {each.environment.name}",
+                place=place,
+                hint=hint,
+                overlay=each.environment.name,
+            )
 
 
 @rule("same-value", "warning")
-def same_in_two(held: Sequence[Held]) -> Iterator[Fault]:
+def same_in_two(held: Sequence[Held]) -> Iterator[Finding]:
     """Two environments have one value.
 
     Whoever reads that of test has that of production. Set a value of its own for each environment.
@@ -110,7 +124,12 @@ def same_in_two(held: Sequence[Held]) -> Iterator[Fault]:
             hint = f"set a value of its own in the source of {other}"
             if holder.name == first.name:
                 what, hint = f"{what}: they read one name", f"give {other} a name of its own: source.names"
-            yield Fault(what, holder.place, hint, overlay=other)
+            yield Finding(
+                message=what,
+                place=holder.place,
+                hint=hint,
+                overlay=other,
+            )
 
 
 class _Holder(NamedTuple):
@@ -130,7 +149,7 @@ def _holder(environment: Environment, secret: str, key: str, remote: Remote) -> 
 
 
 @rule("value-in-repository", "error")
-def in_repository(held: Sequence[Held]) -> Iterator[Fault]:
+def in_repository(held: Sequence[Held]) -> Iterator[Finding]:
     """A real value stands in a file that Git tracks: as it is, in base64, or URL-encoded.
 
     Whoever can read the repository has it, from every commit on. Take it out, and rotate it. What is compared is the
@@ -139,7 +158,12 @@ def in_repository(held: Sequence[Held]) -> Iterator[Fault]:
     for each in held:
         for address, how, place in each.written:
             what = f"the value of {address} of {each.environment.name} stands here {how}"
-            yield Fault(what, place, "take it out, and give the key a new value", overlay=each.environment.name)
+            yield Finding(
+                message=what,
+                place=place,
+                hint="take it out, and give the key a new value",
+                overlay=each.environment.name,
+            )
 
 
 def texts_of(held: Sequence[Held]) -> Mapping[bytes, tuple[str, str, How]]:

@@ -8,8 +8,8 @@ from ..errors import Place
 from ..model.kubernetes import STORES, Object
 from ..objects.documents import Document, mapping
 from ..objects.reads import POD_SPECS, store_references
-from . import Fault, rule
-from .landscape import Landscape
+from . import Finding, rule
+from .scope import Repository
 from .supply import Places, Supply, rollouts, supply_of
 
 _WAVE = "argocd.argoproj.io/sync-wave"
@@ -32,14 +32,14 @@ class _Need(NamedTuple):
 
 
 @rule("wave-order", "error")
-def wave_order(landscape: Landscape) -> Iterator[Fault]:
+def wave_order(repository: Repository) -> Iterator[Finding]:
     """Argo CD applies a workload before the Secret that it reads, or a store out of its order.
 
     Argo CD waits for each wave to be healthy, so the sync hangs: the workload waits for a Secret that comes only after
     it. A ServiceAccount comes first, then its store, the ExternalSecret, the workload; hooks come before or after all
     waves. Raise the wave of what reads, or make the Secret a hook too.
     """
-    for root in landscape.roots:
+    for root in repository.builds:
         supply = supply_of(root)
         for need in dict.fromkeys((*_of_secrets(supply), *_of_stores(supply))):
             first, then = _moment(need.needing), _moment(need.needed)
@@ -97,7 +97,7 @@ def _moment(document: Document) -> _Moment | None:
     return _Moment(min(stages), int(wave))
 
 
-def _fault(supply: Supply, need: _Need, first: _Moment, then: _Moment) -> Fault:
+def _fault(supply: Supply, need: _Need, first: _Moment, then: _Moment) -> Finding:
     needing, needed = need.needing.subject, need.needed.subject
     hint = f"wave {first.wave} comes before wave {then.wave}: raise the wave of {needing.kind} {needing.name}"
     deciding = _WAVE
@@ -108,13 +108,13 @@ def _fault(supply: Supply, need: _Need, first: _Moment, then: _Moment) -> Fault:
             hint = f"a PostSync hook comes after all waves: make the {needed.kind} none"
     # What has no annotation is not where the user went wrong.
     said = need.needing if deciding in need.needing.annotations else need.needed
-    return Fault(
-        f"{needing.kind} {needing.name} comes before the {needed.kind} {needed.name} that it needs",
-        _place(said, deciding),
-        hint,
-        said.subject,
-        f"metadata.annotations.{deciding}",
-        supply.overlay_of(supply.namespace(need.needing)),
+    return Finding(
+        message=f"{needing.kind} {needing.name} comes before the {needed.kind} {needed.name} that it needs",
+        place=_place(said, deciding),
+        hint=hint,
+        subject=said.subject,
+        field=f"metadata.annotations.{deciding}",
+        overlay=supply.overlay_of(supply.namespace(need.needing)),
     )
 
 

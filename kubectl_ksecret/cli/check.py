@@ -12,7 +12,7 @@ from ..actions import check as action
 from ..actions.accept import accept
 from ..actions.survey import Built, survey
 from ..checks import SEVERITIES, Finding, rules
-from ..checks.landscape import Landscape
+from ..checks.scope import Repository
 from ..files.project import Project, decode
 from ..model.types.names import is_date
 from ..sensitive import forbid_core_dumps
@@ -77,11 +77,11 @@ def command(
     """
     _refuse(bool(built), fix, write_exceptions, reason, until)
     environments = mending.mended(overlays) if fix else overlays.load()
-    landscape = survey(environments, _built(built) if built else None, datetime.now(UTC))
+    repository = survey(environments, _built(built) if built else None, datetime.now(UTC))
     if with_values:
         forbid_core_dumps()
     with progress_bar("reading") as progress:
-        judged = action.judge(landscape, partial(open_source, progress=progress) if with_values else None)
+        judged = action.judge(repository, partial(open_source, progress=progress) if with_values else None)
     for mistake in judged.left_out:
         click.echo(mistake.said("warning"), err=True)
     if judged.silenced and output != "json":
@@ -89,21 +89,21 @@ def command(
     least = SEVERITIES.index(min_severity)
     findings = [finding for finding in judged.findings if SEVERITIES.index(finding.severity) >= least]
     if write_exceptions:
-        accepted = accept(landscape, findings, reason or "", until or "")
+        accepted = accept(repository, findings, reason or "", until or "")
         mending.tell(accepted.written, err=False)
         mending.tell(accepted.left)
         return
-    _print(_report(landscape, findings, judged.silenced, with_values), landscape.project, output)
+    _print(_report(repository, findings, judged.silenced, with_values), repository.project, output)
     sys.exit(1 if findings else 0)
 
 
-def _report(landscape: Landscape, findings: Sequence[Finding], silenced: int, with_values: bool) -> format_.Report:
+def _report(repository: Repository, findings: Sequence[Finding], silenced: int, with_values: bool) -> format_.Report:
     return format_.Report(
         findings=action.told_once(findings),  # an exception, on the other hand, is each overlay's own
-        rules=(*rules.OF_LANDSCAPE, *(rules.OF_VALUES if with_values else ()), *rules.OF_EXCEPTIONS),
-        root=landscape.project.root,
+        rules=(*rules.OF_REPOSITORY, *(rules.OF_VALUES if with_values else ()), *rules.OF_EXCEPTIONS),
+        root=repository.project.root,
         folder=os.getcwd(),
-        overlays={each.environment.name: each.environment.overlay.origin.file for each in landscape.scenes},
+        overlays={each.environment.name: each.environment.overlay.origin.file for each in repository.overlays},
         silenced=silenced,
     )
 

@@ -19,7 +19,7 @@ def mended(overlays: arguments.Overlays) -> list[Environment]:
     for environment in environments:
         tell(f"{file}: rendered" for file in render.write(environment))
     judged = check.judge(survey(environments, None, datetime.now(UTC)), None)
-    tell(mend(finding.mistake for finding in judged.findings))
+    tell(mend(finding.as_mistake() for finding in judged.findings))
     return _loaded(overlays)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from .. import yamlio
 from ..backends import read_committed, render
-from ..checks import Scene, check, sealed
+from ..checks import CommittedOverlay, check, sealed
 from ..errors import InputError, Mistake
 from ..files.project import Project, decode
 from ..model.kubernetes import Object
@@ -54,8 +54,8 @@ def _objects(environment: Environment) -> list[Object]:
     if mistakes := list(sharing.mistakes([environment], [environment])):
         raise InputError(*mistakes)
     manifests = read_committed(environment)
-    if findings := check(Scene(environment=environment, committed=manifests), sealed.RULES):
-        raise InputError(*(finding.mistake for finding in findings))
+    if findings := check(CommittedOverlay(environment=environment, manifests=manifests), sealed.RULES):
+        raise InputError(*(finding.as_mistake() for finding in findings))
     return render(environment, manifests)
 
 

@@ -19,12 +19,12 @@ def text(report: Report) -> str:
 
 
 def _item(finding: Finding) -> dict[str, object]:
-    place, subject = finding.mistake.place, finding.subject
+    place, subject = finding.place, finding.subject
     return {
         "rule": finding.rule,
         "severity": finding.severity,
-        "message": finding.mistake.message,
-        "hint": finding.mistake.hint or None,
+        "message": finding.message,
+        "hint": finding.hint or None,
         "object": subject._asdict() if subject else None,
         "field": finding.field or None,
         "file": place.file if place else None,

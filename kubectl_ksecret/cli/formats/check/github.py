@@ -1,7 +1,7 @@
 """Findings as annotations of a GitHub workflow."""
 
 from ....checks import Finding, Severity
-from .report import Report, totals, worst_first
+from .report import Report, message_with_hint, totals, worst_first
 from .terminal import printable
 
 MOST = 10  # of one kind GitHub shows no more of a step
@@ -18,11 +18,10 @@ def text(report: Report) -> str:
 
 
 def _annotation(report: Report, finding: Finding) -> str:
-    mistake, line = finding.mistake, report.line(finding)
+    line = report.line(finding)
     said = {"file": report.path(finding), "line": line, "col": report.column(finding), "title": finding.rule}
     properties = ",".join(f"{name}={_property(str(value))}" for name, value in said.items() if value)
-    message = f"{mistake.message}\nhint: {mistake.hint}" if mistake.hint else mistake.message
-    return f"::{_COMMANDS[finding.severity]} {properties}::{_escaped(message)}"
+    return f"::{_COMMANDS[finding.severity]} {properties}::{_escaped(message_with_hint(finding))}"
 
 
 def _escaped(said: str) -> str:

@@ -25,7 +25,7 @@ def text(report: Report) -> str:
 
 
 def _failed(report: Report, finding: Finding, suite: Element) -> None:
-    path, line, message = report.path(finding), report.line(finding), _xml(finding.mistake.message)
+    path, line, message = report.path(finding), report.line(finding), _xml(finding.message)
     case = SubElement(suite, "testcase", classname=finding.rule, name=message)
     if path:
         case.set("file", _xml(path))

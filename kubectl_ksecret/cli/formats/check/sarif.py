@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from .... import __version__
 from ....checks import Finding, Rule
-from .report import Report
+from .report import Report, message_with_hint
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _ROOT = "%SRCROOT%"
@@ -43,11 +43,10 @@ def _rule(rule: Rule) -> dict[str, object]:
 
 
 def _result(report: Report, finding: Finding, rules: dict[str, int]) -> dict[str, object]:
-    mistake = finding.mistake
     result: dict[str, object] = {
         "ruleId": finding.rule,
         "level": finding.severity,
-        "message": {"text": f"{mistake.message}\nhint: {mistake.hint}" if mistake.hint else mistake.message},
+        "message": {"text": message_with_hint(finding)},
         "locations": [_location(report, finding)],
         "properties": {"field": finding.field, "overlay": finding.overlay},
     }

@@ -6,7 +6,7 @@ from unicodedata import east_asian_width
 import click
 
 from ....checks import Finding, Severity
-from ....errors import Mistake, Place
+from ....errors import Place
 from .drawing import Drawing
 from .report import Report, totals
 
@@ -22,8 +22,7 @@ def plain(report: Report) -> str:
 
 def printable(finding: Finding) -> Finding:
     """The same; a name that a stranger gave can neither move the cursor nor begin a line."""
-    message, place, hint, _ = finding.mistake
-    return finding.but(mistake=Mistake(_printable(message), place, _printable(hint)))
+    return finding.but(message=_printable(finding.message), hint=_printable(finding.hint))
 
 
 def _printable(said: str) -> str:
@@ -42,7 +41,7 @@ def _unstyled(said: str, **_style: object) -> str:
 
 
 def _block(finding: Finding, draw: Draw, styled: Callable[..., str]) -> str:
-    place, severity, colour = finding.mistake.place, finding.severity, _COLOURS[finding.severity]
+    place, severity, colour = finding.place, finding.severity, _COLOURS[finding.severity]
     first, *hints = str(finding).splitlines()
     lines = [styled(f"{severity}:", fg=colour, bold=True) + first.removeprefix(f"{severity}:")]
     if place and (drawing := draw(place)):

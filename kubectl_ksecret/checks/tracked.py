@@ -6,66 +6,79 @@ from collections.abc import Iterator
 from ..errors import Place
 from ..kustomize.generators import entries, kustomizations, sources_of
 from ..model.types.sources import Dotenv
-from . import Fault, rule
-from .landscape import Landscape
+from . import Finding, rule
 from .objects import encrypted_by_sops, root_path
+from .scope import Repository
 
 
 @rule("tracked-secret-file", "error")
-def tracked_secret_file(landscape: Landscape) -> Iterator[Fault]:
+def tracked_secret_file(repository: Repository) -> Iterator[Finding]:
     """Git tracks a dotenv file with values, a key file, or the file that an overlay takes its values from.
 
     What was committed stays in the history of every clone. Take the file out of Git, ignore it, and change what was in
     it. Examples (.env.example, .sample, .template, .dist), what SOPS has encrypted, the sources of a ConfigMap, and
     folders named testdata or node_modules are left out.
     """
-    project = landscape.project
-    encrypted = encrypted_by_sops(landscape)
+    project = repository.project
+    encrypted = encrypted_by_sops(repository)
     named = set()
-    for environment in landscape.environments:
+    for environment in repository.environments:
         source = environment.source.kind if environment.source else None
         if not isinstance(source, Dotenv):
             continue
         path = os.path.relpath(os.path.realpath(environment.path(source.file)), project.root)
-        if path in (landscape.tracked or ()) and path not in encrypted:
+        if path in (repository.tracked or ()) and path not in encrypted:
             named.add(path)
             shown = project.name(os.path.join(project.root, path))
             message = f"{environment.name} takes its values from {shown}, which Git tracks"
-            yield Fault(message, source.origin.at("file"), _untrack(shown), overlay=environment.name)
-    public = set(_sources_of_config_maps(landscape))
-    for found in landscape.contents:
+            yield Finding(
+                message=message,
+                place=source.origin.at("file"),
+                hint=_untrack(shown),
+                overlay=environment.name,
+            )
+    public = set(_sources_of_config_maps(repository))
+    for found in repository.contents:
         if found.kind in ("dotenv file", "key file") and found.path not in (named | public):
             shown = project.name(os.path.join(project.root, found.path))
-            yield Fault(f"Git tracks a {found.kind}", Place(shown), _untrack(shown))
+            yield Finding(
+                message=f"Git tracks a {found.kind}",
+                place=Place(shown),
+                hint=_untrack(shown),
+            )
 
 
 def _untrack(shown: str) -> str:
     return f"git rm --cached {shown}, add it to .gitignore, and change the values that were committed"
 
 
-def _sources_of_config_maps(landscape: Landscape) -> Iterator[str]:
-    for document in kustomizations(landscape.tree):
+def _sources_of_config_maps(repository: Repository) -> Iterator[str]:
+    for document in kustomizations(repository.tree):
         for path, entry in entries(document, "configMapGenerator"):
-            yield from (root_path(landscape, source) for _, source in sources_of(document, path, entry))
+            yield from (root_path(repository, source) for _, source in sources_of(document, path, entry))
 
 
 @rule("private-key", "error")
-def private_key(landscape: Landscape) -> Iterator[Fault]:
+def private_key(repository: Repository) -> Iterator[Finding]:
     """A private key stands in a file that Git tracks.
 
     Whoever has a clone of the repository can be who the key says. Make a new key pair, revoke the old one, and take the
     key out of the file; the history still holds it. Folders named testdata or node_modules are left out.
     """
-    project = landscape.project
-    for found in landscape.contents:
+    project = repository.project
+    for found in repository.contents:
         place = Place(project.name(os.path.join(project.root, found.path)), found.line, found.column)
-        if found.kind == "private key" and not _of_a_secret(landscape, place):
-            yield Fault("a private key in a file that Git tracks", place, "make a new key; the history keeps this one")
+        if found.kind == "private key" and not _of_a_secret(repository, place):
+            yield Finding(
+                message="a private key in a file that Git tracks",
+                place=place,
+                hint="make a new key; the history keeps this one",
+            )
 
 
-def _of_a_secret(landscape: Landscape, place: Place) -> bool:
+def _of_a_secret(repository: Repository, place: Place) -> bool:
     """Whether it is a value of a Secret, which is looked at as one."""
-    nodes = [each.node for each in landscape.tree.get(place.file, ()) if each.subject.kind == "Secret"]
+    nodes = [each.node for each in repository.tree.get(place.file, ()) if each.subject.kind == "Secret"]
     return any(node and node.start_mark.line < place.line <= node.end_mark.line + 1 for node in nodes)
 
 
