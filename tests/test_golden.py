@@ -1,75 +1,59 @@
-"""Golden cases: tests/testdata/COMMAND/CASE/ holds a project and what a command must say of it.
+"""Golden cases: tests/testdata/COMMAND/CASE.txt holds a project, a command and what it must print (golden.py)."""
 
-README     first line: one sentence of what the case shows
-in/        the project, as a user has it; its copy is a Git work tree, whose files are tracked
-args       the command line after `kubectl ksecret`
-out.yaml   standard output; without it there must be none
-error.txt  `exit N`, then standard error; without it the command must end with 0 and say nothing
-"""
-
-import shlex
-import shutil
-import subprocess
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from hypothesis import example, given
+from hypothesis.strategies import text
 
-from .projects import COMMAND
-
-TESTDATA = Path(__file__).parent / "testdata"
-CASES = sorted(path.parent for path in TESTDATA.glob("*/*/args"))
-
-
-class Said(NamedTuple):
-    """What a command did, as a case's files hold it."""
-
-    out: str
-    error: str
+from . import golden
 
 
-def said(case: Path, folder: Path) -> Said:
-    """What the command of a case says in a copy of its project."""
-    shutil.copytree(case / "in", folder, symlinks=True)
-    subprocess.run(["git", "init", "-q", str(folder)], check=True)
-    subprocess.run(["git", "-C", str(folder), "add", "--all"], check=True)
-    command = [COMMAND, *shlex.split((case / "args").read_text())]
-    done = subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=60)
-    error = f"exit {done.returncode}\n{done.stderr.decode()}" if done.returncode or done.stderr else ""
-    return Said(done.stdout.decode(), error)
-
-
-def expected(case: Path) -> Said:
-    """What the files of a case hold."""
-    return Said(*(path.read_text() if path.exists() else "" for path in (case / "out.yaml", case / "error.txt")))
-
-
-def update(case: Path, found: Said) -> None:
-    """Write what a case expects."""
-    for path, text in ((case / "out.yaml", found.out), (case / "error.txt", found.error)):
-        path.unlink(missing_ok=True)
-        if text:
-            path.write_text(text)
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: "/".join(case.parts[-2:]))
-def test_a_command_says_exactly_what_its_golden_case_holds(
-    case: Path, tmp_path: Path, pytestconfig: pytest.Config
+@pytest.mark.parametrize("path", golden.CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_command_prints_exactly_what_its_golden_case_holds(
+    path: Path, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    """The README of the case says what is shown; the real command runs as a process."""
-    found = said(case, tmp_path / "project")
+    """The first line of the case is a sentence of what it shows; the real command runs as a process."""
+    case = golden.read(path)
+    assert case.sentence[0].isupper() and case.sentence.endswith(".") and len(case.sentence) <= 120
+    folder = tmp_path / "project"
+    golden.prepare(case, folder)
+    outcome = golden.run(case, folder)
     if pytestconfig.getoption("--update-golden"):
-        update(case, found)
-    assert found == expected(case)
+        golden.update(path, outcome)
+    assert outcome == golden.read(path).expected
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: "/".join(case.parts[-2:]))
-def test_a_golden_case_says_in_a_sentence_what_it_shows(case: Path) -> None:
-    """A stranger learns from the first line of README what to look at."""
-    first, *_ = (case / "README").read_text().splitlines()
-    assert first[0].isupper() and first.endswith(".") and len(first) <= 120
+def test_every_file_of_testdata_is_a_case_or_a_base() -> None:
+    """A file under another name would never run."""
+    assert list(golden.orphans()) == []
 
 
-def test_every_golden_folder_is_a_case() -> None:
-    """A folder without args would never run."""
-    assert [path for path in TESTDATA.glob("*/*") if path not in CASES] == []
+def test_every_base_is_used() -> None:
+    """A base that no case names is a leftover."""
+    named = {golden.read(path).base for path in golden.CASES}
+    assert {path.stem for path in golden.BASES.iterdir()} == named - {None}
+
+
+@given(text())
+@example("a\r\nb\r\n")
+@example("\ufeffkind: Secret\n")
+@example("no line end")
+@example("a backslash without a line end\\")
+@example("\x1b[31mred\x1b[0m \\x1b is not an escape\n")
+@example("-- stdout\nlooks like a section\n")
+def test_a_section_reads_as_the_text_that_was_written(content: str) -> None:
+    """Bytes that a text can't show are escaped, and come back as they were."""
+    title, _, body = golden.section("stdout", content).partition("\n")
+    assert (golden.unescape(body) if title.endswith(golden.ESCAPED) else body) == content
+    assert "\n-- " not in f"\n{body}"
+    assert not golden.INVISIBLE.search(body)
+
+
+def test_an_update_rewrites_the_expected_sections_alone(tmp_path: Path) -> None:
+    """What a person wrote above them stays, byte for byte."""
+    written = "It prints a name.\n\n-- overlays/a.yaml (escaped)\nkind: A\\r\n\n-- command\nkubectl ksecret list\n"
+    path = tmp_path / "case.txt"
+    path.write_text(f"{written}-- stdout\nold\n-- stderr\nold\n-- exit 3\n")
+    golden.update(path, golden.Outcome(stdout="new\n", stderr="", code=0))
+    assert path.read_text() == f"{written}-- stdout\nnew\n-- exit 0\n"

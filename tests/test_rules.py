@@ -1,31 +1,28 @@
-"""The rules of `check`: each has a folder with the fault and one without, and its entry in the documentation."""
+"""The rules of `check`: each has a golden case with the fault and one without, and its entry in the documentation."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from kubectl_ksecret.checks import Rule
 from kubectl_ksecret.checks.rules import ALL
 
+from . import golden
 from .peers import ROOT
 
-CASES = Path(__file__).parent / "testdata" / "check"
 NAMES = [rule.name for rule in ALL]
 
 
-def found(case: Path) -> set[str]:
-    """The rules whose findings a golden case expects."""
-    out = case / "out.yaml"
-    text = out.read_text() if out.exists() else ""
+def rules_of(case: str) -> set[str]:
+    """Return the rules whose findings a golden case of `check` expects."""
+    text = golden.read(golden.TESTDATA / "check" / f"{case}.txt").expected.stdout
     return set(re.findall(r"^(?:error|warning|note): .* \[([a-z0-9-]+)\]$", text, re.MULTILINE))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_rule_has_a_folder_with_the_fault_and_one_without(name: str) -> None:
-    """In the first it is the only one that finds anything, in the second none does."""
-    assert (found(CASES / name), found(CASES / f"{name}-clean")) == ({name}, set())
-    assert (CASES / f"{name}-clean" / "args").exists()
+def test_each_rule_has_a_case_with_the_fault_and_one_without(name: str) -> None:
+    """In the first it is the only rule that reports anything, in the second none does."""
+    assert (rules_of(name), rules_of(f"{name}-clean")) == ({name}, set())
 
 
 def test_each_rule_has_a_stable_name_of_its_own() -> None:

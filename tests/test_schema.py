@@ -1,9 +1,8 @@
 """The JSON Schema says what the reader reads: both fall out of the same types."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,8 +27,8 @@ from kubectl_ksecret.model.types.origin import Stated
 from kubectl_ksecret.model.types.overlay import SecretOverlay
 from kubectl_ksecret.yamlio import compose
 
+from . import golden
 from .peers import ROOT
-from .test_golden import CASES
 from .test_reader import DECLARATION_TEXT, OVERLAY_TEXTS
 
 OBJECTS = {"SecretDeclaration": SecretDeclaration, "SecretOverlay": SecretOverlay}
@@ -70,25 +69,38 @@ def test_the_committed_schema_is_that_of_the_types() -> None:
     assert json.loads((ROOT / "docs" / "ksecret.schema.json").read_text()) == schema()
 
 
-def is_valid(case: Path) -> bool:
-    """Whether a golden case shows what is made of valid files; one is of a file that is no YAML."""
-    error = case / "error.txt"
-    if case.name == "unreadable-file":
-        return False
-    return not error.exists() or error.read_text().startswith("exit 1\n")
+def yaml_texts(files: Mapping[str, str]) -> list[str]:
+    """Return the texts of the files that hold declarations or overlays and are read, by their names."""
+    ours = {name: text for name, text in files.items() if "apiVersion: ksecret.dev/" in text}
+    return [text for name, text in ours.items() if name.endswith((".yaml", ".yml")) and "/.hidden/" not in name]
 
 
-@pytest.mark.parametrize(
-    "folder", [ROOT / "generators", ROOT / "overlays", *(case / "in" for case in CASES if is_valid(case))], ids=str
-)
-def test_the_schema_accepts_what_the_commands_accept(folder: Path) -> None:
+def sample() -> list[str]:
+    """Return the YAML files of the sample."""
+    paths = [path for folder in ("generators", "overlays") for path in (ROOT / folder).rglob("*.yaml")]
+    return yaml_texts({str(path): path.read_text() for path in paths})
+
+
+def is_valid(case: golden.Case) -> bool:
+    """Whether the declarations and overlays of a golden case can be read."""
+    return case.expected.code < 2
+
+
+def valid_cases() -> Iterator[Any]:
+    """The golden cases with their YAML files."""
+    for path in golden.CASES:
+        case = golden.read(path)
+        if is_valid(case):
+            yield pytest.param(yaml_texts(golden.files(case)), id=f"{path.parent.name}/{path.stem}")
+
+
+@pytest.mark.parametrize("texts", [pytest.param(sample(), id="sample"), *valid_cases()])
+def test_the_schema_accepts_what_the_commands_accept(texts: Sequence[str]) -> None:
     """Every declaration and overlay of the sample and of the golden cases that are no mistakes of a file."""
-    texts = [path.read_text() for path in folder.rglob("*.y*ml") if ".hidden" not in path.parts]
-    found = [each for text in texts for each in yaml.safe_load_all(text) if each]
-    ours = [each for each in found if str(each.get("apiVersion")).startswith("ksecret.dev/")]
-    assert ours != []
-    for each in ours:
-        VALIDATOR.validate(json.loads(json.dumps(each)))  # JSON's names are texts: 5: is "5":
+    documents = [document for text in texts for document in yaml.safe_load_all(text) if document]
+    assert documents != []
+    for document in documents:
+        VALIDATOR.validate(json.loads(json.dumps(document)))  # JSON's names are texts: 5: is "5":
 
 
 def places(node: Any) -> Iterator[tuple[Any, Any]]:

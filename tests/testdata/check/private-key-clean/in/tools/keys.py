@@ -1,1 +1,0 @@
-MARKERS = ["-----BEGIN PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----", "AGE-SECRET-KEY-1"]

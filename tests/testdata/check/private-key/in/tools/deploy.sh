@@ -1,6 +1,0 @@
-#!/bin/sh
-cat > /tmp/id <<END
------BEGIN OPENSSH PRIVATE KEY-----
-bm90IGEga2V5LCBidXQgYmFzZTY0IGFsbCB0aGUgc2FtZSwgYW5kIGxvbmcgZW5vdWdo
------END OPENSSH PRIVATE KEY-----
-END
