@@ -215,8 +215,8 @@ def test_names_collide_across_environments_in_one_vault(tmp_path: Path) -> None:
     for name in ("one", "two"):
         source = {"names": f"{{remoteName}}-{name}", "azureKeyVault": {"vaultUrl": "https://one.vault.azure.net"}}
         project.overlay(name, STORE, source=source, **override("Shared" if name == "one" else "shared"))
-    what = "app/token of two asks for shared, app/token of one for Shared: one secret in Key Vault [vault-collision]"
-    assert found(project, NAMES) == [f"error: overlays/two/secrets/ksecret.yaml:21:23: {what}"]
+    what = "app/token of two asks for shared, app/token of one for Shared: one value in https://one.vault.azure.net"
+    assert found(project, NAMES) == [f"error: overlays/two/secrets/ksecret.yaml:21:23: {what} [vault-collision]"]
     assert found(project, NAMES, "three") == []
 
 

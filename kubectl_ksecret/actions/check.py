@@ -11,8 +11,7 @@ from ..files.project import decode
 from ..frozen import Record
 from ..model.resolution import Environment
 from ..model.types.overlay import FILE
-from ..model.types.sources import Command
-from ..sources import OpenedBy, has_versions
+from ..sources import OpenedBy
 from .provision import FromSource, Keys, refuse_bad_patterns
 from .survey import all_of, declaring, reach
 
@@ -53,7 +52,7 @@ def _unread(environment: Environment) -> Mistake | None:
     place = environment.overlay.spec.origin.at("source")
     if environment.source is None:
         return Mistake(f"the values of {environment.name} are not checked: it has no source", place)
-    if isinstance(environment.source.kind, Command):
+    if environment.source.kind.runs_program:
         what = f"the values of {environment.name} are not checked: a command runs in seal and rotate alone"
         return Mistake(what, place)
     return None
@@ -65,7 +64,7 @@ def _held(environment: Environment, opened_by: OpenedBy) -> values.Held:
     there = provision.versions(keys)
     disabled = {name for name, version in there.items() if version and not version.enabled}
     # A source of versions has none of a certificate, which is no value that could be read.
-    untold = {name for name, version in there.items() if version is None} if has_versions(environment) else set()
+    untold = {name for name, version in there.items() if version is None} if environment.has_versions else set()
     readable = there.keys() - disabled - untold
     reading = provision.reading(
         {

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from ..frozen import Record
-from ..model.resolution import Environment, Made, Remote
+from ..model.resolution import Derived, Environment, Remote
 
 
 class Cell(Record):
@@ -21,7 +21,7 @@ class Cell(Record):
     usual: bool = True
 
 
-class Row(Record):
+class InventoryRow(Record):
     """A key, side by side in the environments."""
 
     secret: str
@@ -48,7 +48,7 @@ class Inventory(Record):
     """What people else keep by hand in a table."""
 
     columns: Sequence[Column]
-    rows: Sequence[Row]
+    rows: Sequence[InventoryRow]
 
 
 def inventory(environments: Sequence[Environment], differences: bool) -> Inventory:
@@ -67,19 +67,20 @@ def inventory(environments: Sequence[Environment], differences: bool) -> Invento
 
 
 def _addresses(environments: Iterable[Environment]) -> list[tuple[str, str]]:
-    found = {
-        (name, key)
-        for environment in environments
-        for name, declaration in environment.declarations.items()
-        for key in declaration.spec.keys
-    }
-    return sorted(found)
+    addresses: set[tuple[str, str]] = set()
+    for environment in environments:
+        for name, declaration in environment.declarations.items():
+            addresses.update((name, key) for key in declaration.spec.keys)
+    return sorted(addresses)
 
 
-def _row(environments: Sequence[Environment], secret: str, key: str) -> Row:
-    entries = [e.declarations[secret].spec.keys.get(key) for e in environments if secret in e.declarations]
+def _row(environments: Sequence[Environment], secret: str, key: str) -> InventoryRow:
+    declarations = [
+        environment.declarations[secret] for environment in environments if secret in environment.declarations
+    ]
+    entries = [declaration.spec.keys.get(key) for declaration in declarations]
     purposes = [entry.purpose for entry in entries if entry and entry.purpose]
-    return Row(
+    return InventoryRow(
         secret=secret,
         key=key,
         purpose=purposes[0] if purposes else "",
@@ -92,12 +93,11 @@ def _cell(environment: Environment, secret: str, key: str) -> Cell:
     declaration = environment.declarations.get(secret)
     if declaration is None or key not in declaration.spec.keys:
         return Cell(environment=name, declared=False)
-    override = environment.overlay.spec.overrides.get(secret)
-    said = override.keys.get(key) if override else None
-    if omitted := (override and override.omit) or (said and said.omit):
+    override, key_override = environment.overlay.spec.overrides.get(secret), environment.override_of(secret, key)
+    if omitted := (override and override.omit) or (key_override and key_override.omit):
         return Cell(environment=name, omitted=omitted)
     value = environment.secrets[secret].keys[key]
-    if isinstance(value, Made):
+    if isinstance(value, Derived):
         return Cell(environment=name, template=value.key.template)
     assert isinstance(value, Remote)
     return Cell(environment=name, name=value.name, property=value.property, usual=not value.overridden)

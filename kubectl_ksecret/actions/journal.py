@@ -1,4 +1,4 @@
-"""What is known of a rotation until it is finished: its id and plan, never a value.
+"""The journal of a rotation until it is finished: its id and plan, never a value.
 
 It lies in Git's own folder, out of every commit; without Git there is no place for it.
 """
@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from ..errors import InputError, Mistake, Refusal
 from ..files.folder import Folder, locked
 from ..files.project import Project
-from ..model.validation.sharing import one_name
 
 _FOLDER = os.path.join("ksecret", "rotations")
 
@@ -32,37 +31,40 @@ class Journal:
 
 
 @contextmanager
-def opened(project: Project, source: tuple[str, ...], name: str, plan: Mapping[str, object]) -> Iterator[Journal]:
-    """The journal of an unfinished rotation of this name, or a new one; no other rotation runs beside it.
+def opened(project: Project, identity: tuple[str, ...], name: str, plan: Mapping[str, object]) -> Iterator[Journal]:
+    """Open the journal of an unfinished rotation, or a new one; no other rotation of the name runs beside it.
 
-    Raises InputError without Git, Refusal if a journal can't be read or written; what is raised in it is told together
-    with that the rotation is not finished.
+    `identity` is that of the source, `name` the form that is the same for all names of the one value. Raises InputError
+    without Git, Refusal if a journal can't be read or written. To what is raised inside it adds that the rotation is
+    not finished.
     """
     if project.common_git_folder is None:
         raise InputError(Mistake("rotate needs a Git work tree: its journal lies in Git's own folder"))
-    key = hashlib.sha256("\0".join((*source, one_name(source, name))).encode()).hexdigest()[:32]
+    key = hashlib.sha256("\0".join((*identity, name)).encode()).hexdigest()[:32]
     with locked(os.path.join(project.common_git_folder, _FOLDER)) as folder:
         file = f"{key}.json"
-        found = _id(os.path.join(folder.path, file))
-        id_ = found or uuid.uuid4().hex
-        if found is None:
+        unfinished = _id(os.path.join(folder.path, file))
+        id_ = unfinished or uuid.uuid4().hex
+        if unfinished is None:
             folder.write(file, json.dumps({"id": id_, **plan}, indent=2).encode())
         try:
-            yield Journal(folder, file, id_, found is not None)
+            yield Journal(folder, file, id_, unfinished is not None)
         except InputError as error:
             hint = "run the same command again: it finishes the rotation, with no second new value"
-            raise type(error)(*error.mistakes, Mistake(f"the rotation of {name} is not finished", hint=hint)) from None
+            raise type(error)(
+                *error.mistakes, Mistake(f"the rotation of {plan['name']} is not finished", hint=hint)
+            ) from None
 
 
 def _id(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8") as file:
-            found = json.load(file)["id"]
+            id_ = json.load(file)["id"]
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        found = None
-    if not isinstance(found, str) or not found:
+        id_ = None
+    if not isinstance(id_, str) or not id_:
         hint = "remove it if the rotation that it is of shall not be finished"
         raise Refusal(Mistake(f"{path}: not a rotation's journal", hint=hint))
-    return found
+    return id_

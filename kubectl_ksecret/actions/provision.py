@@ -8,11 +8,10 @@ from ..errors import InputError, Mistake, Place, shown
 from ..frozen import Record
 from ..manifests import record
 from ..model.loading import in_order
-from ..model.resolution import Environment, Remote, Secret
+from ..model.resolution import Environment, Remote, Secret, SourceRead
 from ..model.template import references
-from ..model.validation.declaration import root_of
 from ..sensitive import Sensitive
-from ..sources import Found, Given, OpenedBy, OpenSource, Version, has_versions
+from ..sources import GivenSecrets, OpenedBy, OpenSource, SourceValue, Version
 from ..values.extraction import extract
 from ..values.rules import pattern_mistakes
 from ..values.templates import evaluate
@@ -79,16 +78,6 @@ def refuse_bad_patterns(environments: Iterable[Environment]) -> None:
         raise InputError(*wrong)
 
 
-def _taken_at(environment: Environment, secret: str, key: str, remote: Remote) -> Place:
-    """Where it is said what is taken of a value: the overlay's property, else the key."""
-    for name, entry in ((secret, key), root_of(environment.declarations, secret, key)):
-        override = environment.overlay.spec.overrides.get(name)
-        said = override.keys.get(entry) if override else None
-        if said and said.property:
-            return said.origin.at("property")
-    return remote.key.origin.at()
-
-
 class FromSource:
     """Values out of the environment's source, extracted and resolved; the source is opened when it is needed."""
 
@@ -109,7 +98,7 @@ class FromSource:
 
     def known(self, keys: Keys) -> Mapping[str, Mapping[str, Known]]:
         """Versions, where the source has them: only then is it opened."""
-        return self.known_from(keys, self.versions(keys) if has_versions(self._environment) else None)
+        return self.known_from(keys, self.versions(keys) if self._environment.has_versions else None)
 
     def versions(self, keys: Keys) -> Mapping[str, Version | None]:
         """The names that these keys take and the source has, with their versions where it knows any."""
@@ -161,7 +150,8 @@ class FromSource:
             try:
                 values[secret, key] = extract(remote, found[remote.name].value)
             except ValueError as error:
-                place = _taken_at(self._environment, secret, key, remote)
+                read = SourceRead(environment=self._environment, secret=secret, key=key, remote=remote)
+                place = read.overridden_at("property") or remote.key.origin.at()
                 mistakes.append(Mistake(f"{secret}/{key}: {remote.name} {error}", place))
         for name, wanted in keys.items():
             secret_ = self._environment.secrets[name]
@@ -177,7 +167,7 @@ class FromSource:
     def _provided(self, secret: Secret, key: str, reading: "Reading") -> Provided:
         names = [remote.name for remote in secret.remotes(key).values()]
         versions = {name: version for name in names if (version := reading.found[name].version)}
-        known = self._known(secret, key, versions if has_versions(self._environment) else None)
+        known = self._known(secret, key, versions if self._environment.has_versions else None)
         return Provided(value=reading.values[secret.name, key], known=known, versions=versions)
 
     def _reached(self, keys: Keys) -> Iterator[tuple[Address, Remote]]:
@@ -206,14 +196,14 @@ class Reading(Record):
     """What one reading of a source gave: values by address, versions and all by name, and what is wrong."""
 
     values: Mapping[Address, Sensitive]
-    found: Mapping[str, Found]
+    found: Mapping[str, SourceValue]
     mistakes: Sequence[Mistake]
 
 
 class FromSecrets:
     """Values out of Secret manifests or standard input, as the Secret shall hold them; they have no versions."""
 
-    def __init__(self, environment: Environment, given: Given) -> None:
+    def __init__(self, environment: Environment, given: GivenSecrets) -> None:
         """Raises InputError for a declared Secret of another namespace than the environment's."""
         if mistakes := list(_of_other_namespaces(environment, given)):
             raise InputError(*mistakes)
@@ -242,7 +232,7 @@ class FromSecrets:
         }
 
 
-def _of_other_namespaces(environment: Environment, given: Given) -> Iterator[Mistake]:
+def _of_other_namespaces(environment: Environment, given: GivenSecrets) -> Iterator[Mistake]:
     """Another namespace is another environment's: its values are given by an oversight, or moved on purpose."""
     for name, namespace in given.namespaces.items():
         if name in environment.secrets and namespace != environment.namespace:

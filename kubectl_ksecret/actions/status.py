@@ -10,9 +10,8 @@ from ..manifests.record import Provenance
 from ..model.kubernetes import Object
 from ..model.resolution import Environment, Remote
 from ..model.types.names import seconds
-from ..model.types.sources import Dotenv
 from ..sealing.validity import judge, read_validity
-from ..sources import OpenedBy, Problem, Version, has_versions
+from ..sources import OpenedBy, Problem, Version
 from ..sources import problems as problems_of
 from .provision import FromSource, Known, changed
 
@@ -84,7 +83,7 @@ def _rows(environment: Environment, opened_by: OpenedBy, request: StatusRequest,
     provision = FromSource(environment, opened_by)
     keys = {name: list(secret.keys) for name, secret in environment.secrets.items()}
     versions = provision.versions(keys) if asked else {}
-    known = provision.known_from(keys, versions if asked and has_versions(environment) else None)
+    known = provision.known_from(keys, versions if asked and environment.has_versions else None)
     backend, manifests = backend_of(environment), read_committed(environment)
     for name, secret in environment.secrets.items():
         document: Object = manifests[name].object if name in manifests else {"metadata": {}}
@@ -117,7 +116,7 @@ def _of_sealed(held: bool, entry: Provenance | None, known: Known) -> Iterator[P
 
 def _tells(environment: Environment) -> bool:
     """Whether the source tells which names it has: a command would print a value, variables are the sealer's own."""
-    return has_versions(environment) or (environment.source is not None and isinstance(environment.source.kind, Dotenv))
+    return environment.source is not None and environment.source.kind.lists_names
 
 
 def _of_source(

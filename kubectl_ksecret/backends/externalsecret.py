@@ -6,7 +6,7 @@ from typing import assert_never
 
 from ..model.backend import Backend, CertificateFile, Flaw, NameReference, Objects, Path
 from ..model.kubernetes import OPERATOR, STORES, Object
-from ..model.resolution import Environment, Made, Remote, Secret, Value
+from ..model.resolution import Derived, Environment, Remote, Secret, Value
 from ..model.template import Filter, Part
 from ..model.types.backends import ExternalSecret, ManagedIdentity, ServicePrincipal, Store, WorkloadIdentity
 from ..model.types.sources import AzureKeyVault
@@ -132,7 +132,7 @@ def _external_secret(environment: Environment, backend: ExternalSecret, secret: 
         "metadata": {"labels": dict(declared.labels), "annotations": dict(declared.annotations)},
         "type": declared.type,
     }
-    if any(isinstance(value, Made) for value in secret.keys.values()):
+    if any(isinstance(value, Derived) for value in secret.keys.values()):
         template["data"] = {key: _template(environment, secret, key, value) for key, value in secret.keys.items()}
     target: Object = {"template": template}
     if backend.deletion_policy:
@@ -189,7 +189,7 @@ def _operand(environment: Environment, secret: Secret, part: Part) -> str:
         return _go(part)
     if part.parameter:
         operand = _go(environment.overlay.spec.parameters[part.name])
-    elif isinstance(value := secret.values[part.name], Made):
+    elif isinstance(value := secret.values[part.name], Derived):
         # ESO holds what it fetched; what a template makes is made here again. print puts no space between strings.
         below = (f"({_operand(environment, secret, part)})" for part in value.parts)
         operand = f"print {' '.join(below)}"

@@ -1,52 +1,19 @@
 """Environments side by side: does each ask in the source for its own names?"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ..errors import Place
-from ..model.resolution import Environment, Remote, variable
-from ..model.types.sources import AzureKeyVault
-from ..model.validation.declaration import root_of
-from ..model.validation.sharing import source_of
+from ..model.resolution import Environment, SourceRead, variable
 from . import Finding, rule
 from .scope import Repository
 
 
-class _Asked(NamedTuple):
-    """A key of an environment, and what it asks the source for."""
-
-    environment: Environment
-    secret: str
-    key: str
-    value: Remote
-
-    @property
-    def address(self) -> str:
-        return f"{self.secret}/{self.key}"
-
-    def place(self) -> Place:
-        """Where the name is said, or the key that has it by the pattern."""
-        root = root_of(self.environment.declarations, self.secret, self.key)
-        for secret, key in ((self.secret, self.key), root):
-            override = self.environment.overlay.spec.overrides.get(secret)
-            said = override.keys.get(key) if override else None
-            if said and said.remote_name:
-                return said.origin.at("remoteName")
-        return self.value.key.origin.at("remoteName")
-
-    def by_pattern_of(self, other: Environment) -> str:
-        """What the pattern of another environment makes of this key."""
-        secret, key = root_of(self.environment.declarations, self.secret, self.key)
-        plain = self.value.key.remote_name or key
-        return _pattern(other).replace("{secret}", secret).replace("{key}", key).replace("{remoteName}", plain)
-
-
-def _asked(environment: Environment) -> Iterator[_Asked]:
-    for secret in environment.secrets.values():
-        for key, value in secret.values.items():
-            if isinstance(value, Remote) and environment.source:
-                yield _Asked(environment, secret.name, key, value)
+def _by_pattern_of(other: Environment, read: SourceRead) -> str:
+    """Return the name that the pattern of an environment makes of a key."""
+    secret, key = read.root
+    plain = read.remote.key.remote_name or key
+    return _pattern(other).replace("{secret}", secret).replace("{key}", key).replace("{remoteName}", plain)
 
 
 def _pattern(environment: Environment) -> str:
@@ -80,39 +47,32 @@ def foreign_name(repository: Repository) -> Iterator[Finding]:
     Production works with a value of test, or test with one of production. Correct `remoteName`, or remove it, so that
     the overlay's own pattern makes the name.
     """
-    others = [each for each in repository.environments if each.source]
+    others = [environment for environment in repository.environments if environment.source]
     for overlay in repository.overlays:
-        told = set()  # a key that others share by `from` is wrong once
-        for asked in _asked(overlay.environment):
-            if not (asked.value.explicit or asked.value.overridden):
+        environment, places = overlay.environment, set()  # a key that others share by `from` is wrong once
+        for read in environment.source_reads() if environment.source else ():
+            if not (read.remote.explicit or read.remote.overridden):
                 continue
-            owner = next((each for each in others if _is_of(asked, each)), None)
-            if owner and asked.place() not in told:
-                told.add(asked.place())
-                what = (
-                    f"{asked.address} of {overlay.environment.name} asks for {asked.value.name}, a name of {owner.name}"
-                )
-                own = asked.by_pattern_of(overlay.environment)
-                hint = f"by the pattern of {overlay.environment.name} it is {own}"
-                yield Finding(
-                    message=what,
-                    place=asked.place(),
-                    hint=hint,
-                    overlay=overlay.environment.name,
-                )
+            owner = next((other for other in others if _is_of(read, other)), None)
+            place = read.stated_at("remoteName") if owner else None
+            if owner and place not in places:
+                places.add(place)
+                message = f"{read.address} of {environment.name} asks for {read.remote.name}, a name of {owner.name}"
+                hint = f"by the pattern of {environment.name} it is {_by_pattern_of(environment, read)}"
+                yield Finding(message=message, place=place, hint=hint, overlay=environment.name)
 
 
-def _is_of(asked: _Asked, other: Environment) -> bool:
+def _is_of(read: SourceRead, other: Environment) -> bool:
     """Whether a name is that of another environment and not the asking one's own."""
-    own, foreign = _pattern(asked.environment), _pattern(other)
-    if other.name == asked.environment.name or foreign == own:
+    own, foreign = _pattern(read.environment), _pattern(other)
+    if other.name == read.environment.name or foreign == own:
         return False
-    name, mark, own_mark = variable(asked.value.name), _mark(foreign), _mark(own)
-    if name == variable(asked.by_pattern_of(asked.environment)):
+    name, mark, own_mark = variable(read.remote.name), _mark(foreign), _mark(own)
+    if name == variable(_by_pattern_of(read.environment, read)):
         return False
     # Without a mark a name is anybody's, but for one that the other reads in the very same source.
-    known = mark != ("", "") or source_of(other) == source_of(asked.environment)
-    if known and name == variable(asked.by_pattern_of(other)):
+    distinct = mark != ("", "") or other.source_identity == read.environment.source_identity
+    if distinct and name == variable(_by_pattern_of(other, read)):
         return True
     return mark.is_on(name) and not own_mark.is_on(name)
 
@@ -125,30 +85,33 @@ def vault_collision(repository: Repository) -> Iterator[Finding]:
     meant, and two that differ where two are.
     """
     chosen = {overlay.environment.name for overlay in repository.overlays}
-    found: dict[tuple[object, str], dict[str, list[_Asked]]] = {}
+    for spellings in _spellings(repository):
+        environments = {read.environment.name for reads in spellings.values() for read in reads}
+        if len(spellings) < 2 or not environments & chosen:
+            continue
+        usual = max(spellings, key=lambda name: len(spellings[name]))
+        first = spellings[usual][0]
+        for spelling, (read, *_) in spellings.items():
+            if spelling != usual:
+                message = (
+                    f"{read.address} of {read.environment.name} asks for {spelling}, "
+                    f"{first.address} of {first.environment.name} for {usual}: "
+                    f"one value in {read.environment.source_shown}"
+                )
+                hint = f"write {usual}, or a name that differs in more than case"
+                place = read.stated_at("remoteName")
+                yield Finding(message=message, place=place, hint=hint, overlay=read.environment.name)
+
+
+def _spellings(repository: Repository) -> Iterable[Mapping[str, Sequence[SourceRead]]]:
+    """Return for each value of each source the names that it is asked for by, with the keys that ask."""
+    values: dict[tuple[object, str], dict[str, list[SourceRead]]] = {}
     for environment in repository.environments:
-        if environment.source and isinstance(environment.source.kind, AzureKeyVault):
-            vault = source_of(environment)
-            for asked in _asked(environment):
-                spellings = found.setdefault((vault, asked.value.name.lower()), {})
-                spellings.setdefault(asked.value.name, []).append(asked)
-    for spellings in found.values():
-        if len(spellings) > 1 and any(each.environment.name in chosen for all_ in spellings.values() for each in all_):
-            usual = max(spellings, key=lambda name: len(spellings[name]))
-            first = spellings[usual][0]
-            for spelling, (asked, *_) in spellings.items():
-                if spelling != usual:
-                    what = (
-                        f"{asked.address} of {asked.environment.name} asks for {spelling}, "
-                        f"{first.address} of {first.environment.name} for {usual}: one secret in Key Vault"
-                    )
-                    hint = f"write {usual}, or a name that differs in more than case"
-                    yield Finding(
-                        message=what,
-                        place=asked.place(),
-                        hint=hint,
-                        overlay=asked.environment.name,
-                    )
+        for read in environment.source_reads() if environment.source else ():
+            name = read.remote.name
+            spellings = values.setdefault((environment.source_identity, environment.same_name(name)), {})
+            spellings.setdefault(name, []).append(read)
+    return values.values()
 
 
 RULES = (foreign_name, vault_collision)

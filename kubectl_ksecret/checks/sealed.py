@@ -8,7 +8,7 @@ from ..manifests import record
 from ..manifests.committed import Manifest
 from ..model.backend import Backend, Path
 from ..model.kubernetes import Subject
-from ..model.resolution import Made, Secret
+from ..model.resolution import Derived, Secret
 from . import CommittedOverlay, Finding, rule
 
 
@@ -146,7 +146,7 @@ def template_changed(overlay: CommittedOverlay) -> Iterator[Finding]:
     """
     parameters = overlay.environment.overlay.spec.parameters
     for secret, manifest, backend in _sealed(overlay):
-        templates = {name: value for name, value in secret.keys.items() if isinstance(value, Made)}
+        templates = {name: value for name, value in secret.keys.items() if isinstance(value, Derived)}
         entries = record.of(manifest.object, backend) if templates else {}
         for name, value in templates.items():
             sealed_as = entries[name].template if name in entries else None

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from ..errors import Place
 from ..kustomize.generators import entries, kustomizations, sources_of
-from ..model.types.sources import Dotenv
 from . import Finding, rule
 from .objects import encrypted_by_sops, root_path
 from .scope import Repository
@@ -23,20 +22,13 @@ def tracked_secret_file(repository: Repository) -> Iterator[Finding]:
     encrypted = encrypted_by_sops(repository)
     named = set()
     for environment in repository.environments:
-        source = environment.source.kind if environment.source else None
-        if not isinstance(source, Dotenv):
-            continue
-        path = os.path.relpath(os.path.realpath(environment.path(source.file)), project.root)
-        if path in (repository.tracked or ()) and path not in encrypted:
-            named.add(path)
-            shown = project.name(os.path.join(project.root, path))
-            message = f"{environment.name} takes its values from {shown}, which Git tracks"
-            yield Finding(
-                message=message,
-                place=source.origin.at("file"),
-                hint=_untrack(shown),
-                overlay=environment.name,
-            )
+        for named_path, place in environment.source.kind.paths() if environment.source else ():
+            path = os.path.relpath(os.path.realpath(environment.path(named_path)), project.root)
+            if path in (repository.tracked or ()) and path not in encrypted:
+                named.add(path)
+                shown = project.name(os.path.join(project.root, path))
+                message = f"{environment.name} takes its values from {shown}, which Git tracks"
+                yield Finding(message=message, place=place, hint=_untrack(shown), overlay=environment.name)
     public = set(_sources_of_config_maps(repository))
     for found in repository.contents:
         if found.kind in ("dotenv file", "key file") and found.path not in (named | public):

@@ -5,9 +5,7 @@ from typing import NamedTuple
 
 from ..errors import Mistake, Place
 from ..frozen import Record
-from ..model.resolution import Environment, Remote
-from ..model.validation.declaration import root_of
-from ..model.validation.sharing import one_name, source_of
+from ..model.resolution import Environment, Remote, SourceRead
 from ..sensitive import Sensitive
 from ..values.forms import How, forms
 from ..values.rules import broken
@@ -141,11 +139,9 @@ class _Holder(NamedTuple):
 
 
 def _holder(environment: Environment, secret: str, key: str, remote: Remote) -> _Holder:
-    secret, key = root_of(environment.declarations, secret, key)
-    spec = environment.declarations[secret].spec
-    place = spec.origin.key("keys" if key in spec.keys else "inputs", key)
-    source = source_of(environment) or ("",)
-    return _Holder(f"{secret}/{key}", place, (source, one_name(source, remote.name)))
+    read = SourceRead(environment=environment, secret=secret, key=key, remote=remote)
+    name = (environment.source_identity, environment.same_name(remote.name))
+    return _Holder("/".join(read.root), read.declared_at, name)
 
 
 @rule("value-in-repository", "error")

@@ -6,10 +6,10 @@ import click
 
 from ..errors import InputError, Mistake
 from ..sensitive import Sensitive
-from ..sources import Given, secretfile
+from ..sources import GivenSecrets, secretfile
 
 
-def secrets(filename: str) -> Given:
+def secrets(filename: str) -> GivenSecrets:
     """The Secrets in a file, or on standard input where it is `-`."""
     if filename == "-":
         return secretfile.parse(_piped(), "standard input")
@@ -25,12 +25,12 @@ def content(filename: str) -> bytes:
         raise InputError(Mistake(f"{filename}: {error.strerror}")) from None
 
 
-def value(addresses: tuple[str, ...]) -> Given:
+def value(addresses: tuple[str, ...]) -> GivenSecrets:
     """The value of the one addressed key, less one newline at its end; asked for without echo on a terminal."""
     if len(addresses) != 1 or "/" not in addresses[0]:
         raise click.UsageError("--from-stdin takes the value of one key: name it as SECRET/KEY.")
     secret, _, key = addresses[0].partition("/")
-    return Given(values={secret: {key: one(addresses[0])}})
+    return GivenSecrets(values={secret: {key: one(addresses[0])}})
 
 
 def one(address: str) -> Sensitive:

@@ -39,11 +39,9 @@ def command(overlay: str, address: str, generate: bool, from_stdin: bool, accept
     if generate and from_stdin:
         raise click.UsageError("--generate and --from-stdin exclude each other.")
     forbid_core_dumps()
-    [environment, *others] = select([overlay])
-    if others:
-        raise InputError(Mistake("a rotation begins in one overlay", hint="name it, and not a folder of several"))
-    source = open_writable(environment, _unseen)
-    plan = action.plan(select([environment.project.root]), environment, address).but(accepted=accept)
+    chosen = select([overlay])
+    source = open_writable(chosen[0], _unseen)
+    plan = action.plan(chosen, address, accept)
     value = given.one(address) if from_stdin else action.new_value(plan)
     click.echo(format_.plan(plan), nl=False, err=True)
     if not yes:

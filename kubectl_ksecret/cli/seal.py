@@ -13,13 +13,14 @@ from ..errors import InputError, Mistake
 from ..frozen import Record
 from ..manifests import committed
 from ..model.loading import select
-from ..model.resolution import Environment, with_source
+from ..model.resolution import Environment
 from ..model.types.backends import ExternalSecret
 from ..model.types.sources import Dotenv, EnvironmentVariables
 from ..model.validation import sharing
+from ..model.validation.environment import with_source
 from ..sealing import Sealer, open_sealer
 from ..sensitive import forbid_core_dumps
-from ..sources import Given, Progress, open_source, open_writable
+from ..sources import GivenSecrets, Progress, open_source, open_writable
 from . import given
 from .formats import seal as format_
 from .progress import progress_bar
@@ -100,7 +101,7 @@ def command(
         raise click.UsageError("--generate-missing writes into the overlay's own source; no other can be named.")
     forbid_core_dumps()
     environments = _sealing(overlay, addresses)
-    values: Given | None = None
+    values: GivenSecrets | None = None
     if from_stdin:
         values = given.value(addresses)
     elif filename is not None:
@@ -131,7 +132,7 @@ def _sealers(environments: Sequence[Environment], accepted: Collection[str], now
 
 
 def _provision(
-    environment: Environment, values: Given | None, source: OtherSource | None, progress: Progress
+    environment: Environment, values: GivenSecrets | None, source: OtherSource | None, progress: Progress
 ) -> Provision:
     if values is not None:
         return FromSecrets(environment, values)

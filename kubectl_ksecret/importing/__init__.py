@@ -7,7 +7,7 @@ from datetime import datetime
 from ..actions.init import placed_certificate, project_around, refuse_same_name
 from ..errors import InputError, Mistake, Refusal
 from ..frozen import Record
-from ..model.resolution import Made
+from ..model.resolution import Derived
 from ..model.types.backends import SealedSecret
 from ..model.types.names import Name
 from ..objects.documents import KUSTOMIZATION_FILES
@@ -146,7 +146,7 @@ def _made_anew(composed: Composed) -> Iterator[str]:
     """What was sealed whole, and is made from its parts the next time, as another environment makes it."""
     for name, secret in composed.environment.secrets.items():
         for key, value in secret.keys.items():
-            if isinstance(value, Made):
+            if isinstance(value, Derived):
                 place = value.key.origin.at("template")
                 yield (
                     f"{composed.environment.name}: sealed anew, {name}/{key} is made by the template at {place}; "

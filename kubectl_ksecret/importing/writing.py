@@ -14,12 +14,13 @@ from ..manifests import kustomization, upkeep
 from ..manifests.upkeep import Changes
 from ..model.kubernetes import Object
 from ..model.reading.reader import Reading, read
-from ..model.resolution import Environment, bring_together, mistakes
+from ..model.resolution import Environment, bring_together
 from ..model.types.backends import ExternalSecret
 from ..model.types.declaration import SecretDeclaration
 from ..model.types.overlay import FILE, SecretOverlay
 from ..model.validation import sharing
 from ..model.validation.declaration import mistakes_in
+from ..model.validation.environment import mistakes
 from ..objects.documents import KUSTOMIZATION_FILE, KUSTOMIZATION_FILES
 from . import comparing, externalsecrets
 from .declaring import Declared, overlay

@@ -9,15 +9,14 @@ from ..files.project import Project
 from ..frozen import Record
 from ..yamlio import Node, ScalarNode, compose
 from .reading.reader import Reading, read
-from .resolution import Environment, bring_together, mistakes
+from .resolution import Environment, bring_together
 from .types import overlay as overlay_type
-from .types.backends import SealedSecret
 from .types.declaration import SecretDeclaration
 from .types.origin import Stated, pairs_of
 from .types.overlay import OverlaySpec, SecretOverlay
-from .types.sources import Dotenv
 from .validation import sharing
 from .validation.declaration import mistakes_among, mistakes_in
+from .validation.environment import mistakes
 
 API_VERSION = "ksecret.dev/v1alpha1"
 _KIND_HINTS = {"SecretDeclaration": "the folders that spec.declarations names hold nothing else"}
@@ -90,14 +89,14 @@ class Loader:
 
     def _paths(self, folder: str, spec: OverlaySpec) -> Iterator[Mistake]:
         """The paths that are read later, if at all: none may lead out of the project."""
-        named = []
+        paths: list[tuple[str, Place]] = []
         if spec.kustomization != OverlaySpec.kustomization:
-            named.append((spec.kustomization, spec.origin.at("kustomization")))
-        if isinstance(spec.backend, SealedSecret) and spec.backend.certificate:
-            named.append((spec.backend.certificate, spec.backend.origin.at("certificate")))
-        if spec.source and isinstance(spec.source.kind, Dotenv) and spec.source.kind.file:
-            named.append((spec.source.kind.file, spec.source.kind.origin.at("file")))
-        for path, place in named:
+            paths.append((spec.kustomization, spec.origin.at("kustomization")))
+        if spec.backend is not None:
+            paths += spec.backend.paths()
+        if spec.source is not None and spec.source.kind is not None:
+            paths += spec.source.kind.paths()
+        for path, place in paths:
             try:
                 self.project.inside(os.path.join(folder, path), place)
             except InputError as error:

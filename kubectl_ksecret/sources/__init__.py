@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ..errors import InputError, Mistake, Refusal
 from ..frozen import Record
 from ..model.resolution import Environment
-from ..model.types.sources import AzureKeyVault, Command, Dotenv, EnvironmentVariables, Source
+from ..model.types.sources import SOURCES, AzureKeyVault, Command, Dotenv, EnvironmentVariables, Source
 from ..sensitive import Sensitive
 
 Progress = Callable[[int, int], None]  # done, of how many
@@ -47,14 +47,14 @@ def problems(version: Version, now: datetime) -> Iterator[Problem]:
         yield Problem("not-yet-valid", f"is not valid before {version.not_before:%Y-%m-%d}")
 
 
-class Found(Record):
+class SourceValue(Record):
     """A value, and its version where the source has versions."""
 
     value: Sensitive
     version: Version | None = None
 
 
-class Given(Record):
+class GivenSecrets(Record):
     """Values as a user gives them, by Secret and key, with the namespaces that the Secrets state."""
 
     values: Mapping[str, Mapping[str, Sensitive]]
@@ -68,10 +68,11 @@ class OpenSource(Protocol):
     def versions(self, names: Collection[str]) -> Mapping[str, Version | None]:
         """The current version of each name that exists; None where the source knows no versions."""
 
-    def read(self, names: Collection[str]) -> Mapping[str, Found]:
+    def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
         """The current values. Raises Refusal with every name that is missing."""
 
 
+@runtime_checkable
 class WritableSource(OpenSource, Protocol):
     """A source that takes new values; each write has an id, by which a second attempt finds it done."""
 
@@ -86,35 +87,64 @@ class WritableSource(OpenSource, Protocol):
 
 
 OpenedBy = Callable[[Environment], OpenSource]
+Opener = Callable[[Environment, Any, Progress], OpenSource]  # Any is the type that SOURCES has under the same name
+
+
+def _azure_key_vault(environment: Environment, source: AzureKeyVault, progress: Progress) -> OpenSource:
+    try:
+        from . import azurekeyvault
+    except ImportError:
+        hint = "pip install 'kubectl-ksecret[azure]'"
+        raise Refusal(Mistake("Azure's SDK is not installed", source.origin.at(), hint)) from None
+    return azurekeyvault.open_source(environment, source, progress)
+
+
+def _dotenv(environment: Environment, source: Dotenv, _progress: Progress) -> OpenSource:
+    from . import dotenv
+
+    return dotenv.open_source(environment, source)
+
+
+def _environment(_environment: Environment, _source: EnvironmentVariables, _progress: Progress) -> OpenSource:
+    from . import environment as variables
+
+    return variables.open_source()
+
+
+def _command(_environment: Environment, source: Command, _progress: Progress) -> OpenSource:
+    from . import command
+
+    return command.open_source(source)
+
+
+# What opens a source of each type; its module, and what that needs, is imported only then.
+IMPLEMENTATIONS: dict[str, Opener] = {
+    "azureKeyVault": _azure_key_vault,
+    "dotenv": _dotenv,
+    "environment": _environment,
+    "command": _command,
+}
+if lacking := SOURCES.keys() - IMPLEMENTATIONS.keys():
+    raise ImportError(f"nothing opens the sources {', '.join(sorted(lacking))}")
 
 
 def open_source(environment: Environment, progress: Progress) -> OpenSource:
-    """The environment's source. Raises InputError if none is declared, or Refusal if it can't be opened."""
+    """Open the environment's source. Raises InputError if none is declared, or Refusal if it can't be opened."""
     source = _declared(environment)
-    if isinstance(source, EnvironmentVariables):
-        from . import environment as variables
-
-        return variables.open_source()
-    if isinstance(source, Command):
-        from . import command
-
-        return command.open_source(source)
-    return _open_writable(environment, source, progress)
+    return IMPLEMENTATIONS[source.field](environment, source, progress)
 
 
 def open_writable(environment: Environment, progress: Progress) -> WritableSource:
-    """The same, to write to. Raises InputError for a source that is read-only."""
+    """Open the source to write to it as well. Raises InputError for a source that is read-only."""
     source = _declared(environment)
-    if isinstance(source, EnvironmentVariables | Command):
-        kind = "command" if isinstance(source, Command) else "environment"
+    if not source.writable:
         hint = "set the new value there by your own means, then run seal"
-        raise InputError(Mistake(f"the source {kind} of {environment.name} is read-only", source.origin.at(), hint))
-    return _open_writable(environment, source, progress)
-
-
-def has_versions(environment: Environment) -> bool:
-    """Whether the source tells a changed value without showing it."""
-    return environment.source is not None and isinstance(environment.source.kind, AzureKeyVault)
+        message = f"the source {source.field} of {environment.name} is read-only"
+        raise InputError(Mistake(message, source.origin.at(), hint))
+    opened = IMPLEMENTATIONS[source.field](environment, source, progress)
+    if not isinstance(opened, WritableSource):
+        raise TypeError(f"the source {source.field} says that it is writable and has no write")
+    return opened
 
 
 def _declared(environment: Environment) -> Source:
@@ -129,21 +159,6 @@ def _declared(environment: Environment) -> Source:
     return environment.source.kind
 
 
-def _open_writable(environment: Environment, source: Source, progress: Progress) -> WritableSource:
-    if isinstance(source, Dotenv):
-        from . import dotenv
-
-        return dotenv.open_source(environment, source)
-    if isinstance(source, AzureKeyVault):
-        try:
-            from . import azurekeyvault
-        except ImportError:
-            hint = "pip install 'kubectl-ksecret[azure]'"
-            raise Refusal(Mistake("Azure's SDK is not installed", source.origin.at(), hint)) from None
-        return azurekeyvault.open_source(environment, source, progress)
-    raise TypeError(type(source).__name__)
-
-
-def missing(names: Collection[str], found: Collection[str], where: str) -> list[Mistake]:
-    """A mistake for each name that a source lacks."""
-    return [Mistake(f"{where} has no {name}") for name in sorted(set(names) - set(found))]
+def missing(names: Collection[str], existing: Collection[str], where: str) -> list[Mistake]:
+    """Return a mistake for each name that a source lacks."""
+    return [Mistake(f"{where} has no {name}") for name in sorted(set(names) - set(existing))]

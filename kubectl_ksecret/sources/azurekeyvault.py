@@ -18,7 +18,7 @@ from ..model.resolution import Environment
 from ..model.types.names import KEY_VAULT_NAME, seconds
 from ..model.types.sources import AzureKeyVault
 from ..sensitive import Sensitive
-from . import Found, Progress, Version
+from . import Progress, SourceValue, Version
 from . import keyvaulterrors as errors
 
 TAG = "ksecret-write"
@@ -95,11 +95,11 @@ class KeyVault:
         with _any_answer():
             return list(self._client.list_properties_of_secret_versions(_plain(name)))
 
-    def read(self, names: Collection[str]) -> Mapping[str, Found]:
+    def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
         """The current values, each with its version."""
         return self._each(names, self._read)
 
-    def _read(self, name: str) -> Found:
+    def _read(self, name: str) -> SourceValue:
         try:
             return _found(self._get(name))
         except HttpResponseError as error:
@@ -244,5 +244,5 @@ def _version(properties: SecretProperties, *, enabled: bool = True, newest: bool
     )
 
 
-def _found(secret: KeyVaultSecret) -> Found:
-    return Found(value=Sensitive((secret.value or "").encode()), version=_version(secret.properties))
+def _found(secret: KeyVaultSecret) -> SourceValue:
+    return SourceValue(value=Sensitive((secret.value or "").encode()), version=_version(secret.properties))

@@ -11,7 +11,7 @@ from ..errors import Mistake, Refusal
 from ..model.types.names import seconds
 from ..model.types.sources import Command
 from ..sensitive import Sensitive
-from . import Found, Version
+from . import SourceValue, Version
 
 
 class CommandSource:
@@ -24,13 +24,13 @@ class CommandSource:
         """None for each name."""
         return dict.fromkeys(names)
 
-    def read(self, names: Collection[str]) -> Mapping[str, Found]:
+    def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
         """The values, standard output less one newline at its end. Raises Refusal with every call that failed."""
-        values: dict[str, Found] = {}
+        values: dict[str, SourceValue] = {}
         mistakes: list[Mistake] = []
         for name in names:
             try:
-                values[name] = Found(value=self._call(name))
+                values[name] = SourceValue(value=self._call(name))
             except Refusal as error:
                 mistakes += error.mistakes
         if mistakes:

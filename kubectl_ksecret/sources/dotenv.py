@@ -12,7 +12,7 @@ from ..files.project import Project, decode
 from ..model.resolution import Environment
 from ..model.types.sources import Dotenv
 from ..sensitive import Sensitive
-from . import Found, Version, missing
+from . import SourceValue, Version, missing
 
 _BLANK = " \t\r"
 _WRITTEN = "# written by kubectl ksecret: "
@@ -33,11 +33,11 @@ class DotenvFile:
         """None for each variable that is there."""
         return {name: None for name in names if name in self._values}
 
-    def read(self, names: Collection[str]) -> Mapping[str, Found]:
+    def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
         """The values. Raises Refusal with every variable that is missing."""
         if mistakes := missing(names, self._values, self._shown):
             raise Refusal(*mistakes)
-        return {name: Found(value=self._values[name]) for name in names}
+        return {name: SourceValue(value=self._values[name]) for name in names}
 
     def refused(self, name: str, value: Sensitive) -> str:
         """A line holds text of one line."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from ..errors import Refusal
 from ..sensitive import Sensitive
-from . import Found, Version, missing
+from . import SourceValue, Version, missing
 
 
 class Variables:
@@ -18,11 +18,11 @@ class Variables:
         """None for each variable that is set."""
         return {name: None for name in names if name in self._values}
 
-    def read(self, names: Collection[str]) -> Mapping[str, Found]:
+    def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
         """The values. Raises Refusal with every variable that is not set."""
         if mistakes := missing(names, self._values, "the environment"):
             raise Refusal(*mistakes)
-        return {name: Found(value=self._values[name]) for name in names}
+        return {name: SourceValue(value=self._values[name]) for name in names}
 
 
 def open_source() -> Variables:

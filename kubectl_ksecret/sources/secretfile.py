@@ -9,10 +9,10 @@ from ..errors import InputError, Mistake, Place, shown
 from ..files.project import decode
 from ..model.kubernetes import decoded, unfolded
 from ..sensitive import Sensitive
-from . import Given
+from . import GivenSecrets
 
 
-def parse(content: bytes, file: str) -> Given:
+def parse(content: bytes, file: str) -> GivenSecrets:
     """The values of the Secrets; stringData goes before data.
 
     Raises InputError for another kind of object, for data that is not base64, and for a Secret that is given twice.
@@ -35,7 +35,7 @@ def parse(content: bytes, file: str) -> Given:
         mistakes.append(Mistake("expected Secrets, found nothing", Place(file)))
     if mistakes:
         raise InputError(*mistakes)
-    return Given(values=found, namespaces=namespaces, file=file)
+    return GivenSecrets(values=found, namespaces=namespaces, file=file)
 
 
 def _read(text: str, file: str) -> list[Any]:

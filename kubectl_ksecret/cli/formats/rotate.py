@@ -2,52 +2,42 @@
 
 from collections.abc import Iterable, Iterator
 
-from ...actions.rotate import Plan, Reader, Rotated
-from ...model.resolution import Environment
+from ...actions.rotate import Plan, Rotated
+from ...model.resolution import SourceRead
 from ...model.types.backends import ExternalSecret
-from ...model.types.sources import AzureKeyVault, Dotenv
 
 
-def plan(found: Plan) -> str:
-    """Everything that will be touched."""
-    environment = found.environment
-    lines = [f"A new value for {found.address}: {found.remote.name} in {_source(environment)}"]
-    for name, readers in found.by_overlay(sealed=True).items():
-        lines += [f"{name}: seal anew", *(f"  {address}" for address in _addresses(readers))]
-    for name, readers in found.by_overlay(sealed=False).items():
-        lines += [f"{name}: External Secrets Operator fetches it", *(f"  {each}" for each in _addresses(readers))]
+def plan(plan: Plan) -> str:
+    """Return everything that will be touched."""
+    lines = [f"A new value for {plan.address}: {plan.remote.name} in {plan.environment.source_shown}"]
+    for overlay, reads in plan.sealed.items():
+        lines += [f"{overlay}: seal anew", *(f"  {address}" for address in _addresses(reads))]
+    for overlay, reads in plan.fetched.items():
+        lines += [f"{overlay}: External Secrets Operator fetches it", *(f"  {a}" for a in _addresses(reads))]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _source(environment: Environment) -> str:
-    kind = environment.source.kind if environment.source else None
-    if isinstance(kind, AzureKeyVault):
-        return kind.vault_url
-    return environment.project.name(environment.path(kind.file)) if isinstance(kind, Dotenv) else "the source"
+def _addresses(reads: Iterable[SourceRead]) -> list[str]:
+    return list(dict.fromkeys(read.address for read in reads))
 
 
-def _addresses(readers: Iterable[Reader]) -> list[str]:
-    return list(dict.fromkeys(reader.address for reader in readers))
-
-
-def done(found: Rotated) -> str:
-    """What was done, and the next steps."""
-    name = found.plan.remote.name
-    first = f"{name}: a new value" if found.written else f"{name}: the new value of an interrupted run stands"
-    lines = [first]
-    for sealed in found.sealed:
+def done(rotated: Rotated) -> str:
+    """Return what was done, and the next steps."""
+    name = rotated.plan.remote.name
+    lines = [f"{name}: a new value" if rotated.written else f"{name}: the new value of an interrupted run stands"]
+    for sealed in rotated.sealed:
         lines += [f"{sealed.environment}: sealed", *(f"  {address}" for address in sealed.sealed)]
         lines += [f"{sealed.environment}: wrote", *(f"  {file}" for file in sealed.changed)]
-    return "".join(f"{line}\n" for line in [*lines, *_next(found)])
+    return "".join(f"{line}\n" for line in [*lines, *_next_steps(rotated)])
 
 
-def _next(found: Rotated) -> Iterator[str]:
-    if any(sealed.changed for sealed in found.sealed):
+def _next_steps(rotated: Rotated) -> Iterator[str]:
+    if any(sealed.changed for sealed in rotated.sealed):
         yield "next: commit what was written, and let it be deployed"
-    for readers in found.plan.by_overlay(sealed=False).values():
-        environment, backend = readers[0].environment, readers[0].environment.backend
+    for reads in rotated.plan.fetched.values():
+        environment, backend = reads[0].environment, reads[0].environment.backend
         assert isinstance(backend, ExternalSecret)
-        names = " ".join(dict.fromkeys(reader.secret for reader in readers))
+        names = " ".join(dict.fromkeys(read.secret for read in reads))
         yield f"next: {environment.name} has it within {backend.refresh_interval}; at once with"
         yield (
             f"  kubectl annotate externalsecrets.external-secrets.io -n {environment.namespace} {names} "

@@ -1,10 +1,14 @@
 """The forms in which an environment gets its Secrets, as an overlay names them: one type for each backend."""
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
+from ...errors import Mistake, Place
 from .names import AgeRecipient, AnnotationName, Duration, KeyName, LabelName, LabelValue, Line, Name, Path
-from .origin import Stated
+from .origin import Alternative, Stated
+
+_SCOPES = ("sealedsecrets.bitnami.com/namespace-wide", "sealedsecrets.bitnami.com/cluster-wide")
 
 
 class ManifestMetadata(Stated):
@@ -18,8 +22,8 @@ class ManifestMetadata(Stated):
     annotations: Mapping[AnnotationName, str] = {}
 
 
-class BackendSpec(Stated):
-    """A form in which an environment gets its Secrets.
+class BackendSpec(Alternative):
+    """A form in which an environment gets its Secrets. Each member below is one that a type of backend must have.
 
     metadata: Metadata of the manifests.
     """
@@ -30,6 +34,19 @@ class BackendSpec(Stated):
     def field(self) -> str:
         """Return the name under which OverlaySpec.backend holds a backend of this type, such as `sealedSecret`."""
         return next(name for name, type_ in BACKENDS.items() if type_ is type(self))
+
+    @property
+    @abstractmethod
+    def seals(self) -> bool:
+        """Return whether a person seals the values; else an operator in the cluster fetches them from the source."""
+
+    @abstractmethod
+    def paths(self) -> Iterable[tuple[str, Place]]:
+        """Return the paths in the project that it names, with where they are named."""
+
+    @abstractmethod
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find what is wrong with it by itself."""
 
 
 class WorkloadIdentity(Stated):
@@ -96,6 +113,16 @@ class ExternalSecret(BackendSpec):
     deletion_policy: Literal["Retain", "Delete", "Merge"] | None = None
     store: Store
 
+    seals = False
+
+    def paths(self) -> Iterable[tuple[str, Place]]:
+        """Return nothing."""
+        return ()
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find nothing."""
+        return iter(())
+
 
 Scope = Literal["strict", "namespace-wide", "cluster-wide"]
 
@@ -111,6 +138,19 @@ class SealedSecret(BackendSpec):
     certificate: Path
     scope: Scope = "strict"
 
+    seals = True
+
+    def paths(self) -> Iterable[tuple[str, Place]]:
+        """Return the certificate."""
+        return [(self.certificate, self.origin.at("certificate"))] if self.certificate else []
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find a scope that is set behind the back of `scope`."""
+        for name in _SCOPES:
+            if self.metadata and name in self.metadata.annotations:
+                place = self.metadata.origin.key("annotations", name)
+                yield Mistake(f"{name} is this tool's own", place, "set sealedSecret.scope instead")
+
 
 class Sops(BackendSpec):
     """A committed Secret for each declaration, its values encrypted with SOPS and age.
@@ -120,6 +160,16 @@ class Sops(BackendSpec):
     """
 
     age: tuple[AgeRecipient, ...] = ()
+
+    seals = True
+
+    def paths(self) -> Iterable[tuple[str, Place]]:
+        """Return nothing: .sops.yaml is found, not named."""
+        return ()
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find nothing."""
+        return iter(())
 
 
 # Read whenever an overlay is read, so that a type that is added later is known as well.

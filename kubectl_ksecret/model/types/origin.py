@@ -63,3 +63,17 @@ class Stated(Record):
     """A record that a user wrote, with the place where."""
 
     origin: Origin
+
+
+class Alternative(Stated):
+    """One of several types of record that may stand in a field.
+
+    A type that lacks a member which its base leaves abstract is refused when its module is imported.
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        members = {name: getattr(cls, name, None) for base in cls.__mro__ for name in vars(base)}
+        lacking = sorted(name for name, member in members.items() if getattr(member, "__isabstractmethod__", False))
+        if lacking and cls.__base__ is not Alternative:
+            raise TypeError(f"{cls.__name__} lacks {', '.join(lacking)}")

@@ -1,18 +1,110 @@
 """Where plaintext lives, as an overlay names it: one type for each kind of source."""
 
-from collections.abc import Mapping
+import os
+import re
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, Protocol
 
-from .names import Argument, Duration, HttpsUrl, Line, Path, Period
-from .origin import Stated
+from ...errors import Mistake, Place
+from ...frozen import Record
+from .names import KEY_VAULT_NAME, Argument, Duration, HttpsUrl, Line, Path, Period
+from .origin import Alternative, Origin, Stated
 
 
-class Source(Stated):
-    """A place where plaintext lives."""
+class PathBase(Protocol):
+    """What an overlay knows of the paths that it names."""
+
+    def path(self, named: str) -> str:
+        """Return where a path leads."""
+
+    def shown_path(self, named: str) -> str:
+        """Return a path as messages show it, from the project's root."""
+
+
+class UsedName(NamedTuple):
+    """A name that a key takes from a source, and where the name is stated, if it is."""
+
+    address: str
+    name: str
+    origin: Origin
+
+
+class SourceUse(Record):
+    """How an overlay uses its source.
+
+    pattern: The overlay's pattern of names with `x` for each placeholder.
+    pattern_place: Where the pattern stands.
+    fetched: Whether an operator in the cluster reads the source, which may know more kinds of names.
+    names: The names that the keys take.
+    """
+
+    pattern: str
+    pattern_place: Place
+    fetched: bool
+    names: Iterable[UsedName]
+
+
+class Source(Alternative):
+    """A place where plaintext lives. Each member below is one that a type of source must have."""
 
     @property
     def field(self) -> str:
         """Return the name under which SourceSpec holds a source of this type, such as `azureKeyVault`."""
         return next(name for name, type_ in SOURCES.items() if type_ is type(self))
+
+    @property
+    @abstractmethod
+    def versioned(self) -> bool:
+        """Return whether it tells that a value has changed without showing the value."""
+
+    @property
+    @abstractmethod
+    def writable(self) -> bool:
+        """Return whether `rotate` and `seal --generate-missing` can write to it."""
+
+    @property
+    @abstractmethod
+    def lists_names(self) -> bool:
+        """Return whether it tells which names exist without printing a value."""
+
+    @property
+    @abstractmethod
+    def runs_program(self) -> bool:
+        """Return whether reading runs a program that the overlay names; `check` must not."""
+
+    @property
+    @abstractmethod
+    def names_are_variables(self) -> bool:
+        """Return whether its names are those of environment variables, such as JWT_SECRET_KEY."""
+
+    @property
+    @abstractmethod
+    def read_by_operator(self) -> bool:
+        """Return whether a store of External Secrets Operator can be made for it."""
+
+    @abstractmethod
+    def identity(self, folder: str) -> tuple[str, ...]:
+        """Return what is the same for two sources of this type in which one name means one value.
+
+        Paths start at `folder`, that of the overlay.
+        """
+
+    @abstractmethod
+    def same_name(self, name: str) -> str:
+        """Return the form that is the same for all names which mean one value in it."""
+
+    @abstractmethod
+    def shown(self, base: PathBase) -> str:
+        """Return what a user knows it by, such as its URL."""
+
+    @abstractmethod
+    def paths(self) -> Iterable[tuple[str, Place]]:
+        """Return the paths in the project that it names, with where they are named."""
+
+    @abstractmethod
+    def mistakes(self, use: SourceUse) -> Iterator[Mistake]:
+        """Find what is wrong with it, and with the names that it is asked for."""
 
 
 class KeyVaultWrite(Stated):
@@ -40,6 +132,47 @@ class AzureKeyVault(Source):
     parallelism: int = 8
     write: KeyVaultWrite | None = None
 
+    versioned = True
+    writable = True
+    lists_names = True
+    runs_program = False
+    names_are_variables = False
+    read_by_operator = True
+
+    def identity(self, folder: str) -> tuple[str, ...]:
+        """Return the vault's URL; host names have no case."""
+        return (self.vault_url.rstrip("/").lower(),)
+
+    def same_name(self, name: str) -> str:
+        """Return the name in lower case: Key Vault compares names without case."""
+        return name.lower()
+
+    def shown(self, base: PathBase) -> str:
+        """Return its URL."""
+        return self.vault_url
+
+    def paths(self) -> Iterable[tuple[str, Place]]:
+        """Return nothing."""
+        return ()
+
+    def mistakes(self, use: SourceUse) -> Iterator[Mistake]:
+        """Find names that no vault takes; some would even lead to another place of it."""
+        if not 1 <= self.parallelism <= 64:
+            yield Mistake("parallelism must lie between 1 and 64", self.origin.at("parallelism"))
+        # External Secrets Operator reads keys and certificates too, under a name with the kind before it.
+        kinds = "((secret|key|cert)/)?" if use.fetched else ""
+        valid = re.compile(kinds + KEY_VAULT_NAME.pattern)
+        if not valid.fullmatch(use.pattern):
+            if "{" not in use.pattern and "}" not in use.pattern:  # reported already, as no placeholder's
+                message = "this pattern gives names that Key Vault does not take"
+                yield Mistake(message, use.pattern_place, _VAULT_NAMES)
+            return
+        for address, name, origin in use.names:
+            if not valid.fullmatch(name):
+                # The name itself is not shown: it may be a value that was pasted here.
+                message = f"Key Vault takes no name like that of {address}"
+                yield Mistake(message, origin.at("remoteName"), f"set remoteName; {_VAULT_NAMES}")
+
 
 class Dotenv(Source):
     """A dotenv file that Git does not track; its values are literal, without interpolation.
@@ -49,9 +182,63 @@ class Dotenv(Source):
 
     file: Path
 
+    versioned = False
+    writable = True
+    lists_names = True
+    runs_program = False
+    names_are_variables = True
+    read_by_operator = False
+
+    def identity(self, folder: str) -> tuple[str, ...]:
+        """Return where the file lies."""
+        return (os.path.realpath(os.path.join(folder, self.file)),)
+
+    def same_name(self, name: str) -> str:
+        """Return the name itself."""
+        return name
+
+    def shown(self, base: PathBase) -> str:
+        """Return the file's path."""
+        return base.shown_path(self.file)
+
+    def paths(self) -> Iterable[tuple[str, Place]]:
+        """Return the file."""
+        return [(self.file, self.origin.at("file"))] if self.file else []
+
+    def mistakes(self, use: SourceUse) -> Iterator[Mistake]:
+        """Find nothing: any text is the name of some file."""
+        return iter(())
+
 
 class EnvironmentVariables(Source):
     """The environment variables of the process that seals."""
+
+    versioned = False
+    writable = False
+    lists_names = False  # the variables are those of whoever seals, and not of whoever asks
+    runs_program = False
+    names_are_variables = True
+    read_by_operator = False
+
+    def identity(self, folder: str) -> tuple[str, ...]:
+        """Return nothing: a process has one environment."""
+        return ()
+
+    def same_name(self, name: str) -> str:
+        """Return the name itself."""
+        return name
+
+    def shown(self, base: PathBase) -> str:
+        """Return what it is."""
+        return "the environment"
+
+    def paths(self) -> Iterable[tuple[str, Place]]:
+        """Return nothing."""
+        return ()
+
+    def mistakes(self, use: SourceUse) -> Iterator[Mistake]:
+        """Find nothing: there is nothing to state."""
+        return iter(())
 
 
 class Command(Source):
@@ -64,6 +251,41 @@ class Command(Source):
     arguments: tuple[Argument, ...]
     time_limit: Duration = "30s"
 
+    versioned = False
+    writable = False
+    lists_names = False  # each call prints a value
+    runs_program = True
+    names_are_variables = False
+    read_by_operator = False
+
+    def identity(self, folder: str) -> tuple[str, ...]:
+        """Return the program and its arguments."""
+        return self.arguments
+
+    def same_name(self, name: str) -> str:
+        """Return the name itself."""
+        return name
+
+    def shown(self, base: PathBase) -> str:
+        """Return the program."""
+        return f"the command {self.arguments[0]}"
+
+    def paths(self) -> Iterable[tuple[str, Place]]:
+        """Return nothing: the program is looked up on PATH."""
+        return ()
+
+    def mistakes(self, use: SourceUse) -> Iterator[Mistake]:
+        """Find a command that would be the same for every name, or be chosen by a name."""
+        if not self.origin.sure_of("arguments"):
+            return
+        if not any("{name}" in argument for argument in self.arguments):
+            hint = "{name} stands for the name in the source"
+            yield Mistake("no argument holds {name}", self.origin.at("arguments"), hint)
+        elif self.arguments[0].startswith("{name}"):
+            yield Mistake("the program can't be {name}", self.origin.element("arguments", 0))
+
+
+_VAULT_NAMES = "a name in Key Vault has up to 127 letters, digits and -"
 
 # Read whenever an overlay is read, so that a type that is added later is known as well.
 SOURCES: dict[str, type[Source]] = {

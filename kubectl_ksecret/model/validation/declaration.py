@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ...errors import Mistake, nearest
 from ..kubernetes import BASIC_AUTH, BASIC_AUTH_KEYS, REQUIRED_KEYS, SERVICE_ACCOUNT, SERVICE_ACCOUNT_NAME
-from ..template import Parts, Unparsable, parse, references
+from ..links import Declarations, chain_of, needed
+from ..template import Unparsable, parse, references
 from ..types.declaration import Alphabet, DeclarationSpec, Format, Generate, Key, Rules, SecretDeclaration
 from ..types.origin import Origin
 
-Declarations = Mapping[str, SecretDeclaration]
 _RESERVED = "ksecret.dev/"
 _LENGTHS = range(1, 4097)
 # Any text of these alphabets has the format; of another one, or another format, only by luck if at all.
@@ -144,14 +144,6 @@ def _mended(said: Generate, format_: Format) -> str | None:
     return None
 
 
-def parsed(key: Key) -> Parts:
-    """The template of a key; nothing of one that is wrong."""
-    try:
-        return parse(key.template or "")
-    except Unparsable:
-        return ()
-
-
 def _template(spec: DeclarationSpec, name: str, key: Key) -> Iterator[Mistake]:
     if key.template is None:
         return
@@ -172,19 +164,6 @@ def _template(spec: DeclarationSpec, name: str, key: Key) -> Iterator[Mistake]:
         yield Mistake("the template needs itself", place)
 
 
-def needed(spec: DeclarationSpec, name: str) -> list[str]:
-    """The keys and inputs that a key's template reaches, directly or through others."""
-    found: list[str] = []
-    todo = [name]
-    while todo:
-        key = spec.entries.get(todo.pop())
-        for reference in references(parsed(key)) if key and key.template else ():
-            if not reference.parameter and reference.name not in found:
-                found.append(reference.name)
-                todo.append(reference.name)
-    return found
-
-
 def _inputs(spec: DeclarationSpec) -> Iterator[Mistake]:
     if not spec.inputs:
         return
@@ -195,29 +174,6 @@ def _inputs(spec: DeclarationSpec) -> Iterator[Mistake]:
         if name not in used and name not in spec.keys:
             place = spec.origin.key("inputs", name)
             yield Mistake(f"no template uses the input {name}", place, "what the Secret itself holds stands in keys")
-
-
-def _chain(declarations: Declarations, secret: str, name: str) -> list[tuple[str, str]]:
-    """The keys that `from` leads through, the first one too, up to where it ends, leads nowhere or comes round."""
-    found: list[tuple[str, str]] = []
-    key: Key | None = None
-    while (secret, name) not in found:
-        declaration = declarations.get(secret)
-        key = declaration.spec.entries.get(name) if declaration else None
-        if key is None:
-            break
-        found.append((secret, name))
-        if key.from_ is None:
-            break
-        secret, _, name = key.from_.partition("/")
-    return found
-
-
-def root_of(declarations: Declarations, secret: str, name: str) -> tuple[str, str]:
-    """Where `from` leads, as Secret and key; the key itself if it has none, or one that leads nowhere or round."""
-    root_secret, root_name = _chain(declarations, secret, name)[-1]
-    ends = declarations[root_secret].spec.entries[root_name].from_ is None
-    return (root_secret, root_name) if ends else (secret, name)
 
 
 def mistakes_among(read: Iterable[SecretDeclaration], declarations: Declarations, complete: bool) -> Iterator[Mistake]:
@@ -245,5 +201,5 @@ def _from(
             yield Mistake(f"{secret} has no key {wanted}", place, nearest(wanted, found.spec.entries))
     elif found.spec.entries[wanted].template is not None:
         yield Mistake(f"{address} is made by a template", place, "write the template here too")
-    elif itself in _chain(declarations, secret, wanted):
+    elif itself in chain_of(declarations, secret, wanted):
         yield Mistake("from leads back to this key", place, "one of the keys must have a value of its own")

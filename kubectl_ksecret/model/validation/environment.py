@@ -1,0 +1,164 @@
+"""What must hold in an overlay, and in an overlay and its declarations together."""
+
+import re
+from collections.abc import Iterator
+
+from ...errors import InputError, Mistake, Place, nearest, shown, typo
+from ..resolution import Derived, Environment, Secret, bring_together
+from ..template import references
+from ..types.declaration import DeclarationSpec, SecretDeclaration
+from ..types.overlay import KeyOverride, SecretOverlay, SourceSpec
+from ..types.sources import Source, SourceUse, UsedName
+from .declaration import lacking, mistakes_in, reserved
+
+_PLACEHOLDERS = ("remoteName", "secret", "key")
+
+
+def mistakes(environment: Environment, complete: bool = True) -> Iterator[Mistake]:
+    """Find all mistakes that show only when an overlay and its declarations are seen together.
+
+    If the declarations could not be read to be `complete`, one that is absent is no mistake.
+    """
+    overlay, declarations = environment.overlay, environment.declarations
+    yield from _spec_mistakes(overlay)
+    for name in overlay.spec.overrides:
+        if name in declarations:
+            yield from _override_mistakes(overlay, declarations[name])
+        elif complete:
+            place = overlay.spec.origin.key("overrides", name)
+            mend = typo(place, name, declarations.keys() - overlay.spec.overrides.keys())
+            yield Mistake(f"no declaration is named {name}", place, nearest(name, declarations), mend)
+    for secret in environment.secrets.values():
+        yield from _secret_mistakes(overlay, secret)
+    if environment.source and environment.source.kind is not None:
+        yield from environment.source.kind.mistakes(_use(environment, environment.source))
+
+
+def with_source(environment: Environment, kind: Source) -> Environment:
+    """Return the environment with another source and the same pattern of names.
+
+    Raises InputError if it can't have this source.
+    """
+    overlay, source = environment.overlay, environment.source
+    source = source.but(kind=kind) if source else SourceSpec(origin=overlay.spec.origin, kind=kind)
+    changed = overlay.but(spec=overlay.spec.but(source=source))
+    resolved = bring_together(environment.project, environment.file, changed, environment.declarations)
+    if wrong := tuple(mistakes(resolved)):
+        raise InputError(*wrong)
+    return resolved
+
+
+def _use(environment: Environment, source: SourceSpec) -> SourceUse:
+    """Return how an overlay uses its source."""
+    return SourceUse(
+        pattern=re.sub(r"\{[^{}]*\}", "x", source.names),
+        pattern_place=source.origin.at("names"),
+        fetched=environment.backend is not None and not environment.backend.seals,
+        names=_used_names(environment),
+    )
+
+
+def _used_names(environment: Environment) -> Iterator[UsedName]:
+    for read in environment.source_reads():
+        override = environment.override_of(read.secret, read.key)
+        stated = override if override and override.remote_name else read.remote.key
+        yield UsedName(address=read.address, name=read.remote.name, origin=stated.origin)
+
+
+def _spec_mistakes(overlay: SecretOverlay) -> Iterator[Mistake]:
+    spec, backend, source = overlay.spec, overlay.spec.backend, overlay.spec.source
+    readable = spec.origin.sure_of("source") and (source is None or source.origin.sure_of("kind"))
+    if backend is not None and not backend.seals and readable and not (source and source.kind.read_by_operator):
+        found = f", not {source.kind.field}" if source else ""
+        place = spec.origin.key("source") if source else spec.origin.key("backend")
+        yield Mistake(
+            f"{backend.field} needs a source that External Secrets Operator reads{found}",
+            place,
+            "set source.azureKeyVault",
+        )
+    if backend is not None and backend.metadata:
+        yield from reserved(backend.metadata.origin, "labels", backend.metadata.labels)
+        yield from reserved(backend.metadata.origin, "annotations", backend.metadata.annotations)
+    if backend is not None:
+        yield from backend.mistakes()
+    if source is not None:
+        yield from _pattern_mistakes(source)
+
+
+def _pattern_mistakes(source: SourceSpec) -> Iterator[Mistake]:
+    place = source.origin.at("names")
+    placeholders = f"the placeholders are {', '.join(f'{{{name}}}' for name in _PLACEHOLDERS)}"
+    for placeholder in re.findall(r"\{([^{}]*)\}", source.names):
+        if placeholder not in _PLACEHOLDERS:
+            hint = nearest(placeholder, _PLACEHOLDERS) or placeholders
+            yield Mistake(f"unknown placeholder {{{shown(placeholder)}}}", place, hint)
+    if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", source.names)):
+        yield Mistake("a { or } in names belongs to no placeholder", place, placeholders)
+
+
+def _override_mistakes(overlay: SecretOverlay, declaration: SecretDeclaration) -> Iterator[Mistake]:
+    override, spec = overlay.spec.overrides[declaration.name], declaration.spec
+    if override.omit and override.keys:
+        place = override.origin.key("keys")
+        yield Mistake(f"{declaration.name} is omitted, so its keys can't be overridden", place)
+    for name, key_override in override.keys.items():
+        place = override.origin.key("keys", name)
+        if name in spec.entries:
+            yield from _key_override_mistakes(place, spec, name, key_override)
+        elif spec.origin.sure_of("keys", "inputs"):
+            mend = typo(place, name, spec.entries.keys() - override.keys.keys())
+            yield Mistake(f"{declaration.name} has no key {name}", place, nearest(name, spec.entries), mend)
+
+
+def _key_override_mistakes(place: Place, spec: DeclarationSpec, name: str, override: KeyOverride) -> Iterator[Mistake]:
+    derived = spec.entries[name].template is not None
+    if override.omit and (override.remote_name or override.property):
+        yield Mistake(f"{name} is omitted, so nothing else can be said of it", override.origin.key("omit"))
+    elif override.omit and name in spec.inputs:
+        yield Mistake(f"{name} is an input", place, "omit the key whose template uses it")
+    elif derived and not override.omit and override.origin.sure_of("omit"):
+        yield Mistake(f"{name} is made by a template", place, "override what its template names")
+
+
+def _secret_mistakes(overlay: SecretOverlay, secret: Secret) -> Iterator[Mistake]:
+    spec = secret.declaration.spec
+    if not spec.keys:
+        return
+    place = overlay.spec.origin.key("overrides", secret.name)
+    if not secret.keys:
+        yield Mistake(f"every key of {secret.name} is omitted", place, "omit the Secret itself")
+        return
+    for key in lacking(spec.type, secret.keys):
+        if key not in lacking(spec.type, spec.keys):
+            yield Mistake(f"a Secret of type {spec.type} needs the key {key}", place, "omit the Secret itself")
+    derived = {name: value for name, value in secret.values.items() if isinstance(value, Derived)}
+    wrong: list[Mistake] = []
+    for name, value in derived.items():
+        wrong += _template_mistakes(overlay, secret, name, value)
+    yield from wrong
+    fetched = overlay.spec.backend is not None and not overlay.spec.backend.seals
+    if fetched and len(derived) == len(secret.values) and not wrong and not any(mistakes_in(secret.declaration)):
+        yield Mistake(
+            f"{secret.name} takes nothing from the source",
+            spec.origin.key("keys"),
+            "External Secrets Operator refuses an ExternalSecret without data",
+        )
+
+
+def _template_mistakes(overlay: SecretOverlay, secret: Secret, name: str, value: Derived) -> Iterator[Mistake]:
+    """Find what a template names and this environment does not have."""
+    spec, override = secret.declaration.spec, overlay.spec.overrides.get(secret.name)
+    parameters = overlay.spec.parameters
+    for reference in references(value.parts):
+        if reference.parameter:
+            if reference.name not in parameters and overlay.spec.origin.sure_of("parameters"):
+                yield Mistake(
+                    f"{overlay.origin.file} sets no parameter {reference.name}",
+                    value.key.origin.at("template"),
+                    nearest(reference.name, parameters) or "add it to spec.parameters there",
+                )
+            continue
+        key_override = override.keys.get(reference.name) if override else None
+        if override and key_override and key_override.omit and reference.name in spec.keys:
+            place = override.origin.key("keys", reference.name)
+            yield Mistake(f"the template of {name} needs {reference.name}", place, "omit the key with the template too")
