@@ -13,19 +13,43 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
-# The folders beside this file: the module that each pins, and the file of CRDs in it, if the tests need that too.
+
+class Tool(NamedTuple):
+    """A Go module beside this file, and what is made of it.
+
+    `crds` is the file of CRDs in the pinned module, if the tests need that too. `names` maps the names that Go gives
+    to programs, the last part of the package's path, to those that say more. `version` begins the names of the
+    variables in which the linker has to set the version, for programs that print a useless one otherwise.
+    """
+
+    module: str
+    crds: str = ""
+    names: Mapping[str, str] = {}
+    version: str = ""
+
+
 TOOLS = {
-    "age": ("filippo.io/age", ""),
-    "gitleaks": ("github.com/zricethezav/gitleaks/v8", ""),
-    "kustomize": ("sigs.k8s.io/kustomize/kustomize/v5", ""),
-    "kubeseal": ("github.com/bitnami/sealed-secrets", "helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml"),
-    "sops": ("github.com/getsops/sops/v3", ""),
-    "external-secrets": ("github.com/external-secrets/external-secrets", "deploy/crds/bundle.yaml"),
+    "age": Tool("filippo.io/age"),
+    "gitleaks": Tool("github.com/zricethezav/gitleaks/v8"),
+    "kustomize": Tool("sigs.k8s.io/kustomize/kustomize/v5"),
+    "kubeseal": Tool(
+        "github.com/bitnami/sealed-secrets",
+        crds="helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml",
+        names={"controller": "sealed-secrets-controller"},
+    ),
+    "sops": Tool("github.com/getsops/sops/v3"),
+    "external-secrets": Tool("github.com/external-secrets/external-secrets", crds="deploy/crds/bundle.yaml"),
+    "etcd": Tool("go.etcd.io/etcd/server/v3", names={"server": "etcd"}),
+    "kubernetes": Tool("k8s.io/kubernetes", version="k8s.io/component-base/version.git"),
+    "kwok": Tool("sigs.k8s.io/kwok"),
 }
-BUILD = ("build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w")
+BUILD = ("build", "-buildvcs=false", "-trimpath")
+LINK = "-s -w"
 HERE = Path(__file__).resolve().parent
 LINKS = HERE.parent / ".tools"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "kubectl-ksecret" / "tools"
@@ -36,7 +60,7 @@ def entry_of(name: str, platform: str) -> Path:
     folder = HERE / name
     files = sorted([folder / "go.mod", folder / "go.sum", *folder.rglob("*.go")])
     content = [(file.relative_to(folder).as_posix(), file.read_bytes()) for file in files]
-    digest = hashlib.sha256(repr((TOOLS[name], BUILD, platform, content)).encode()).hexdigest()
+    digest = hashlib.sha256(repr((TOOLS[name], BUILD, LINK, platform, content)).encode()).hexdigest()
     return CACHE / f"{name}-{digest[:16]}"
 
 
@@ -52,22 +76,33 @@ def go(folder: Path, *arguments: str) -> str:
     return subprocess.run(("go", *arguments), cwd=folder, env=env, check=True, capture_output=True, text=True).stdout
 
 
+def linker_flags(tool: Tool, version: str) -> str:
+    """Return the flag that leaves out symbols, which halves a program, and sets the version where the linker must."""
+    flags = f"-ldflags={LINK}"
+    if tool.version:
+        major, minor, _ = version.split(".")
+        flags += f" -X {tool.version}Version=v{version} -X {tool.version}Major={major} -X {tool.version}Minor={minor}"
+    return flags
+
+
 def build(name: str, entry: Path) -> None:
     """Build a tool beside its entry in the cache and rename it there, so that an entry is always whole."""
-    folder, (module, crds), start = HERE / name, TOOLS[name], time.monotonic()
-    version = re.findall(rf"{re.escape(module)} v(\S+)", (folder / "go.mod").read_text())[0]
+    folder, tool, start = HERE / name, TOOLS[name], time.monotonic()
+    version = re.findall(rf"{re.escape(tool.module)} v(\S+)", (folder / "go.mod").read_text())[0]
     print(f"building {name} {version} …", end="", file=sys.stderr, flush=True)
     with TemporaryDirectory(dir=CACHE, prefix=".") as temporary:
         fresh = Path(temporary, "entry")
         try:
-            go(folder, *BUILD, "-o", f"{fresh / 'bin'}/", "tool")
-            source = Path(go(folder, "list", "-m", "-f", "{{.Dir}}", module).strip())
+            go(folder, *BUILD, linker_flags(tool, version), "-o", f"{fresh / 'bin'}/", "tool")
+            source = Path(go(folder, "list", "-m", "-f", "{{.Dir}}", tool.module).strip())
         except subprocess.CalledProcessError as error:
             print(f", failed\n{error.stderr}", end="", file=sys.stderr)
             return
-        if crds:
+        for package, program in tool.names.items():
+            (fresh / "bin" / package).rename(fresh / "bin" / program)
+        if tool.crds:
             (fresh / "crds").mkdir()
-            shutil.copyfile(source / crds, fresh / "crds" / f"{Path(module).name}.yaml")
+            shutil.copyfile(source / tool.crds, fresh / "crds" / f"{Path(tool.module).name}.yaml")
         fresh.rename(entry)
     print(f", {time.monotonic() - start:.0f} s", file=sys.stderr)
 
