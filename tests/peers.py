@@ -12,13 +12,18 @@ _BUILT = ROOT / ".tools" / "bin"
 CRDS = ROOT / ".tools" / "crds"
 
 
+def path_of(name: str) -> str | None:
+    """Return the path of a real tool, if it is at hand."""
+    built = _BUILT / name
+    return str(built) if built.exists() else shutil.which(name)
+
+
 def peer(name: str) -> str:
     """The path of a real tool; without it the test skips, and fails in CI."""
-    built = _BUILT / name
-    found = str(built) if built.exists() else shutil.which(name)
-    if found is None:
+    path = path_of(name)
+    if path is None:
         missing(name)
-    return str(found)
+    return str(path)
 
 
 def crds(name: str) -> Path:

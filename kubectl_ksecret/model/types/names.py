@@ -49,6 +49,7 @@ ObjectName = Annotated[
         r"[A-Za-z0-9]+(/[^/\s]+){1,2}|File(/[^/\x00-\x1f\x7f]+)+",
     ),
 ]
+Uid = Annotated[str, Form("the UID of an object in a cluster", r"[0-9A-Za-z-]{8,64}")]
 HttpsUrl = Annotated[str, Form("an https:// URL of a host", r"https://[A-Za-z0-9.-]+(:[0-9]+)?/?")]
 AgeRecipient = Annotated[str, Form("an age recipient (age1…)", r"age1[02-9ac-hj-np-z]{58}")]
 

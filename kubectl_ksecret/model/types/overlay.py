@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from .backends import BACKENDS, BackendSpec
 from .declaration import Metadata
 from .forms import OneOf
-from .names import Date, FieldPath, KeyName, Line, Name, Namespace, ObjectName, Path, Property, Reason
+from .names import Date, FieldPath, KeyName, Line, Name, Namespace, ObjectName, Path, Property, Reason, Uid
 from .origin import Stated
 from .sources import SOURCES, Source
 
@@ -23,6 +23,15 @@ class SourceSpec(Stated):
 
     names: Line = "{remoteName}"
     kind: Annotated[Source, OneOf(SOURCES)]
+
+
+class ClusterIdentity(Stated):
+    """The cluster that an overlay belongs to. Commands that write to a cluster refuse any other.
+
+    uid: UID of the overlay's namespace there; `kubectl ksecret cluster pin` writes it.
+    """
+
+    uid: Uid
 
 
 class KeyOverride(Stated):
@@ -82,6 +91,7 @@ class OverlaySpec(Stated):
 
     declarations: Folders (read recursively) or files of SecretDeclarations, from the overlay's folder.
     namespace: Namespace of all that is rendered.
+    cluster: The cluster that has the namespace.
     kustomization: Folder of the kustomization that is deployed, from the overlay's folder.
     parameters: Text for templates; not secret.
     source: Where plaintext lives; not needed if values are piped in.
@@ -93,6 +103,7 @@ class OverlaySpec(Stated):
 
     declarations: tuple[Path, ...]
     namespace: Namespace
+    cluster: ClusterIdentity | None = None
     kustomization: Path = ".."
     parameters: Mapping[KeyName, str] = {}
     source: SourceSpec | None = None

@@ -1,0 +1,75 @@
+"""The flags that cluster commands share with kubectl."""
+
+import os
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..model.types.names import seconds
+
+if TYPE_CHECKING:
+    from ..cluster.api import Api
+
+_DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+|[0-9]+")
+
+
+def duration(_context: click.Context, _parameter: click.Parameter, text: str) -> float:
+    """Return the seconds of a time as Go writes it. A number alone is seconds, as with kubectl."""
+    if not _DURATION.fullmatch(text):
+        raise click.BadParameter(f"{text!r} is not a duration such as 30s or 5m")
+    return float(text) if text.isdecimal() else seconds(text)
+
+
+def flags() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add kubectl's flags; the command gets `connect`, which returns the cluster's API."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def with_connection(**arguments: Any) -> Any:
+            connect = _connection({name: arguments.pop(name) for name in _NAMES})
+            return command(connect=connect, **arguments)
+
+        decorated: Callable[..., Any] = with_connection
+        for option in reversed(_OPTIONS):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+_OPTIONS = (
+    click.option("--kubeconfig", metavar="FILE", help="The kubeconfig file."),
+    click.option("--context", metavar="NAME", help="The context of the kubeconfig."),
+    click.option("-n", "--namespace", metavar="NAME", help="The namespace; it must be the one that is deployed to."),
+    click.option("--as", "impersonated_user", metavar="USER", help="The user to impersonate."),
+    click.option("--as-group", "impersonated_groups", metavar="GROUP", multiple=True, help="A group to impersonate."),
+    click.option("--as-uid", "impersonated_uid", metavar="UID", help="The UID to impersonate."),
+    click.option(
+        "--request-timeout",
+        metavar="DURATION",
+        default="0",
+        callback=duration,
+        help="How long one request may take, such as 30s; 0 is for ever.",
+    ),
+)
+_NAMES = (
+    "kubeconfig",
+    "context",
+    "namespace",
+    "impersonated_user",
+    "impersonated_groups",
+    "impersonated_uid",
+    "request_timeout",
+)
+
+
+def _connection(values: dict[str, Any]) -> "Callable[[], Api]":
+    def connect() -> "Api":
+        from ..cluster import api, kubeconfig
+
+        return api.connect(kubeconfig.KubectlFlags(**values), os.environ)
+
+    return connect

@@ -1,0 +1,291 @@
+"""Requests to one cluster. Answers are JSON objects; a refusal never holds what the server wrote about an object."""
+
+import json
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from ..errors import Mistake, Refusal, printable, shown
+from ..model.kubernetes import Object
+from ..sensitive import Sensitive
+from .kubeconfig import KubectlFlags, Settings, read
+from .resources import NAMESPACES, Target
+from .signin import Credential, sign_in
+
+# Not a name that begins with "kubectl": Flux strips what such managers own, and another roll-out would follow.
+FIELD_MANAGER = "ksecret"
+APPLY, MERGE, JSON_PATCH = (
+    "application/apply-patch+yaml",
+    "application/merge-patch+json",
+    "application/json-patch+json",
+)
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+PAGE = 500
+_VERBS = {"POST": "create", "PATCH": "patch", "PUT": "update", "DELETE": "delete"}
+
+
+class Unreachable(Refusal):
+    """The cluster did not answer."""
+
+
+class Refused(Refusal):
+    """The cluster answered with a refusal.
+
+    The answer's message is left out: it may quote the whole object, other keys' values included. Left are the status,
+    the reason and the names of the fields.
+    """
+
+    def __init__(self, mistake: Mistake, status: int, reason: str) -> None:
+        super().__init__(mistake)
+        self.status, self.reason = status, reason
+
+
+class Api:
+    """Requests to the cluster of one context of the kubeconfig, signed in as its user."""
+
+    def __init__(self, settings: Settings, variables: Mapping[str, str]) -> None:
+        self.settings, self._variables = settings, variables
+        self._connect()
+
+    @property
+    def server(self) -> str:
+        """The URL of the API server, as messages show it."""
+        return shown(self.settings.server)
+
+    def get(self, target: Target, parameters: Mapping[str, str] | None = None) -> Object:
+        """Return an object. Raises Refused if there is none, or if we may not read it."""
+        return self._request("GET", target, parameters)
+
+    def find(self, target: Target) -> Object | None:
+        """Return an object, or None if there is none."""
+        try:
+            return self.get(target)
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise
+
+    def all(self, target: Target, parameters: Mapping[str, str] | None = None) -> list[Object]:
+        """Return all objects of a kind, page by page."""
+        return list(self._pages(target, parameters, "application/json", "items"))
+
+    def rows(self, target: Target) -> list[list[Any]]:
+        """Return the columns that `kubectl get` prints of all objects. Those of Secrets hold no value."""
+        return [row["cells"] for row in self._pages(target, {"includeObject": "None"}, TABLE, "rows")]
+
+    def apply(self, target: Target, manifest: Object, *, force: bool = False, dry_run: bool = False) -> Object:
+        """Apply an object server-side and return it. Raises Refused with status 409 if others own its fields."""
+        parameters = {"fieldManager": FIELD_MANAGER, "force": str(force).lower()} | _dry_run(dry_run)
+        return self._request("PATCH", target, parameters, manifest, APPLY)
+
+    def patch(self, target: Target, patch: object, form: str, *, dry_run: bool = False) -> Object:
+        """Patch an object and return it. `form` is MERGE or JSON_PATCH."""
+        return self._request("PATCH", target, {"fieldManager": FIELD_MANAGER} | _dry_run(dry_run), patch, form)
+
+    def create(self, target: Target, manifest: Object, *, dry_run: bool = False) -> Object:
+        """Create an object and return it."""
+        return self._request("POST", target, {"fieldManager": FIELD_MANAGER} | _dry_run(dry_run), manifest)
+
+    def text(self, target: Target) -> str:
+        """Return an answer that is no JSON, such as a log or what a service behind the proxy says."""
+        return self._answer("GET", target, None, None, "*/*").decode(errors="replace")
+
+    def _pages(self, target: Target, parameters: Mapping[str, str] | None, accept: str, field: str) -> Iterator[Any]:
+        query = {"limit": str(PAGE), **(parameters or {})}
+        while True:
+            page = _decoded(self._answer("GET", target, query, None, accept))
+            yield from page.get(field) or ()
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return
+            query["continue"] = token
+
+    def _request(
+        self,
+        method: str,
+        target: Target,
+        parameters: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = "application/json",
+    ) -> Object:
+        return _decoded(self._answer(method, target, parameters, body, "application/json", content_type))
+
+    def _answer(
+        self,
+        method: str,
+        target: Target,
+        parameters: Mapping[str, str] | None,
+        body: object,
+        accept: str,
+        content_type: str = "application/json",
+    ) -> bytes:
+        from urllib3 import HTTPHeaderDict
+
+        if self._credential.expired(datetime.now(UTC)):
+            self._connect()
+        headers = HTTPHeaderDict({"Accept": accept, "Content-Type": content_type, "User-Agent": "kubectl-ksecret"})
+        if self._credential.authorization:
+            headers["Authorization"] = self._credential.authorization.reveal().decode()
+        for name, value in self.settings.impersonation():
+            headers.add(name, value)
+        url = self.settings.server + target.path + (f"?{urlencode(parameters)}" if parameters else "")
+        with self._reaching():
+            answer = self._client.call_api(
+                method,
+                url,
+                header_params=headers,
+                body=body,
+                _request_timeout=self.settings.flags.request_timeout or None,
+            )
+            content: bytes = answer.read()
+        if answer.status >= 400:
+            raise _refused(method, target, answer.status, content)
+        return content
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """Turn what goes wrong on the way into Unreachable. urllib3's errors are no OSErrors, and no ApiExceptions."""
+        from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            yield
+        except (ApiException, HTTPError, OSError) as error:
+            raise Unreachable(
+                Mistake(
+                    f"the cluster at {self.server} did not answer: {_cause(error)}", hint="kubectl version asks it too"
+                )
+            ) from None
+
+    def _connect(self) -> None:
+        """Sign in and make the client; again when a plugin's credential has expired."""
+        from kubernetes.client.api_client import ApiClient
+        from kubernetes.client.configuration import Configuration
+
+        cluster = self.settings.cluster
+        self._credential: Credential = sign_in(self.settings, self._variables)
+        configuration = Configuration()
+        configuration.host = self.settings.server
+        configuration.verify_ssl = cluster.fields.get("insecure-skip-tls-verify") is not True
+        if name := cluster.text("tls-server-name"):
+            configuration.tls_server_name = name
+        if proxy := cluster.text("proxy-url"):
+            configuration.proxy = proxy
+        self._client = ApiClient(configuration)
+        if self.settings.server.startswith("https"):
+            # The context is given to the pool: the client itself would write keys into files.
+            pool = self._client.rest_client.pool_manager
+            pool.connection_pool_kw["ssl_context"] = _tls(self.settings, self._credential)
+
+
+def connect(flags: KubectlFlags, variables: Mapping[str, str]) -> Api:
+    """Return the API of the cluster that kubectl would talk to with the same flags.
+
+    Raises InputError for a kubeconfig that can't be used, and Refusal where signing in fails.
+    """
+    try:
+        import kubernetes.client.api_client  # noqa: F401
+    except ImportError:
+        raise Refusal(
+            Mistake("the kubernetes client is not installed", hint="pip install 'kubectl-ksecret[cluster]'")
+        ) from None
+    settings = read(flags, variables)
+    list(settings.impersonation())
+    return Api(settings, variables)
+
+
+def _dry_run(dry_run: bool) -> dict[str, str]:
+    return {"dryRun": "All"} if dry_run else {}
+
+
+def _decoded(content: bytes) -> Object:
+    try:
+        answer = json.loads(content or b"{}")
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise Refusal(Mistake("the cluster's answer is not what a Kubernetes API server gives"))
+    return answer
+
+
+def _refused(method: str, target: Target, status: int, content: bytes) -> Refused:
+    """Return a refusal with the parts of the server's Status that hold no value."""
+    reason, fields = "", []
+    with suppress(ValueError, AttributeError, TypeError):
+        answer = json.loads(content)
+        reason = printable(str(answer.get("reason") or ""))
+        causes = (answer.get("details") or {}).get("causes") or ()
+        fields = [shown(str(cause["field"])) for cause in causes if cause.get("field")]
+    verb = _VERBS.get(method) or ("get" if target.name else "list")
+    message = f"the cluster refused to {verb} {target}: {status} {reason}".rstrip()
+    if fields:
+        message += f" ({', '.join(dict.fromkeys(fields))})"
+    return Refused(Mistake(message, hint=_remedy(status, verb, target)), status, reason)
+
+
+def _remedy(status: int, verb: str, target: Target) -> str:
+    """Return the next step after a refusal, where it is known."""
+    if status == 401:
+        return "the kubeconfig's credential is not accepted; kubectl auth whoami asks who you are"
+    if status == 403:
+        subresource = target.subresource.partition("/")[0]
+        resource = target.resources.full_name + (f"/{subresource}" if subresource else "")
+        # A Role of the namespace itself allows to read the namespace.
+        namespace = target.name if target.resources == NAMESPACES else target.namespace
+        kind, scope = ("role", f" --namespace={namespace}") if namespace else ("clusterrole", "")
+        return f"a Role that allows it: kubectl create {kind} ksecret{scope} --verb={verb} --resource={resource}"
+    return ""
+
+
+def _cause(error: BaseException) -> str:
+    """Return why a server was not reached, in a few words. The text of the outer errors is long and repeats the URL."""
+    while True:
+        reason = getattr(error, "reason", None)
+        inner = reason if isinstance(reason, BaseException) else error.__cause__
+        if inner is None:
+            break
+        error = inner
+    if isinstance(error, ssl.SSLError):
+        return shown(getattr(error, "verify_message", "") or error.reason or "TLS failed")
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    name = type(error).__name__.removesuffix("Error")
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
+
+
+def _tls(settings: Settings, credential: Credential) -> ssl.SSLContext:
+    authorities = settings.cluster.content("certificate-authority")
+    context = ssl.create_default_context(cadata=authorities.reveal().decode("ascii", "ignore") if authorities else None)
+    # Python 3.13 wants extensions in a CA's certificate that those of many clusters lack, which Go accepts.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if settings.cluster.fields.get("insecure-skip-tls-verify") is True:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if credential.certificate and credential.key:
+        with _as_file(credential.certificate) as certificate, _as_file(credential.key) as key:
+            context.load_cert_chain(certificate, key)
+    return context
+
+
+@contextmanager
+def _as_file(content: Sensitive) -> Iterator[str]:
+    """Give content to a library that takes paths alone: memory under a path, so that no kill leaves it on a disk."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("ksecret")
+        try:
+            os.write(descriptor, content.reveal())
+            yield f"/proc/self/fd/{descriptor}"
+        finally:
+            os.close(descriptor)
+        return
+    from tempfile import TemporaryDirectory
+
+    # macOS has no such memory; the folder is its owner's alone, and is gone before the first request.
+    with TemporaryDirectory() as folder:
+        path = os.path.join(folder, "pem")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content.reveal())
+        yield path

@@ -1,0 +1,58 @@
+"""The kinds of objects that a cluster serves, and the paths of the objects."""
+
+from typing import NamedTuple
+from urllib.parse import quote
+
+
+class Resources(NamedTuple):
+    """Objects of one kind as the API serves them. `plural` is the word in paths and in Roles."""
+
+    group: str
+    version: str
+    plural: str
+
+    @property
+    def full_name(self) -> str:
+        """The plural with its group, as kubectl takes it."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def among(self, namespace: str, name: str = "", subresource: str = "") -> "Target":
+        """Return the target of a request in a namespace: one object, or all."""
+        return Target(self, namespace, name, subresource)
+
+    def cluster_wide(self, name: str = "") -> "Target":
+        """Return the target of a request for objects without a namespace, or for those of all namespaces."""
+        return Target(self, "", name, "")
+
+
+class Target(NamedTuple):
+    """What a request is about."""
+
+    resources: Resources
+    namespace: str
+    name: str
+    subresource: str
+
+    @property
+    def path(self) -> str:
+        """The path of the request."""
+        group, version, plural = self.resources
+        root = f"/apis/{group}/{version}" if group else f"/api/{version}"
+        parts = ["namespaces", self.namespace] if self.namespace else []
+        parts += [part for part in (plural, self.name) if part]
+        path = "/".join([root, *(quote(part, safe=":") for part in parts)])
+        return f"{path}/{quote(self.subresource)}" if self.subresource else path
+
+    def __str__(self) -> str:
+        """The object as messages name it: secrets/app in shop."""
+        resources = self.resources.full_name + (f"/{self.name}" if self.name else "")
+        return f"{resources} in {self.namespace}" if self.namespace else resources
+
+
+NAMESPACES = Resources("", "v1", "namespaces")
+SECRETS = Resources("", "v1", "secrets")
+SERVICES = Resources("", "v1", "services")
+EVENTS = Resources("", "v1", "events")
+PODS = Resources("", "v1", "pods")
+EXTERNAL_SECRETS = Resources("external-secrets.io", "v1", "externalsecrets")
+SEALED_SECRETS = Resources("bitnami.com", "v1alpha1", "sealedsecrets")

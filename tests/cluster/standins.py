@@ -1,0 +1,71 @@
+"""Objects that stand in the cluster for programs that run outside of it."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+NODE = "fake"
+
+
+class StandIn(NamedTuple):
+    """A StatefulSet of one pod and a Service, both named `name`, that stand for a controller.
+
+    The service proxy takes only an endpoint with a pod behind it and an address that is not loopback. kwok gives the
+    pod such an address, and the relay knows on which port the program really listens.
+    """
+
+    name: str
+    namespace: str
+    port: int
+
+    @property
+    def pod(self) -> str:
+        """The name of the only pod."""
+        return f"{self.name}-0"
+
+    @property
+    def proxy(self) -> str:
+        """The path of the controller's HTTP server behind the API server."""
+        return f"/api/v1/namespaces/{self.namespace}/services/http:{self.name}:http/proxy"
+
+    def objects(self) -> list[dict[str, Any]]:
+        """Return the objects to apply."""
+        labels = {"app.kubernetes.io/name": self.name}
+        metadata = {"name": self.name, "namespace": self.namespace, "labels": labels}
+        container = {"name": "main", "image": self.name, "ports": [{"containerPort": self.port, "name": "http"}]}
+        service = {"selector": labels, "ports": [{"name": "http", "port": self.port}]}
+        template = {"metadata": {"labels": labels}, "spec": {"nodeName": NODE, "containers": [container]}}
+        pods = {"serviceName": self.name, "selector": {"matchLabels": labels}, "template": template}
+        return [
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}},
+            {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": service},
+            {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": pods},
+        ]
+
+    def logs(self, log: Path) -> dict[str, Any]:
+        """Return the object by which kwok serves the program's log as the pod's."""
+        return {
+            "apiVersion": "kwok.x-k8s.io/v1alpha1",
+            "kind": "Logs",
+            "metadata": {"name": self.pod, "namespace": self.namespace},
+            "spec": {"logs": [{"containers": ["main"], "logsFile": str(log)}]},
+        }
+
+
+SEALED_SECRETS = StandIn("sealed-secrets-controller", "kube-system", 8080)
+EXTERNAL_SECRETS = StandIn("external-secrets", "external-secrets", 8082)
+ALL = (SEALED_SECRETS, EXTERNAL_SECRETS)
+
+
+def node() -> dict[str, Any]:
+    """Return the only node, which kwok looks after."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": NODE, "annotations": {"kwok.x-k8s.io/node": "fake"}},
+    }
+
+
+def text(objects: list[dict[str, Any]]) -> str:
+    """Return objects as a file of many documents."""
+    return "\n---\n".join(json.dumps(document) for document in objects)
