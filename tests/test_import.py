@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from kubectl_ksecret.errors import InputError
-from kubectl_ksecret.importing import Argument, Request, import_environments
+from kubectl_ksecret.importing import EnvironmentArgument, ImportRequest, import_environments
 from kubectl_ksecret.importing.gotemplates import Inexpressible, translated
+from kubectl_ksecret.importing.gotemplates import read as read_template
 from kubectl_ksecret.sealing.certificate import read
 
 from .builds import by_kubectl, from_manifests, objects
@@ -51,7 +52,6 @@ spec:
   secretStoreRef: {name: vault, kind: SecretStore}
   target:
     name: backend-secrets  # left
-    creationPolicy: Merge  # left
     deletionPolicy: Retain
     template:
       engineVersion: v2
@@ -63,8 +63,6 @@ spec:
         jwt-secret: '{{ index . "jwt-secret" }}'
         url: 'mongodb://app:{{ .password | urlquery | replace "+" "%20" }}@db/app'
         token: '{{ .password | b64enc }}'
-        conditional: '{{ if .password }}x{{ end }}'  # left
-      templateFrom: []  # left
   data:
   - secretKey: jwt-secret
     remoteRef: {key: jwt-secret-key-test}
@@ -73,11 +71,9 @@ spec:
       key: mongodb-test
       property: root.password
       decodingStrategy: Base64
-      version: 0123456789abcdef0123456789abcdef  # left
-      conversionStrategy: Unicode  # left
       metadataPolicy: None
-  dataFrom:  # left
-  - extract: {key: everything}
+  - secretKey: unused  # left
+    remoteRef: {key: unused-test}
 """
 REDIS = """
 apiVersion: external-secrets.io/v1
@@ -113,16 +109,11 @@ MAY_DIFFER = {
         "apiVersion",
         "metadata.name",
         "metadata.labels.tier",
-        "spec.dataFrom",
-        "spec.data.password.version",
-        "spec.data.password.conversionStrategy",
+        "spec.data.unused.key",  # no key is made of it
         "spec.data.password.metadataPolicy",  # None is the default
         "spec.target.name",
-        "spec.target.creationPolicy",
-        "spec.target.template.data.conditional",
         "spec.target.template.data.url",  # .password and index . "password" are one
         "spec.target.template.data.token",
-        "spec.target.template.templateFrom",
     },
     ("ExternalSecret", "redis-auth"): {
         "spec.refreshInterval",  # 30m
@@ -259,6 +250,54 @@ def test_external_secrets_render_the_same_and_every_other_field_is_listed(tmp_pa
     assert warned(done) == marked(project, "old")
 
 
+LOSSY = [
+    ("spec.dataFrom", {"dataFrom": [{"extract": {"key": "everything"}}]}),
+    ("spec.target.creationPolicy", {"target": {"creationPolicy": "Merge", "template": {"metadata": {}}}}),
+    ("spec.target.creationPolicy", {"target": {"creationPolicy": "Orphan"}}),
+    ("spec.target.deletionPolicy", {"target": {"deletionPolicy": "Delete"}}),
+    ("spec.target.immutable", {"target": {"immutable": True}}),
+    ("spec.target.template.engineVersion", {"target": {"template": {"engineVersion": "v1"}}}),
+    ("spec.target.template.templateFrom", {"target": {"template": {"templateFrom": [{"literal": "a: {{ .a }}"}]}}}),
+    (
+        "spec.target.template.data.a",
+        {"target": {"template": {"data": {"a": "{{ if .a }}x{{ end }}", "b": "{{ .a }}"}}}},
+    ),
+    ("spec.target.manifest", {"target": {"manifest": {"kind": "ConfigMap"}}}),
+    ("spec.refreshPolicy", {"refreshPolicy": "CreatedOnce"}),
+    ("spec.refreshPolicy", {"refreshInterval": "0"}),
+    ("spec.data[0].remoteRef.version", {"data": [{"secretKey": "a", "remoteRef": {"key": "a", "version": "0" * 32}}]}),
+    (
+        "spec.data[0].remoteRef.metadataPolicy",
+        {"data": [{"secretKey": "a", "remoteRef": {"key": "a", "metadataPolicy": "Fetch"}}]},
+    ),
+    (
+        "spec.data[0].remoteRef.decodingStrategy",
+        {"data": [{"secretKey": "a", "remoteRef": {"key": "a", "decodingStrategy": "Auto"}}]},
+    ),
+    (
+        "spec.data[0].sourceRef",
+        {"data": [{"secretKey": "a", "remoteRef": {"key": "a"}, "sourceRef": {"storeRef": {"name": "x"}}}]},
+    ),
+    ("spec.aFieldOfTomorrow", {"aFieldOfTomorrow": {"a": 1}}),
+]
+
+
+@pytest.mark.parametrize(("field", "spec"), LOSSY)
+def test_what_would_be_another_secret_stays_as_it_is(tmp_path: Path, field: str, spec: dict[str, Any]) -> None:
+    """The object is named with the field that can't be declared; the others beside it are imported."""
+    odd = external("odd", {"a": "a"}, **spec)
+    others = [external(name, {"token": f"{name}-token"}) for name in ("app", "web")]
+    project = with_files(tmp_path, odd=yaml.safe_dump(odd), rest=yaml.safe_dump_all([store("test"), *others]))
+    done = project.ksecret("import", "old/test", "--into", "new")
+    assert (done.code, [name for _, name in rendered(project)]) == (0, ["vault", "app", "web"])
+    assert [re.sub(r"^(\S+?):\d+:\d+: ", r"\1 ", line) for line in lines(done, "warning: ")] == [
+        f"old/test/odd.yaml ExternalSecret odd stays as it is: {line}"
+        for line in (f"{field} is not carried over", f"{field} is not the same")
+        if line in done.err
+    ]
+    assert len(lines(done, "warning: ")) == 1
+
+
 def test_the_manifests_that_are_written_are_what_kubectl_builds(tmp_path: Path) -> None:
     """All that is needed is in the new folder."""
     project = with_files(tmp_path, store=STORE, redis=REDIS)
@@ -296,7 +335,7 @@ def test_of_a_store_that_stays_nothing_is_told_as_new(tmp_path: Path) -> None:
     project = with_files(tmp_path, store=yaml.safe_dump(cluster), app=yaml.safe_dump(secret))
     done = project.ksecret("import", "old/test", "--into", "new")
     assert [line.rpartition(": ")[2] for line in lines(done, "warning: ")] == [
-        "spec.provider.azurekv.serviceAccountRef is not the same",
+        "spec.provider.azurekv.serviceAccountRef.namespace is not the same",
         "keep its file",
     ]
 
@@ -329,8 +368,8 @@ def test_a_cluster_secret_store_is_carried_over_or_stays(tmp_path: Path, account
     else:
         assert "auth" not in said
         assert lines(done, "warning: ") == [
-            "old/test/store.yaml:9:7: ClusterSecretStore vault: "
-            "spec.provider.azurekv.serviceAccountRef is not the same",
+            "old/test/store.yaml:11:9: ClusterSecretStore vault: "
+            "spec.provider.azurekv.serviceAccountRef.namespace is not the same",
             "old/test/store.yaml:2:7: the ClusterSecretStore vault stays as it is: keep its file",
         ]
 
@@ -539,16 +578,20 @@ def test_templates_that_differ_in_text_have_parameters(tmp_path: Path) -> None:
         assert data["url"] == f'mongodb://app:{{{{ index . "password" }}}}@mongo-{name}.db:27017/shop-{name}'
 
 
-def test_templates_that_differ_otherwise_are_listed(tmp_path: Path) -> None:
-    """Declared is that of the first environment; the other one's line is told."""
+def test_a_secret_whose_template_is_another_one_elsewhere_stays(tmp_path: Path) -> None:
+    """Declared is that of the first environment; the other one's object stays as it is, and its line is named."""
     project = Project(tmp_path)
     project.write("old/test/all.yaml", templated("test", "password", url="a{{ .password }}"))
-    project.write("old/prod/all.yaml", templated("prod", "password", url="a{{ .password | b64enc }}"))
+    other = yaml.safe_dump(external("other", {"x": "x"}, "shop-prod"))
+    project.write("old/prod/all.yaml", templated("prod", "password", url="a{{ .password | b64enc }}") + f"---\n{other}")
     done = project.ksecret("import", "old/test", "old/prod", "--into", "new")
     assert declared(project, "app")["keys"] == {"url": {"template": "a{{ password }}"}}
     (warning,) = lines(done, "warning: ")
-    assert warning.startswith("old/prod/all.yaml:")
-    assert warning.endswith("ExternalSecret app: spec.target.template.data.url is not the same")
+    assert warning == (
+        "old/prod/all.yaml:29:9: ExternalSecret app stays as it is: spec.target.template.data.url is not the same"
+    )
+    assert overlay(project, "prod")["overrides"] == {"app": {"omit": "Stays an ExternalSecret"}}
+    assert [name for _, name in rendered(project, "prod")] == ["vault", "other"]
 
 
 def test_what_a_template_makes_there_and_is_sealed_here_is_noted(tmp_path: Path) -> None:
@@ -593,10 +636,10 @@ def test_what_a_template_makes_there_and_is_sealed_here_is_noted(tmp_path: Path)
 def test_go_templates_that_have_a_counterpart_are_translated(text: str, ours: str | None) -> None:
     """And no other: none may change its meaning."""
     if ours is not None:
-        assert translated(text) == ours
+        assert translated(read_template(text)) == ours
         return
     with pytest.raises(Inexpressible):
-        translated(text)
+        translated(read_template(text))
 
 
 def by_kubeseal(project: Project, secret: dict[str, Any], scope: str = "strict") -> str:
@@ -642,12 +685,14 @@ def test_sealed_and_external_secrets_of_one_name_become_one_declaration(tmp_path
     project = Project(tmp_path)
     environment(project, "test", {"app": {"token": "app-token-test", "jwt": "jwt-test"}})
     sealed = by_kubeseal(project, plain("app", stringData={"token": "the token"}))
-    odd = sealed.replace("template:\n", "template:\n    immutable: true\n")
-    project.write("old/prod/app.yaml", odd)
+    project.write("old/prod/app.yaml", sealed)
+    odd = by_kubeseal(project, plain("odd", stringData={"x": "y"}))
+    odd = odd.replace("template:\n", "template:\n    immutable: true\n")
+    project.write("old/prod/odd.yaml", odd)
     done = project.ksecret("import", "old/test", "old/prod", "--into", "new")
     line = odd.splitlines().index("    immutable: true") + 1
     assert lines(done, "warning: ") == [
-        f"old/prod/app.yaml:{line}:5: SealedSecret app: spec.template.immutable is not carried over"
+        f"old/prod/odd.yaml:{line}:5: SealedSecret odd stays as it is: spec.template.immutable is not carried over"
     ]
     assert lines(done, "note: ") == [
         "fetch the controller's certificate: kubeseal --fetch-cert > new/overlays/prod/secrets/sealing.pem"
@@ -822,13 +867,14 @@ def test_a_prefix_stays_with_the_kustomization_above(tmp_path: Path) -> None:
 
 
 def test_a_secret_of_the_vault_is_named_with_or_without_its_kind_and_no_certificate(tmp_path: Path) -> None:
-    """Azure Key Vault's keys and certificates can't be declared: such an entry is listed once, at its line."""
-    found = external("app", {"a": "secret/token-test", "b": "cert/shop-tls", "c": "x-test"})
-    project = with_files(tmp_path, all=yaml.safe_dump_all([store("test"), found]))
+    """Azure Key Vault's keys and certificates can't be declared: what takes one stays, and the entry is named."""
+    found = external("app", {"a": "secret/token-test", "c": "x-test"})
+    certificate = external("tls", {"a": "x", "b": "cert/shop-tls"})
+    project = with_files(tmp_path, all=yaml.safe_dump_all([store("test"), found, certificate]))
     done = project.ksecret("import", "old/test", "--into", "new")
     assert declared(project, "app")["keys"] == {"a": {"remoteName": "token"}, "c": {"remoteName": "x"}}
     (warning,) = lines(done, "warning: ")
-    assert warning.endswith("ExternalSecret app: spec.data[1] is not carried over")
+    assert warning.endswith("ExternalSecret tls stays as it is: spec.data[1] is not carried over")
     line = int(warning.split(":")[1])
     assert (project.root / "old/test/all.yaml").read_text().splitlines()[line - 1] == "  - remoteRef:"
     assert "cert/shop-tls" in (project.root / "old/test/all.yaml").read_text().splitlines()[line]
@@ -868,24 +914,25 @@ def test_secrets_that_others_make_or_sops_encrypts_stay(tmp_path: Path) -> None:
     assert sorted(line.partition(": ")[2] for line in lines(done, "warning: ")) == [
         "Secret empty has no key to declare",
         "Secret encrypted is encrypted with SOPS, which import does not read",
-        "Secret token of type kubernetes.io/service-account-token is made by others",
+        "Secret token is left out: it is made by whoever makes Secrets of type kubernetes.io/service-account-token",
     ]
     assert [each.name for each in (project.root / "new/generators").iterdir()] == ["app.yaml"]
 
 
-def test_types_and_labels_that_differ_are_listed(tmp_path: Path) -> None:
-    """Declared is what most have; a label that one environment alone has is new to the other."""
+def test_labels_of_one_environment_are_not_spread_to_the_other(tmp_path: Path) -> None:
+    """Declared is what all have; the rest is listed at its line, and a Secret of another type stays."""
     project = Project(tmp_path)
     for name, type_, labels in (("test", "Opaque", {"a": "b", "c": "d"}), ("prod", "example.org/x", {"a": "x"})):
-        secret = plain("app", f"shop-{name}", stringData={"a": "b"}) | {"type": type_}
-        secret["metadata"]["labels"] = labels
-        project.write(f"old/{name}/all.yaml", yaml.safe_dump(secret))
+        labelled, typed = (plain(secret, f"shop-{name}", stringData={"a": "b"}) for secret in ("app", "typed"))
+        labelled["metadata"]["labels"] = labels | {"team": "blue"}
+        project.write(f"old/{name}/all.yaml", yaml.safe_dump_all([labelled, typed | {"type": type_}]))
     done = project.ksecret("import", "old/test", "old/prod", "--into", "new")
+    assert declared(project, "app")["labels"] == {"team": "blue"}
     assert [re.sub(r":\d+:\d+: ", ": ", line) for line in lines(done, "warning: ")] == [
         "old/test/all.yaml: Secret app: metadata.labels.a is not carried over",
-        "old/prod/all.yaml: Secret app: metadata.labels.c is new",
+        "old/test/all.yaml: Secret app: metadata.labels.c is not carried over",
+        "old/prod/all.yaml: Secret typed stays as it is: type is not the same",
         "old/prod/all.yaml: Secret app: metadata.labels.a is not carried over",
-        "old/prod/all.yaml: Secret app: type is not the same",
     ]
 
 
@@ -975,10 +1022,10 @@ def test_a_broken_file_is_told_with_its_place_and_nothing_is_written(tmp_path: P
         project.write("old/test/kustomization.yaml", "namespace: shop\nresources: [store.yaml, broken.yaml]\n")
     before = project.files()
     done = project.ksecret("import", "old/test", "--into", "new")
-    assert (done.code, done.out, done.err, project.files()) == (
+    assert (done.code, done.out, done.err.splitlines()[0], project.files()) == (
         2,
         "",
-        "error: old/test/broken.yaml:3:1: not valid YAML\n",
+        "error: old/test/broken.yaml:3:1: not valid YAML",
         before,
     )
     done = project.ksecret("import", "test=-", "--into", "new", stdin="a: b\nc: [\n")
@@ -991,8 +1038,9 @@ def test_a_broken_file_is_told_with_its_place_and_nothing_is_written(tmp_path: P
         (["nowhere"], "error: nowhere does not exist\n"),
         (["old/test", "test=old/prod"], "error: two environments are named test\n"),
         (["A=old/test"], "error: old/test: A can't be an overlay's name\n"),
-        (["old/empty"], "error: empty: old/empty says no namespace\n"),
+        (["old/empty"], "error: empty: old/empty holds nothing to import\n"),
         (["old/config", "--namespace", "config=x"], "error: config: old/config holds nothing to import\n"),
+        (["old/nowhere"], "error: nowhere: old/nowhere says no namespace\n"),
         (["old/two"], "error: two: old/two has Secrets in a, b; an overlay is of one namespace\n"),
         (["old/lone"], "error: lone: the SecretStore vault is not among these objects, so its Key Vault"),
         (["old/test", "--namespace", "x=y"], "Usage: "),
@@ -1004,6 +1052,7 @@ def test_what_can_not_be_imported_is_told_and_nothing_is_written(
     """Each ends with 2."""
     project = with_files(tmp_path, store=STORE, redis=REDIS)
     project.write("old/empty/x.yaml", "")
+    project.write("old/nowhere/x.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\n")
     project.write("old/config/x.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
     two = [plain("x", "a", stringData={"y": "z"}), plain("x", "b", stringData={"y": "z"})]
     project.write("old/two/x.yaml", yaml.safe_dump_all(two))
@@ -1075,9 +1124,9 @@ def test_odd_input_is_imported_or_refused_and_never_a_traceback(tmp_path: Path, 
     whole = "---".join(others)
     for odd in changed(yaml.safe_load(text), ODD):
         given = f"{whole}\n---\n{yaml.safe_dump(odd)}"
-        argument = Argument(name="test", path="-", text=given)
+        argument = EnvironmentArgument(name="test", path="-", text=given)
         try:
-            import_environments(Request(arguments=[argument], into=into, dry_run=True), datetime.now(UTC))
+            import_environments(ImportRequest(environments=[argument], into=into, dry_run=True), datetime.now(UTC))
         except InputError:
             continue
 
@@ -1099,8 +1148,103 @@ def test_odd_secrets_are_imported_or_refused_and_never_a_traceback(tmp_path: Pat
     for one in (sealed, secret):
         for odd in changed(one, ODD):
             given = yaml.safe_dump_all([plain("x", "shop", data={"a": "b"}), odd])
-            argument = Argument(name="test", path="-", text=given)
+            argument = EnvironmentArgument(name="test", path="-", text=given)
             try:
-                import_environments(Request(arguments=[argument], into=into, dry_run=True), datetime.now(UTC))
+                import_environments(ImportRequest(environments=[argument], into=into, dry_run=True), datetime.now(UTC))
             except InputError:
                 continue
+
+
+CONTROLLERS = {
+    "labels": {
+        "app.kubernetes.io/managed-by": "Helm",
+        "app.kubernetes.io/instance": "shop",
+        "helm.sh/chart": "shop-1.0.0",
+        "argocd.argoproj.io/instance": "shop",
+        "kustomize.toolkit.fluxcd.io/name": "apps",
+        "reconcile.external-secrets.io/created-by": "abc",
+        "controller.cert-manager.io/fao": "true",
+        "velero.io/restore-name": "nightly",
+    },
+    "annotations": {
+        "meta.helm.sh/release-name": "shop",
+        "argocd.argoproj.io/tracking-id": "shop:/Secret:shop/app",
+        "argocd.argoproj.io/sync-wave": "1",
+        "kubectl.kubernetes.io/last-applied-configuration": "{}",
+        "reconcile.external-secrets.io/data-hash": "0123456789abcdef",
+        "force-sync": "1700000000",
+        "sealedsecrets.bitnami.com/managed": "true",
+        "cert-manager.io/certificate-name": "shop",
+        "ksecret.dev/sealed-keys": "token version=1",
+        "reflector.v1.k8s.emberstack.com/reflected-version": "7",
+    },
+}
+MEANT = {
+    "labels": {"team": "blue", "argocd.argoproj.io/secret-type": "repository"},
+    "annotations": {"reflector.v1.k8s.emberstack.com/reflection-allowed": "true"},
+}
+
+
+def with_metadata(object_: dict[str, Any]) -> dict[str, Any]:
+    """The object with what controllers wrote, and what somebody meant."""
+    object_["metadata"] |= {field: CONTROLLERS[field] | MEANT[field] for field in MEANT}
+    return object_
+
+
+def test_what_controllers_write_never_goes_into_a_declaration(tmp_path: Path) -> None:
+    """The Secret is imported without it, and nothing of it is listed; what somebody meant is declared."""
+    project = Project(tmp_path)
+    fetched = with_metadata(external("fetched", {"token": "token"}))
+    del fetched["spec"]["target"]
+    project.write("old/test/all.yaml", yaml.safe_dump_all([store("test"), fetched]))
+    project.write("old/prod/all.yaml", yaml.safe_dump(with_metadata(plain("typed", stringData={"a": "b"}))))
+    done = project.ksecret("import", "old/test", "old/prod", "--into", "new")
+    assert done.code == 0
+    for name in ("fetched", "typed"):
+        assert {field: declared(project, name)[field] for field in MEANT} == MEANT
+    assert overlay(project)["backend"]["externalSecret"]["metadata"]["annotations"] == {
+        "argocd.argoproj.io/sync-wave": "1",  # of the manifest, for which a person wrote it
+        **MEANT["annotations"],
+    }
+    assert [line for line in lines(done, "warning: ") if "vault" not in line] == []
+
+
+def test_what_another_object_makes_is_left_out_and_named(tmp_path: Path) -> None:
+    """A label is no ownership, a controller's reference is; what is beside them is imported."""
+    project = Project(tmp_path)
+    made = plain("made", stringData={"a": "b"})
+    made["metadata"]["ownerReferences"] = [{"kind": "Database", "name": "shop", "controller": True}]
+    owned = plain("owned", stringData={"a": "b"})
+    owned["metadata"]["ownerReferences"] = [{"kind": "Application", "name": "shop"}]
+    release = plain("release", stringData={"release": "b"}) | {"type": "helm.sh/release.v1"}
+    copied = plain("copied", stringData={"a": "b"})
+    copied["metadata"]["annotations"] = {"reflector.v1.k8s.emberstack.com/reflects": "other/copied"}
+    project.write("old/prod/all.yaml", yaml.safe_dump_all([made, owned, release, copied]))
+    done = project.ksecret("import", "old/prod", "--into", "new")
+    assert [each.name for each in (project.root / "new/generators").iterdir()] == ["owned.yaml"]
+    assert [line.partition(": ")[2] for line in lines(done, "warning: ")] == [
+        "Secret made is left out: it is made by the Database shop",
+        "Secret release is left out: it is made by whoever makes Secrets of type helm.sh/release.v1",
+        "Secret copied is left out: it is made by whoever reads reflector.v1.k8s.emberstack.com/reflects",
+    ]
+
+
+def test_the_recipe_for_a_certificate_of_key_vault_is_declared(tmp_path: Path) -> None:
+    """External Secrets' own: what the vault holds in base64 is decoded, then taken apart."""
+    templates = {"tls.crt": "{{ .tls | b64dec | pkcs12cert }}", "tls.key": "{{ .tls | b64dec | pkcs12key }}"}
+    target = {"template": {"type": "kubernetes.io/tls", "metadata": {}, "data": templates}}
+    made = external("tls", {"tls": "shop-tls"}, target=target)
+    mixed = external("mixed", {"a": "a"}, target={"template": {"data": {"a": "{{ .a }}", "b": "{{ .a | b64dec }}"}}})
+    project = with_files(tmp_path, all=yaml.safe_dump_all([store("test"), made, mixed]))
+    done = project.ksecret("import", "old/test", "--into", "new")
+    assert declared(project, "tls") == {
+        "type": "kubernetes.io/tls",
+        "inputs": {"tls": {"remoteName": "shop-tls", "encoding": "base64"}},
+        "keys": {"tls.crt": {"template": "{{ tls | pkcs12cert }}"}, "tls.key": {"template": "{{ tls | pkcs12key }}"}},
+    }
+    spec = rendered(project)["ExternalSecret", "tls"]["spec"]
+    assert spec["data"][0]["remoteRef"] == {"key": "shop-tls", "decodingStrategy": "Base64"}
+    assert spec["target"]["template"]["data"]["tls.crt"] == '{{ index . "tls" | pkcs12cert }}'
+    assert [line.partition(": ")[2] for line in lines(done, "warning: ")] == [
+        "ExternalSecret mixed stays as it is: spec.target.template.data.b is not carried over"
+    ]

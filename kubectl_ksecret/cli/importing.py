@@ -69,39 +69,39 @@ def command(
       kubectl get externalsecrets,secretstores -n shop -o yaml | kubectl ksecret import test=-
     """
     forbid_core_dumps()
-    named = [_named(each) for each in environments]
+    named = [_named(environment) for environment in environments]
     if [path for _, path in named].count("-") > 1:
         raise click.UsageError("standard input is one environment.")
     names = [name for name, _ in named]
-    said_namespaces, urls = _by_name("--namespace", namespaces, names), _by_name("--vault-url", vault_urls, names)
-    request = action.Request(
-        arguments=[
-            action.Argument(
+    namespace_of, url_of = _by_name("--namespace", namespaces, names), _by_name("--vault-url", vault_urls, names)
+    request = action.ImportRequest(
+        environments=[
+            action.EnvironmentArgument(
                 name=name,
                 path=path,
                 text=decode(sys.stdin.buffer.read(), "standard input") if path == "-" else None,
-                namespace=said_namespaces.get(name),
-                vault_url=urls.get(name),
+                namespace=namespace_of.get(name),
+                vault_url=url_of.get(name),
             )
             for name, path in named
         ],
         into=into,
-        same=[_same(each) for each in same],
+        same=[_same(pair) for pair in same],
         certificates=_certificates(certificates, names),
         dry_run=dry_run,
     )
-    done = action.import_environments(request, datetime.now(UTC))
-    click.echo("".join(f"{file}\n" for file in done.written), nl=False)
-    for mistake in done.left:
+    report = action.import_environments(request, datetime.now(UTC))
+    click.echo("".join(f"{file}\n" for file in report.written), nl=False)
+    for mistake in report.left:
         click.echo(mistake.said("warning"), err=True)
-    for line in done.lines:
-        click.echo(f"remove: {line}", err=True)
-    for note in done.notes:
+    for removal in report.removals:
+        click.echo(f"remove: {removal}", err=True)
+    for note in report.notes:
         click.echo(f"note: {note}", err=True)
 
 
 def _named(argument: str) -> tuple[str, str]:
-    """The environment's name and path; the name is the folder's unless it is given."""
+    """Return the environment's name and path; the name is the folder's unless it is given."""
     name, equals, path = argument.partition("=")
     if equals and "/" not in name and not os.path.exists(argument):
         return name, path
@@ -111,28 +111,28 @@ def _named(argument: str) -> tuple[str, str]:
     return os.path.basename(real if os.path.isdir(real) else os.path.dirname(real)), argument
 
 
-def _by_name(option: str, said: Sequence[str], names: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for each in said:
-        name, equals, value = each.partition("=")
+def _by_name(option: str, values: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    by_name = {}
+    for text in values:
+        name, equals, value = text.partition("=")
         if not equals or name not in names:
             raise click.UsageError(f"{option} takes NAME=…; the environments are {', '.join(names)}.")
-        found[name] = value
-    return found
+        by_name[name] = value
+    return by_name
 
 
-def _same(said: str) -> action.Same:
-    old, equals, new = said.partition("=")
+def _same(text: str) -> action.Same:
+    old, equals, new = text.partition("=")
     if not (old and equals and new):
         raise click.UsageError("--same takes OLD=NEW, each a SECRET or a SECRET/KEY.")
     return action.Same(old, new)
 
 
-def _certificates(said: Sequence[str], names: Sequence[str]) -> Mapping[str, tuple[str, bytes]]:
-    found = {}
-    for each in said:
-        name, equals, file = each.partition("=")
+def _certificates(values: Sequence[str], names: Sequence[str]) -> Mapping[str, tuple[str, bytes]]:
+    by_name = {}
+    for text in values:
+        name, equals, file = text.partition("=")
         of_one = equals and name in names
         for environment in [name] if of_one else names:
-            found[environment] = (file if of_one else each, given.content(file if of_one else each))
-    return found
+            by_name[environment] = (file if of_one else text, given.content(file if of_one else text))
+    return by_name

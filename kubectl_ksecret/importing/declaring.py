@@ -1,4 +1,4 @@
-"""The declarations and overlays of what was found, as they are written."""
+"""The declarations and overlays of what was imported, as they are written."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -6,143 +6,139 @@ from collections.abc import Mapping, Sequence
 from ..frozen import Record
 from ..model.kubernetes import Object
 from ..model.loading import API_VERSION
-from .found import FoundKey, FoundSecret
-from .matching import Matched
-from .naming import Address, Naming, derive
+from . import ownership
+from .matching import MatchedEnvironment
+from .naming import KeyAddress, Naming
+from .naming import derive as derive_naming
 from .parameters import Parameters
 from .parameters import derive as derive_parameters
+from .secrets import ImportedKey, ImportedSecret
 
 
 class Declared(Record):
-    """Objects ready to be written: declarations by Secret, overlays by environment."""
+    """Objects ready to be written: declarations by Secret; and what makes overlays of them."""
 
     declarations: Mapping[str, Object]
     naming: Naming
     parameters: Parameters
+    explicit: frozenset[KeyAddress]
 
 
-def declare(matched: Sequence[Matched]) -> Declared:
-    """One declaration for each Secret that any environment has."""
-    naming = derive({each.found.name: _remotes(each) for each in matched if each.found.backend is not None})
-    explicit = _shared(matched)
-    parameters = derive_parameters(matched)
-    names = sorted({name for each in matched for name in each.secrets})
-    declarations = {
-        name: _declaration(
-            name, [each.secrets[name] for each in matched if name in each.secrets], naming, explicit, parameters
-        )
-        for name in names
+def declare(matched: Sequence[MatchedEnvironment]) -> Declared:
+    """Return one declaration for each Secret that any environment has."""
+    external = {
+        environment.name: _remote_names(environment) for environment in matched if environment.imported.is_external
     }
-    return Declared(declarations=declarations, naming=naming, parameters=parameters)
+    declared = Declared(
+        declarations={},
+        naming=derive_naming(external),
+        parameters=derive_parameters(matched),
+        explicit=_shared(matched),
+    )
+    names = sorted({name for environment in matched for name in environment.secrets})
+    return declared.but(declarations={name: _declaration(name, matched, declared) for name in names})
 
 
-def _entries(secret: FoundSecret) -> Mapping[str, FoundKey]:
-    return {**secret.keys, **secret.inputs}
-
-
-def _remotes(matched: Matched) -> dict[Address, str]:
+def _remote_names(matched: MatchedEnvironment) -> dict[KeyAddress, str]:
     return {
-        (name, key): found.remote
+        (name, key): entry.remote_name
         for name, secret in matched.secrets.items()
-        for key, found in _entries(secret).items()
-        if found.remote
+        for key, entry in secret.entries.items()
+        if entry.remote_name
     }
 
 
-def _shared(matched: Sequence[Matched]) -> frozenset[Address]:
-    """The keys that reach one name in one vault, which is an error unless each says it explicitly."""
-    readers: dict[tuple[str, str], set[Address]] = {}
-    for each in matched:
-        for address, name in _remotes(each).items():
-            vault = (each.found.vault_url or "").rstrip("/").lower()
+def _shared(matched: Sequence[MatchedEnvironment]) -> frozenset[KeyAddress]:
+    """Return the keys that reach one name in one vault, which is an error unless each has it explicitly."""
+    readers: dict[tuple[str, str], set[KeyAddress]] = {}
+    for environment in matched:
+        vault = (environment.imported.vault_url or "").rstrip("/").lower()
+        for address, name in _remote_names(environment).items():
             readers.setdefault((vault, name.lower()), set()).add(address)
-    return frozenset(address for those in readers.values() if len(those) > 1 for address in those)
+    return frozenset(address for addresses in readers.values() if len(addresses) > 1 for address in addresses)
 
 
-def _declaration(
-    name: str, found: Sequence[FoundSecret], naming: Naming, explicit: frozenset[Address], parameters: Parameters
-) -> Object:
+def _declaration(name: str, matched: Sequence[MatchedEnvironment], declared: Declared) -> Object:
+    secrets = [environment.secrets[name] for environment in matched if name in environment.secrets]
     spec: Object = {}
-    types = Counter(each.type for each in found).most_common(1)
-    if types[0][0] != "Opaque":
-        spec["type"] = types[0][0]
+    ((usual_type, _), *_) = Counter(secret.type for secret in secrets).most_common(1)
+    if usual_type != "Opaque":
+        spec["type"] = usual_type
+    # What one environment alone has, such as its own name as a label, is not spread to the others.
     for field in ("labels", "annotations"):
-        if said := _agreed([getattr(each, field) for each in found]):
-            spec[field] = said
-    for field in ("keys", "inputs"):
-        entries = sorted({key for each in found for key in getattr(each, field)} - spec.get("keys", {}).keys())
+        if texts := ownership.common(getattr(secret, field) for secret in secrets):
+            spec[field] = texts
+    keys = sorted({key for secret in secrets for key in secret.keys})
+    inputs = sorted({key for secret in secrets for key in secret.inputs} - set(keys))
+    for field, entries in (("keys", keys), ("inputs", inputs)):
         if entries:
-            spec[field] = {key: _key((name, key), found, naming, explicit, parameters) for key in entries}
+            spec[field] = {key: _key((name, key), secrets, declared) for key in entries}
     return {"apiVersion": API_VERSION, "kind": "SecretDeclaration", "metadata": {"name": name}, "spec": spec}
 
 
-def _agreed(said: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """The labels or annotations of all environments, but those of which they say different things."""
-    values: dict[str, set[str]] = {}
-    for each in said:
-        for name, text in each.items():
-            values.setdefault(name, set()).add(text)
-    return {name: texts.pop() for name, texts in sorted(values.items()) if len(texts) == 1}
-
-
-def _key(
-    address: Address, found: Sequence[FoundSecret], naming: Naming, explicit: frozenset[Address], parameters: Parameters
-) -> Object:
+def _key(address: KeyAddress, secrets: Sequence[ImportedSecret], declared: Declared) -> Object:
     _, key = address
-    said = [entries[key] for each in found if key in (entries := _entries(each))]
-    first = next((each for each in said if each.template or each.remote), None)
+    entries = [secret.entries[key] for secret in secrets if key in secret.entries]
+    first = next((entry for entry in entries if entry.template or entry.remote_name), None)
     if first is None:
         return {}
     if first.template:
-        return {"template": parameters.templates.get(address, first.template)}
+        return {"template": declared.parameters.templates.get(address, first.template)}
     written: Object = {}
-    if naming.names[address] != key or address in explicit:
-        written["remoteName"] = naming.names[address]
-    if property_ := _property(said):
+    name = declared.naming.names[address]
+    if name != key or address in declared.explicit:
+        written["remoteName"] = name
+    if property_ := _property(entries):
         written["property"] = property_
     if first.encoding != "none":
         written["encoding"] = first.encoding
     return written
 
 
-def _property(said: Sequence[FoundKey]) -> str | None:
-    """What all read, or the first: an override can say another one, and can't say none."""
-    properties = [each.property for each in said if each.remote]
+def _property(entries: Sequence[ImportedKey]) -> str | None:
+    """Return what all read, or the first: an override can name another one, and can't name none."""
+    properties = [entry.property for entry in entries if entry.remote_name]
     return properties[0] if properties and all(properties) else None
 
 
-def overlay(matched: Matched, declared: Declared, backend: Object, declarations: str) -> Object:
-    """The overlay of an environment."""
-    found = matched.found
-    spec: Object = {"declarations": [declarations], "namespace": found.namespace, "backend": backend}
-    if found.backend is not None:
-        vault = {"azureKeyVault": {"vaultUrl": found.vault_url}}
-        spec["source"] = {"names": declared.naming.patterns[found.name]} | vault
-    if values := declared.parameters.values[found.name]:
-        spec["parameters"] = dict(values)
-    overrides = {name: said for name in declared.declarations if (said := _override(matched, declared, name))}
-    if overrides:
-        spec["overrides"] = overrides
+def overlay(matched: MatchedEnvironment, declared: Declared, backend: Object, declarations: str) -> Object:
+    """Return the overlay of an environment."""
+    imported = matched.imported
+    spec: Object = {"declarations": [declarations], "namespace": imported.namespace, "backend": backend}
+    if imported.is_external:
+        vault = {"azureKeyVault": {"vaultUrl": imported.vault_url}}
+        spec["source"] = {"names": declared.naming.patterns[imported.name]} | vault
+    if parameters := declared.parameters.values[imported.name]:
+        spec["parameters"] = dict(parameters)
+    overrides = {name: _override(matched, declared, name) for name in declared.declarations}
+    if any(overrides.values()):
+        spec["overrides"] = {name: override for name, override in overrides.items() if override}
     annotations = {"config.kubernetes.io/function": "exec: {path: ksecret-fn}"}
-    metadata = {"name": found.name, "annotations": annotations}
+    metadata = {"name": imported.name, "annotations": annotations}
     return {"apiVersion": API_VERSION, "kind": "SecretOverlay", "metadata": metadata, "spec": spec}
 
 
-def _override(matched: Matched, declared: Declared, name: str) -> Object:
-    secret, found = matched.secrets.get(name), matched.found
-    absent = f"Not in {found.name} when it was imported"
+def _override(matched: MatchedEnvironment, declared: Declared, name: str) -> Object:
+    secret, imported = matched.secrets.get(name), matched.imported
+    absent = f"Not in {imported.name} when it was imported"
     if secret is None:
-        return {"omit": found.stays.get(name, absent)}
+        return {"omit": imported.staying[name].omission if name in imported.staying else absent}
     spec = declared.declarations[name]["spec"]
-    keys: Object = {key: {"omit": absent} for key in spec["keys"] if key not in _entries(secret)}
-    for key, entry in _entries(secret).items():
-        written = spec["keys"].get(key) or spec.get("inputs", {}).get(key) or {}
-        differing: Object = {}
-        if entry.remote and "template" not in written:
-            if entry.remote != declared.naming.in_source(found.name, (name, key)):
-                differing["remoteName"] = entry.remote
-            if entry.property and entry.property != written.get("property"):
-                differing["property"] = entry.property
-        if differing:
+    keys: Object = {key: {"omit": absent} for key in spec["keys"] if key not in secret.entries}
+    for key, entry in secret.entries.items():
+        if differing := _key_override(entry, imported.name, (name, key), declared):
             keys[key] = differing
     return {"keys": dict(sorted(keys.items()))} if keys else {}
+
+
+def _key_override(entry: ImportedKey, environment: str, address: KeyAddress, declared: Declared) -> Object:
+    name, key = address
+    spec = declared.declarations[name]["spec"]
+    written = spec["keys"].get(key) or spec.get("inputs", {}).get(key) or {}
+    differing: Object = {}
+    if entry.remote_name and "template" not in written:
+        if entry.remote_name != declared.naming.in_source(environment, address):
+            differing["remoteName"] = entry.remote_name
+        if entry.property and entry.property != written.get("property"):
+            differing["property"] = entry.property
+    return differing

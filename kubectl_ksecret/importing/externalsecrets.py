@@ -1,20 +1,19 @@
-"""ExternalSecrets and their stores, of v1 and v1beta1, read back into what this tool says; the inverse of rendering."""
+"""ExternalSecrets and their stores, of v1 and v1beta1, read back into what a declaration and an overlay say."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..model.kubernetes import STORES, Object
 from ..model.types.declaration import Encoding
 from ..model.types.names import KEY_VAULT_NAME, Duration, HttpsUrl, Property
 from ..objects.documents import Document, mapping, sequence
-from .found import FoundKey, FoundSecret, below, fits, keys_of, texts, written_name
-from .gotemplates import Inexpressible, names_in, reference, translated
+from . import ownership
+from .gotemplates import GoTemplate, Inexpressible, names_in, read, reference, references_in, translated
+from .secrets import ImportedKey, ImportedSecret, below, fits, key_names, type_of, written_name
 
-_POLICIES = ("CreatedOnce", "Periodic", "OnChange")
-_DELETION = ("Retain", "Delete", "Merge")
-# Argo CD's own, which the operator copies onto a Secret where no template stands, and nobody wants there.
-_NOT_FOR_SECRETS = "argocd.argoproj.io/"
+_REFRESH_POLICIES = ("CreatedOnce", "Periodic", "OnChange")
+_DELETION_POLICIES = ("Retain", "Delete", "Merge")
 
 
 class StoreReference(NamedTuple):
@@ -25,146 +24,158 @@ class StoreReference(NamedTuple):
 
 
 def store_of(document: Document) -> StoreReference:
-    """The store that is read; of no name where the document says none."""
-    said = below(document.object, "spec", "secretStoreRef")
-    name, kind = said.get("name"), said.get("kind", "SecretStore")
+    """Return the store that is read; its name is empty where the document has none."""
+    named = below(document.object, "spec", "secretStoreRef")
+    name, kind = named.get("name"), named.get("kind", "SecretStore")
     return StoreReference(kind if kind in STORES else "", name if isinstance(name, str) else "")
 
 
-def secret_of(document: Document) -> FoundSecret:
-    """The Secret that an ExternalSecret makes, as far as it can be declared."""
-    spec = below(document.object, "spec")
-    target = below(spec, "target")
+def secret_of(document: Document) -> ImportedSecret:
+    """Read the Secret that an ExternalSecret makes, as far as it can be declared."""
+    target = below(document.object, "spec", "target")
     template = below(target, "template")
-    fetched = dict(_fetched(document))
-    keys, inputs = _keys(document, template, fetched)
-    named = target.get("name")
-    own = "template" not in target
-    labels = document.metadata.get("labels") if own else below(template, "metadata").get("labels")
-    annotations = document.annotations if own else below(template, "metadata").get("annotations")
-    type_ = template.get("type")
-    return FoundSecret(
-        name=named if isinstance(named, str) and named else written_name(document),
+    # Without a template the operator copies the ExternalSecret's own labels and annotations.
+    metadata = below(template, "metadata") if "template" in target else document.metadata
+    keys, inputs = _keys(document, template)
+    name = target.get("name")
+    return ImportedSecret(
+        name=name if isinstance(name, str) and name else written_name(document),
         document=document,
-        type=type_ if isinstance(type_, str) and type_ else "Opaque",
-        labels=texts(labels),
-        annotations=for_secrets(annotations) if own else texts(annotations),
+        type=type_of(template.get("type")),
+        labels=ownership.of_secret(metadata.get("labels")),
+        annotations=ownership.of_secret(metadata.get("annotations")),
         keys=keys,
         inputs=inputs,
     )
 
 
-def for_secrets(annotations: object) -> dict[str, str]:
-    """The annotations of an ExternalSecret without a template that are meant for its Secret too."""
-    return {name: text for name, text in texts(annotations).items() if not name.startswith(_NOT_FOR_SECRETS)}
-
-
-def of_vault(remote: object) -> str:
-    """The name of a secret in the vault; empty for what is none, such as cert/shop-tls."""
+def vault_name(remote: object) -> str:
+    """Return the name of a secret in the vault; nothing for what is none, such as cert/shop-tls."""
     name = remote.removeprefix("secret/") if isinstance(remote, str) else ""
     return name if KEY_VAULT_NAME.fullmatch(name) else ""
 
 
-def _fetched(document: Document) -> Iterable[tuple[str, FoundKey]]:
-    for index, each in enumerate(sequence(below(document.object, "spec").get("data"))):
-        said = mapping(each)
-        remote = below(said, "remoteRef")
-        key, name, property_ = said.get("secretKey"), remote.get("key"), remote.get("property")
-        name = of_vault(name)
-        if name and any(keys_of({key: None} if isinstance(key, str) else None)):
-            encoding: Encoding = "base64" if remote.get("decodingStrategy") == "Base64" else "none"
-            known = isinstance(property_, str) and fits(Property, property_)
+def _fetched(document: Document) -> Iterator[tuple[str, ImportedKey]]:
+    for index, entry in enumerate(sequence(below(document.object, "spec").get("data"))):
+        key, remote = mapping(entry).get("secretKey"), below(entry, "remoteRef")
+        name, property_ = vault_name(remote.get("key")), remote.get("property")
+        encoding: Encoding = "base64" if remote.get("decodingStrategy") == "Base64" else "none"
+        if name and isinstance(key, str) and any(key_names({key: None})):
             yield (
-                str(key),
-                FoundKey(
+                key,
+                ImportedKey(
                     place=document.place("spec", "data", index),
-                    remote=name,
-                    property=property_ if known else None,
+                    remote_name=name,
+                    property=property_ if isinstance(property_, str) and fits(Property, property_) else None,
                     encoding=encoding,
                 ),
             )
 
 
-def _keys(
-    document: Document, template: Object, fetched: Mapping[str, FoundKey]
-) -> tuple[Mapping[str, FoundKey], Mapping[str, FoundKey]]:
-    """The keys of the Secret, and what its templates need beside them."""
+def _keys(document: Document, template: Object) -> tuple[Mapping[str, ImportedKey], Mapping[str, ImportedKey]]:
+    """Return the keys of the Secret, and what its templates need beside them."""
+    fetched = dict(_fetched(document))
     data = template.get("data")
     if not isinstance(data, dict) or not data:
         return fetched, {}
-    keys = dict(fetched) if template.get("mergePolicy") == "Merge" else {}
-    for key in keys_of(data):
+    merged = template.get("mergePolicy") == "Merge"
+    templates = dict(_templates(data))
+    plain = set(fetched) - set(data) if merged else set()
+    decoded = _decoded(templates.values(), plain)
+    fetched = {
+        name: key.but(encoding="base64") if name in decoded and key.encoding == "none" else key
+        for name, key in fetched.items()
+    }
+    keys = {name: key for name, key in fetched.items() if name in plain}
+    for key, parts in templates.items():
         try:
-            text = translated(data[key]) if isinstance(data[key], str) else None
+            text = translated(parts, decoded)
         except Inexpressible:
-            text = None
+            continue
         if text == reference(key) and key in fetched:
             keys[key] = fetched[key]
-        elif text is not None and key not in names_in(text):
+        elif key not in names_in(text):
             place = document.place("spec", "target", "template", "data", key)
-            keys[key] = FoundKey(place=place, template=text)
-        else:
-            keys.pop(key, None)
-    known = {*keys, *fetched}
-    keys = {key: each for key, each in keys.items() if not each.template or names_in(each.template) <= known}
-    named = {name for each in keys.values() if each.template for name in names_in(each.template)}
+            keys[key] = ImportedKey(place=place, template=text)
+    available = {*keys, *fetched}
+    keys = {name: key for name, key in keys.items() if not key.template or names_in(key.template) <= available}
+    named = {name for key in keys.values() if key.template for name in names_in(key.template)}
     return keys, {name: fetched[name] for name in sorted(named - keys.keys()) if name in fetched}
 
 
+def _templates(data: Object) -> Iterator[tuple[str, GoTemplate]]:
+    """Yield those that can be read."""
+    for key in key_names(data):
+        if isinstance(data[key], str):
+            try:
+                yield key, read(data[key])
+            except Inexpressible:
+                continue
+
+
+def _decoded(templates: Iterable[GoTemplate], plain: Iterable[str]) -> set[str]:
+    """Return the names that are always decoded from base64, as in External Secrets' recipe for PKCS #12."""
+    uses = {name: {False} for name in plain}
+    for template in templates:
+        for named in references_in(template):
+            uses.setdefault(named.name, set()).add(named.decoded)
+    return {name for name, decoded in uses.items() if decoded == {True}}
+
+
 def settings(documents: Sequence[Document]) -> Object:
-    """The refreshing of most of the ExternalSecrets, and the metadata of them all, as a backend says it."""
-    specs = [below(each.object, "spec") for each in documents]
-    found: Object = {"refreshInterval": _usual(_duration(each) for each in specs) or "1h"}
-    if policy := _usual(_one_of(each.get("refreshPolicy"), _POLICIES) for each in specs):
-        found["refreshPolicy"] = policy
-    if deletion := _usual(_one_of(below(each, "target").get("deletionPolicy"), _DELETION) for each in specs):
-        found["deletionPolicy"] = deletion
+    """Return how most of the ExternalSecrets refresh, and the metadata of them all, as a backend has it."""
+    specs = [below(document.object, "spec") for document in documents]
+    fields: Object = {"refreshInterval": _usual(map(_interval, specs)) or "1h"}
+    if policy := _usual(_one_of(spec.get("refreshPolicy"), _REFRESH_POLICIES) for spec in specs):
+        fields["refreshPolicy"] = policy
+    if deletion := _usual(_one_of(below(spec, "target").get("deletionPolicy"), _DELETION_POLICIES) for spec in specs):
+        fields["deletionPolicy"] = deletion
     shared = {
-        field: dict(set.intersection(*(set(texts(each.metadata.get(field)).items()) for each in documents)))
+        field: ownership.common(ownership.of_manifest(document.metadata.get(field)) for document in documents)
         for field in ("labels", "annotations")
     }
     if any(shared.values()):
-        found["metadata"] = {field: dict(sorted(said.items())) for field, said in shared.items() if said}
-    return found
+        fields["metadata"] = {field: texts for field, texts in shared.items() if texts}
+    return fields
 
 
-def _duration(spec: Object) -> str | None:
-    said = spec.get("refreshInterval", "1h")
-    text = str(said) if isinstance(said, str | int) and not isinstance(said, bool) else ""
+def _interval(spec: Object) -> str | None:
+    interval = spec.get("refreshInterval", "1h")
+    text = str(interval) if isinstance(interval, str | int) and not isinstance(interval, bool) else ""
     return text if fits(Duration, text) else None
 
 
-def _one_of(said: object, known: Sequence[str]) -> str | None:
-    return said if isinstance(said, str) and said in known else None
+def _one_of(text: object, policies: Sequence[str]) -> str | None:
+    return text if isinstance(text, str) and text in policies else None
 
 
-def _usual(said: Iterable[str | None]) -> str | None:
-    """What most of them say."""
-    ((most, _), *_) = Counter(said).most_common(1)
+def _usual(texts: Iterable[str | None]) -> str | None:
+    """Return what stands in most of them."""
+    ((most, _), *_) = Counter(texts).most_common(1)
     return most
 
 
 def vault_url(store: Document) -> str | None:
-    """The Key Vault of a store; None of one that reads something else."""
-    found = below(store.object, "spec", "provider", "azurekv").get("vaultUrl")
-    return found.strip() if isinstance(found, str) and fits(HttpsUrl, found.strip()) else None
+    """Return the Key Vault of a store; None of one that reads something else, or names it by a placeholder."""
+    url = below(store.object, "spec", "provider", "azurekv").get("vaultUrl")
+    return url.strip() if isinstance(url, str) and fits(HttpsUrl, url.strip()) else None
 
 
 def auth(store: Document) -> Object | None:
-    """How a store signs in, as an overlay says it; None where it can't. Whether it is all is for a comparison."""
-    said = below(store.object, "spec", "provider", "azurekv")
-    type_ = said.get("authType", "ServicePrincipal")
+    """Return how a store signs in, as an overlay has it; None where it can't. A comparison tells whether it is all."""
+    azure = below(store.object, "spec", "provider", "azurekv")
+    type_ = azure.get("authType", "ServicePrincipal")
     if type_ == "WorkloadIdentity":
-        name = below(said, "serviceAccountRef").get("name")
+        name = below(azure, "serviceAccountRef").get("name")
         return {"workloadIdentity": {"serviceAccountName": name}} if name else None
     if type_ == "ManagedIdentity":
-        return {"managedIdentity": {"identityId": said["identityId"]} if said.get("identityId") else {}}
-    client, secret = below(said, "authSecretRef", "clientId"), below(said, "authSecretRef", "clientSecret")
+        return {"managedIdentity": {"identityId": azure["identityId"]} if azure.get("identityId") else {}}
+    client, secret = below(azure, "authSecretRef", "clientId"), below(azure, "authSecretRef", "clientSecret")
     fields = {
-        "tenantId": said.get("tenantId"),
+        "tenantId": azure.get("tenantId"),
         "secretName": client.get("name"),
         "clientIdKey": client.get("key"),
         "clientSecretKey": secret.get("key"),
     }
-    complete = all(isinstance(each, str) for each in fields.values())
+    complete = all(isinstance(text, str) for text in fields.values())
     return {"servicePrincipal": fields} if type_ == "ServicePrincipal" and complete else None

@@ -1,19 +1,24 @@
-"""Go templates of External Secrets Operator in this tool's language; the inverse of rendering/externalsecret.
+"""Go templates of External Secrets Operator, read as far as this tool's language can say the same.
 
 What has no exact counterpart is refused, so that nothing changes its meaning.
 """
 
 import json
 import re
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
-from ..model.template import Filter, Parts, Reference, Unparsable, parse
+from ..model.template import Filter, Reference, Unparsable, parse
 from ..model.types.names import KEY_PATTERN
 
 _ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _LITERAL = re.compile(r'\s*("(?:[^"\\\n]|\\.)*")\s*')
 _NAME = r'(?:\.(?P<field>[A-Za-z_][A-Za-z0-9_]*)|index\s+\.\s+"(?P<index>[-._a-zA-Z0-9]+)")'
 _OPERAND = re.compile(rf"\s*(?:(?P<function>\w+)\s+)?(?:{_NAME}|\(\s*{_NAME.replace('P<', 'P<in_')}\s*\))\s*")
+_DECODE = "b64dec"
+_QUOTED = "urlquery | replace"  # Go's urlquery alone writes a blank as +
 _FUNCTIONS: dict[str, Filter] = {
+    _QUOTED: "urlencode",
     "b64enc": "base64",
     "toJson": "json",
     "pkcs12cert": "pkcs12cert",
@@ -27,34 +32,78 @@ class Inexpressible(ValueError):
     """A template that says what this tool's language can't."""
 
 
-def translated(text: str) -> str:
-    """The template in our language. Raises Inexpressible."""
-    found, at = "", 0
+class GoReference(NamedTuple):
+    """A fetched value in a template; `decoded` if base64 is taken off before anything else happens to it."""
+
+    name: str
+    filters: tuple[Filter, ...] = ()
+    decoded: bool = False
+
+
+GoTemplate = tuple[str | GoReference, ...]
+
+
+def read(text: str) -> GoTemplate:
+    """Return text and references in turn. Raises Inexpressible."""
+    parts: list[str | GoReference] = [""]
+    end = 0
     for action in _ACTION.finditer(text):
-        found += _plain(text[at : action.start()]) + _said(action.group(1))
-        at = action.end()
-    found += _plain(text[at:])
-    parts = references_and_text(found)
-    if _joined(parts) != found:
-        raise Inexpressible
-    return found
+        for part in (_plain(text[end : action.start()]), _meaning(action.group(1))):
+            _append(parts, part)
+        end = action.end()
+    _append(parts, _plain(text[end:]))
+    return tuple(part for part in parts if part != "")
 
 
-def references_and_text(text: str) -> Parts:
-    """The parts of a template in our language. Raises Inexpressible where literal text would be read as something."""
+def translated(template: GoTemplate, decoded: Collection[str] = ()) -> str:
+    """Return the template in our language, in which the source's encoding says that a value is base64.
+
+    `decoded` are the names of which that is said. Raises Inexpressible where the template takes one of them as it is,
+    or decodes another one, and where its text would be read as something else.
+    """
+    text = ""
+    for part in template:
+        if isinstance(part, GoReference):
+            if part.decoded != (part.name in decoded):
+                raise Inexpressible
+            text += reference(part.name, *part.filters)
+        else:
+            text += part
     try:
-        return parse(text)
+        parsed = parse(text)
     except Unparsable:
         raise Inexpressible from None
-
-
-def _joined(parts: Parts) -> str:
-    return "".join(part if isinstance(part, str) else reference(part.name, *part.filters) for part in parts)
+    if [_written(part) for part in parsed] != [_written(part) for part in template]:
+        raise Inexpressible
+    return text
 
 
 def reference(name: str, *filters: str) -> str:
-    """`{{ name | filter }}`."""
+    """Return `{{ name | filter }}`."""
     return f"{{{{ {' | '.join((name, *filters))} }}}}"
+
+
+def names_in(text: str) -> set[str]:
+    """Return the keys and inputs that a template in our language names."""
+    return {part.name for part in parse(text) if isinstance(part, Reference)}
+
+
+def references_in(template: GoTemplate) -> Iterator[GoReference]:
+    """Yield the fetched values that a template names."""
+    return (part for part in template if isinstance(part, GoReference))
+
+
+def _written(part: str | Reference | GoReference) -> str:
+    return part if isinstance(part, str) else reference(part.name, *part.filters)
+
+
+def _append(parts: list[str | GoReference], part: str | GoReference) -> None:
+    """Append a part; neighbouring texts become one."""
+    last = parts[-1]
+    if isinstance(part, str) and isinstance(last, str):
+        parts[-1] = last + part
+    else:
+        parts.append(part)
 
 
 def _plain(text: str) -> str:
@@ -63,8 +112,8 @@ def _plain(text: str) -> str:
     return text
 
 
-def _said(action: str) -> str:
-    """What stands between {{ and }}."""
+def _meaning(action: str) -> str | GoReference:
+    """Return what an action puts in its place."""
     if literal := _LITERAL.fullmatch(action):
         try:
             return _plain(str(json.loads(literal.group(1))))
@@ -77,31 +126,25 @@ def _said(action: str) -> str:
     name = next(filter(None, names))
     if not re.fullmatch(KEY_PATTERN, name):
         raise Inexpressible
-    first = [] if function is None else [_filter(function)]
-    return reference(name, *first, *_filters(action[operand.end() :]))
+    functions = [*([] if function is None else [function]), *_functions(action[operand.end() :])]
+    decoded = functions[:1] == [_DECODE]
+    return GoReference(name, tuple(map(_filter, functions[decoded:])), decoded)
 
 
-def _filters(rest: str) -> list[Filter]:
-    found: list[Filter] = []
+def _functions(rest: str) -> Iterator[str]:
     while rest.strip():
-        if query := _QUERY.match(rest):
-            found.append("urlencode")
-            rest = rest[query.end() :]
-        elif one := _FILTER.match(rest):
-            if one.group(1) != "toString":  # what the operator fetched is text already
-                found.append(_filter(one.group(1)))
-            rest = rest[one.end() :]
-        else:
+        query = _QUERY.match(rest)
+        function = query or _FILTER.match(rest)
+        if function is None:
             raise Inexpressible
-    return found
+        rest = rest[function.end() :]
+        if query:
+            yield _QUOTED
+        elif function.group(1) != "toString":  # what the operator fetched is text already
+            yield function.group(1)
 
 
-def _filter(name: str) -> Filter:
-    if name not in _FUNCTIONS:
+def _filter(function: str) -> Filter:
+    if function not in _FUNCTIONS:
         raise Inexpressible
-    return _FUNCTIONS[name]
-
-
-def names_in(text: str) -> set[str]:
-    """The keys and inputs that a template in our language names."""
-    return {part.name for part in parse(text) if isinstance(part, Reference)}
+    return _FUNCTIONS[function]

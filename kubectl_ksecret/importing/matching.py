@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from ..errors import InputError, Mistake, nearest
 from ..frozen import Record
-from .found import FoundKey, FoundSecret
 from .gotemplates import names_in
-from .naming import Address
-from .reading import Found
+from .naming import KeyAddress
+from .secrets import ImportedKey, ImportedSecret
+from .selecting import ImportedEnvironment
 
 _ALIKE = 0.75
 
@@ -23,146 +23,183 @@ class Same(NamedTuple):
     def __str__(self) -> str:
         return f"--same {self.old}={self.new}"
 
+    @property
+    def is_of_keys(self) -> bool:
+        """Whether it is about keys, and not about whole Secrets."""
+        return "/" in self.old
 
-class Matched(Record):
+
+class MatchedEnvironment(Record):
     """An environment after that: its Secrets by their new names, and where each was found.
 
     `renamed` are whole Secrets, by their old names; `resealed` are the addresses whose value was sealed for
     the old name, or stands under it in a plain Secret.
     """
 
-    found: Found
-    secrets: Mapping[str, FoundSecret]
-    renamed: Mapping[str, str]
-    moved: frozenset[Address]  # as they were found
-    received: frozenset[Address]  # as they are now
-    resealed: Sequence[str]
-    notes: Sequence[str]
+    imported: ImportedEnvironment
+    secrets: Mapping[str, ImportedSecret]
+    renamed: Mapping[str, str] = {}
+    moved: frozenset[KeyAddress] = frozenset()  # as they were found
+    received: frozenset[KeyAddress] = frozenset()  # as they are now
+    resealed: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """The environment's name."""
+        return self.imported.name
 
 
-def match(found: Sequence[Found], same: Iterable[Same]) -> list[Matched]:
-    """All environments under one set of names. Raises InputError for what can't be the same."""
-    matched = [
-        Matched(
-            found=each, secrets=each.secrets, renamed={}, moved=frozenset(), received=frozenset(), resealed=(), notes=()
-        )
-        for each in found
-    ]
-    for pair in same:
-        _refuse_unknown(found, pair)
-        whole = "/" not in pair.old
-        matched = [(_secret if whole else _key)(each, pair) for each in matched]
+def match(environments: Sequence[ImportedEnvironment], same: Iterable[Same]) -> list[MatchedEnvironment]:
+    """Return all environments under one set of names. Raises InputError for what can't be the same.
+
+    Whole Secrets are renamed first, whatever the order of the options; a key is found by its Secret's old name too.
+    What stays as it is has its own name still, so nothing is done about it.
+    """
+    matched = [MatchedEnvironment(imported=environment, secrets=environment.secrets) for environment in environments]
+    pairs = list(same)
+    for pair in pairs:
+        if pair.is_of_keys != ("/" in pair.new):
+            raise InputError(Mistake(f"{pair}: a Secret and a key can't be the same"))
+    renamed: dict[str, str] = {}
+    for pair in pairs:
+        if not pair.is_of_keys:
+            matched = _applied(pair, pair, matched)
+            renamed[pair.old] = pair.new
+    for pair in pairs:
+        if pair.is_of_keys:
+            now = Same(_renamed_address(pair.old, renamed), _renamed_address(pair.new, renamed))
+            matched = _applied(pair, now, matched)
     return matched
 
 
-def _refuse_unknown(found: Sequence[Found], pair: Same) -> None:
-    known = {name for each in found for name in each.secrets}
-    known |= {f"{name}/{key}" for each in found for name, secret in each.secrets.items() for key in secret.keys}
-    if ("/" in pair.old) != ("/" in pair.new):
-        raise InputError(Mistake(f"{pair}: a Secret and a key can't be the same"))
-    for each in pair:
-        if each not in known:
-            raise InputError(Mistake(f"{pair}: no environment has {each}", hint=nearest(each, known)))
+def _renamed_address(text: str, renamed: Mapping[str, str]) -> str:
+    secret, key = address(text)
+    return f"{renamed.get(secret, secret)}/{key}"
 
 
-def _secret(matched: Matched, pair: Same) -> Matched:
-    if pair.old not in matched.secrets:
+def _applied(given: Same, pair: Same, matched: Sequence[MatchedEnvironment]) -> list[MatchedEnvironment]:
+    """Return the environments with one pair made one. Raises InputError where that changes nothing."""
+    names = {name for environment in matched for name in environment.secrets}
+    addresses = {
+        f"{name}/{key}"
+        for environment in matched
+        for name, secret in environment.secrets.items()
+        for key in secret.keys
+    }
+    staying = {name for environment in matched for name in environment.imported.staying}
+    for shown, name in zip(given, pair, strict=True):
+        if name.partition("/")[0] in staying:
+            return list(matched)
+        if name not in names | addresses:
+            raise InputError(Mistake(f"{given}: no environment has {shown}", hint=nearest(shown, names | addresses)))
+    changed = [(_with_key if pair.is_of_keys else _with_secret)(environment, pair, given) for environment in matched]
+    if all(before is after for before, after in zip(matched, changed, strict=True)):
+        raise InputError(Mistake(f"{given} changes nothing", hint="leave it out"))
+    return changed
+
+
+def _with_secret(matched: MatchedEnvironment, pair: Same, given: Same) -> MatchedEnvironment:
+    if pair.old not in matched.secrets or pair.old == pair.new:
         return matched
     if pair.new in matched.secrets:
-        raise InputError(Mistake(f"{pair}: {matched.found.name} has both"))
+        raise InputError(Mistake(f"{given}: {matched.name} has both"))
     secret = matched.secrets[pair.old]
-    others = {name: each for name, each in matched.secrets.items() if name != pair.old}
-    lost = secret.ciphertext if matched.found.scope == "strict" else {}
-    kept = {key: text for key, text in secret.ciphertext.items() if key not in lost}
+    others = {name: other for name, other in matched.secrets.items() if name != pair.old}
+    lost = secret.ciphertext if matched.imported.scope == "strict" else {}
+    ciphertext = {key: text for key, text in secret.ciphertext.items() if key not in lost}
     return matched.but(
-        secrets=others | {pair.new: secret.but(name=pair.new, ciphertext=kept)},
+        secrets=others | {pair.new: secret.but(name=pair.new, ciphertext=ciphertext)},
         renamed={old: pair.new if new == pair.old else new for old, new in matched.renamed.items()}
         | {pair.old: pair.new},
         resealed=[*matched.resealed, *(f"{pair.new}/{key}" for key in (lost or _plain_keys(secret)))],
-        notes=[*matched.notes, _renamed(matched, pair)],
+        notes=[*matched.notes, _rename(matched, pair)],
     )
 
 
-def _plain_keys(secret: FoundSecret) -> Sequence[str]:
-    """The keys whose values stand under the old name in a plain Secret."""
+def _plain_keys(secret: ImportedSecret) -> Sequence[str]:
+    """Return the keys whose values stand under the old name in a plain Secret."""
     return list(secret.keys) if secret.kind == "Secret" else []
 
 
-def _renamed(matched: Matched, pair: Same) -> str:
-    return f"{matched.found.name}: {pair.old} is {pair.new} now; what reads it there has to read the new name"
+def _rename(matched: MatchedEnvironment, pair: Same) -> str:
+    return f"{matched.name}: {pair.old} is {pair.new} now; what reads it there has to read the new name"
 
 
-def _key(matched: Matched, pair: Same) -> Matched:
-    (old_secret, old), (new_secret, new) = _address(pair.old), _address(pair.new)
+def _with_key(matched: MatchedEnvironment, pair: Same, given: Same) -> MatchedEnvironment:
+    (old_secret, old), (new_secret, new) = address(pair.old), address(pair.new)
     secret = matched.secrets.get(old_secret)
-    if secret is None or old not in secret.keys:
+    if secret is None or old not in secret.keys or pair.old == pair.new:
         return matched
     target = matched.secrets.get(new_secret)
     if target and new in target.keys:
-        raise InputError(Mistake(f"{pair}: {matched.found.name} has both"))
-    users = [key for key, each in secret.keys.items() if each.template and old in names_in(each.template)]
+        raise InputError(Mistake(f"{given}: {matched.name} has both"))
+    users = [key for key, other in secret.keys.items() if other.template and old in names_in(other.template)]
     if secret.keys[old].template or users:
-        what = f"template of {users[0]} needs it" if users else "template makes it"
-        raise InputError(Mistake(f"{pair}: in {matched.found.name} a {what}", secret.keys[old].place))
-    found = secret.keys[old]
+        reason = f"template of {users[0]} needs it" if users else "template makes it"
+        raise InputError(Mistake(f"{given}: in {matched.name} a {reason}", secret.keys[old].place))
     text = {new: secret.ciphertext[old]} if old in secret.ciphertext else {}
     rest = _without(secret, old)
-    base = rest if old_secret == new_secret else target or FoundSecret(name=new_secret, document=secret.document)
-    lost = text if old_secret != new_secret and matched.found.scope == "strict" else {}
-    kept = {} if lost else text
+    base = rest if old_secret == new_secret else target or ImportedSecret(name=new_secret, document=secret.document)
+    lost = text if old_secret != new_secret and matched.imported.scope == "strict" else {}
     changed = {
         old_secret: rest,
-        new_secret: base.but(keys={**base.keys, new: found}, ciphertext={**base.ciphertext, **kept}),
+        new_secret: base.but(
+            keys={**base.keys, new: secret.keys[old]}, ciphertext={**base.ciphertext, **({} if lost else text)}
+        ),
     }
-    secrets = {name: each for name, each in {**matched.secrets, **changed}.items() if each.keys}
+    # A value that is sealed anew under its Secret's new name is sealed under the key's new one too.
+    resealed = [name for name in matched.resealed if name != pair.old]
+    anew = lost or _plain_keys(secret) or len(resealed) < len(matched.resealed)
     return matched.but(
-        secrets=secrets,
+        secrets={name: other for name, other in {**matched.secrets, **changed}.items() if other.keys},
         moved=matched.moved | {(old_secret, old)},
         received=matched.received | {(new_secret, new)},
-        resealed=[*matched.resealed, *([pair.new] if lost or _plain_keys(secret) else [])],
-        notes=[*matched.notes, _renamed(matched, pair)],
+        resealed=[*resealed, *([pair.new] if anew else [])],
+        notes=[*matched.notes, _rename(matched, pair)],
     )
 
 
-def _without(secret: FoundSecret, key: str) -> FoundSecret:
-    keys: Mapping[str, FoundKey] = {name: each for name, each in secret.keys.items() if name != key}
+def _without(secret: ImportedSecret, key: str) -> ImportedSecret:
+    keys: Mapping[str, ImportedKey] = {name: other for name, other in secret.keys.items() if name != key}
     return secret.but(keys=keys, ciphertext={name: text for name, text in secret.ciphertext.items() if name != key})
 
 
-def _address(text: str) -> Address:
+def address(text: str) -> KeyAddress:
+    """Return the Secret and the key of SECRET/KEY."""
     secret, _, key = text.partition("/")
     return secret, key
 
 
-def alike(matched: Sequence[Matched]) -> Iterator[tuple[Same, str, str]]:
-    """What only the first environment has and only the second, though it looks like one; with both names."""
-    told: set[frozenset[str]] = set()
+def alike(matched: Sequence[MatchedEnvironment]) -> Iterator[tuple[Same, str, str]]:
+    """Yield what only one environment has and only another, though it looks like one; with both names."""
+    seen: set[frozenset[str]] = set()
     for index, one in enumerate(matched):
         for other in matched[index + 1 :]:
             for pair in (*_alike_secrets(one, other), *_alike_keys(one, other)):
-                if frozenset(pair) not in told:
-                    told.add(frozenset(pair))
-                    yield pair, one.found.name, other.found.name
+                if frozenset(pair) not in seen:
+                    seen.add(frozenset(pair))
+                    yield pair, one.name, other.name
 
 
-def _alike_secrets(one: Matched, other: Matched) -> list[Same]:
-    """Secrets that only one of the two has, and that have most of their keys in common."""
-    found = []
-    theirs = [name for name in other.secrets if name not in one.secrets and name not in one.found.stays]
+def _alike_secrets(one: MatchedEnvironment, other: MatchedEnvironment) -> list[Same]:
+    """Return the Secrets that only one of the two has, and that have most of their keys in common."""
+    pairs = []
+    theirs = [name for name in other.secrets if name not in one.secrets and name not in one.imported.staying]
     for name in one.secrets:
-        if name in other.secrets or name in other.found.stays:
+        if name in other.secrets or name in other.imported.staying:
             continue
         keys = one.secrets[name].keys.keys()
         for second in theirs:
             common = keys & other.secrets[second].keys.keys()
             if 2 * len(common) > max(len(keys), len(other.secrets[second].keys)):
-                found.append(Same(name, second))
+                pairs.append(Same(name, second))
                 theirs.remove(second)
                 break
-    return found
+    return pairs
 
 
-def _alike_keys(one: Matched, other: Matched) -> Iterator[Same]:
+def _alike_keys(one: MatchedEnvironment, other: MatchedEnvironment) -> Iterator[Same]:
     whole = {name for pair in _alike_secrets(one, other) for name in pair}
     ours, theirs = _only(one, other, whole), _only(other, one, whole)
     for first in ours:
@@ -172,12 +209,12 @@ def _alike_keys(one: Matched, other: Matched) -> Iterator[Same]:
             yield Same("/".join(first), "/".join(best))
 
 
-def _only(one: Matched, other: Matched, whole: set[str]) -> list[Address]:
-    """The keys that the other lacks."""
+def _only(one: MatchedEnvironment, other: MatchedEnvironment, whole: set[str]) -> list[KeyAddress]:
+    """Return the keys that the other lacks."""
     return [
         (name, key)
         for name, secret in one.secrets.items()
-        if name not in whole and name not in other.found.stays
+        if name not in whole and name not in other.imported.staying
         for key in secret.keys
         if name not in other.secrets or key not in other.secrets[name].keys
     ]

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Literal, NamedTuple, get_args
 
-Address = tuple[str, str]  # Secret and key
-Remotes = Mapping[str, Mapping[Address, str]]  # by environment, the name in its vault
+KeyAddress = tuple[str, str]  # Secret and key
+RemoteNames = Mapping[str, Mapping[KeyAddress, str]]  # by environment, the name in its vault
 _SEPARATORS = "-_./"
 _Kind = Literal["suffix", "prefix"]
 _KINDS: tuple[_Kind, ...] = get_args(_Kind)
@@ -18,107 +18,118 @@ class Naming(NamedTuple):
     """The overlays' patterns, and the name of each key before them."""
 
     patterns: Mapping[str, str]
-    names: Mapping[Address, str]
+    names: Mapping[KeyAddress, str]
 
-    def in_source(self, environment: str, address: Address) -> str:
-        """The name that a pattern makes."""
+    def in_source(self, environment: str, address: KeyAddress) -> str:
+        """Return the name that a pattern makes."""
         return self.patterns[environment].replace("{remoteName}", self.names[address])
 
 
-def derive(remotes: Remotes) -> Naming:
-    """The naming that leaves the fewest names to overrides; without a pattern where that is no worse."""
-    plain = dict.fromkeys(remotes, BARE)
-    choices = [plain, *(_patterns(remotes, kind) for kind in _KINDS)]
-    return min((_naming(remotes, patterns) for patterns in choices), key=lambda each: _misfits(remotes, each))
+def derive(remote_names: RemoteNames) -> Naming:
+    """Return the naming that leaves the fewest names to overrides.
+
+    A pattern goes before none where both leave equally many: a declaration has no environment's name in it.
+    """
+    by_kind = [_patterns(remote_names, kind) for kind in _KINDS]
+    plain = dict.fromkeys(remote_names, BARE)
+    namings = [_naming(remote_names, patterns, by_kind) for patterns in (*by_kind, plain)]
+    return min(namings, key=lambda naming: _misfits(remote_names, naming))
 
 
-def _misfits(remotes: Remotes, naming: Naming) -> int:
-    wrong = sum(
+def _misfits(remote_names: RemoteNames, naming: Naming) -> int:
+    misfits = sum(
         naming.in_source(environment, address) != name
-        for environment, found in remotes.items()
-        for address, name in found.items()
+        for environment, names in remote_names.items()
+        for address, name in names.items()
     )
-    return wrong + sum(_bare(remotes, environment) for environment in remotes if naming.patterns[environment] == BARE)
+    bare = (environment for environment in remote_names if naming.patterns[environment] == BARE)
+    return misfits + sum(_own_names(remote_names, environment) for environment in bare)
 
 
-def _bare(remotes: Remotes, environment: str) -> int:
-    """How many names have the environment's own name in them, where no other environment shows that it is a pattern."""
-    others = {address for each, found in remotes.items() if each != environment for address in found}
-    own = remotes[environment]
+def _own_names(remote_names: RemoteNames, environment: str) -> int:
+    """Return how many names have the environment's own name in them, where no other one shows that it is a pattern."""
+    others = {address for name, names in remote_names.items() if name != environment for address in names}
+    own = remote_names[environment]
     if others & own.keys():
         return 0
-    return max(max(_own(environment, own.values(), kind).values(), default=0) for kind in _KINDS)
+    return max(max(_own_affixes(environment, own.values(), kind).values(), default=0) for kind in _KINDS)
 
 
-def _naming(remotes: Remotes, patterns: Mapping[str, str]) -> Naming:
-    names: dict[Address, str] = {}
-    addresses = dict.fromkeys(address for found in remotes.values() for address in found)
-    for address in addresses:
-        bases = [
-            base
-            for environment, found in remotes.items()
-            if address in found and (base := _base(patterns[environment], found[address]))
-        ]
-        ((most, _), *_) = Counter(bases).most_common(1) or [(address[1], 0)]
-        names[address] = most
-    return Naming(patterns, names)
+def _naming(remote_names: RemoteNames, patterns: Mapping[str, str], by_kind: Sequence[Mapping[str, str]]) -> Naming:
+    bases: dict[KeyAddress, str] = {}
+    for address in _addresses(remote_names):
+        named = {environment: names[address] for environment, names in remote_names.items() if address in names}
+        candidates = [base for environment, name in named.items() if (base := _base(patterns[environment], name))]
+        if len(set(candidates)) > 1:
+            candidates = _without_environment(named, by_kind) or candidates
+        ((most, _), *_) = Counter(candidates).most_common(1) or [(address[1], 0)]
+        bases[address] = most
+    return Naming(patterns, bases)
+
+
+def _without_environment(named: Mapping[str, str], by_kind: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the one name that is left when each environment's mark is taken off, if it is one."""
+    for patterns in by_kind:
+        bare = {_base(patterns[environment], name) or name for environment, name in named.items()}
+        if len(bare) == 1:
+            return list(bare)
+    return []
+
+
+def _addresses(remote_names: RemoteNames) -> list[KeyAddress]:
+    return list(dict.fromkeys(address for names in remote_names.values() for address in names))
 
 
 def _base(pattern: str, name: str) -> str:
-    """What a pattern makes a name of; empty if it can't."""
+    """Return what a pattern makes a name of; nothing if it can't."""
     before, _, after = pattern.partition("{remoteName}")
     fits = name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after)
     return name[len(before) : len(name) - len(after)] if fits else ""
 
 
-def _patterns(remotes: Remotes, kind: _Kind) -> dict[str, str]:
-    """A pattern of this kind for each environment: what sets most of its names off from the other environments'."""
-    votes: dict[str, Counter[str]] = {environment: Counter() for environment in remotes}
-    addresses = dict.fromkeys(address for found in remotes.values() for address in found)
-    for address in addresses:
-        have = {environment: found[address] for environment, found in remotes.items() if address in found}
-        for environment, affix in _affixes(list(have.values()), kind, have).items():
+def _patterns(remote_names: RemoteNames, kind: _Kind) -> dict[str, str]:
+    """Return a pattern of this kind for each environment: what sets most of its names off from the others'."""
+    votes: dict[str, Counter[str]] = {environment: Counter() for environment in remote_names}
+    for address in _addresses(remote_names):
+        named = {environment: names[address] for environment, names in remote_names.items() if address in names}
+        for environment, affix in _affixes(named, kind).items():
             votes[environment][affix] += 1
-    for environment, found in remotes.items():
-        if not votes[environment]:
-            votes[environment].update(_own(environment, found.values(), kind))
-    chosen = {environment: (found.most_common(1)[0][0] if found else "") for environment, found in votes.items()}
-    literal = {each: affix.replace("{", "").replace("}", "") for each, affix in chosen.items()}
-    return {
-        each: f"{{remoteName}}{affix}" if kind == "suffix" else f"{affix}{{remoteName}}"
-        for each, affix in literal.items()
-    }
+    patterns = {}
+    for environment, counted in votes.items():
+        affixes = counted or _own_affixes(environment, remote_names[environment].values(), kind)
+        affix = max(affixes, key=lambda affix: (affixes[affix], affix != ""), default="")
+        affix = affix.replace("{", "").replace("}", "")
+        patterns[environment] = f"{{remoteName}}{affix}" if kind == "suffix" else f"{affix}{{remoteName}}"
+    return patterns
 
 
-def _affixes(names: Sequence[str], kind: _Kind, have: Mapping[str, str]) -> dict[str, str]:
-    """What stands behind (before) that which the names of one key have in common."""
-    if len(names) < 2:
+def _affixes(named: Mapping[str, str], kind: _Kind) -> dict[str, str]:
+    """Return what stands behind (before) that which the names of one key have in common, by environment."""
+    if len(named) < 2:
         return {}
-    turned = [name[::-1] for name in names] if kind == "prefix" else list(names)
-    common = beginning(turned)
-    rests = [name[len(common) :] for name in turned]
+    turned = {environment: name[::-1] if kind == "prefix" else name for environment, name in named.items()}
+    common = beginning(list(turned.values()))
+    rests = [name[len(common) :] for name in turned.values()]
     if not all(rest == "" or rest[0] in _SEPARATORS for rest in rests):
         common = re.sub(rf"[{re.escape(_SEPARATORS)}]*[^{re.escape(_SEPARATORS)}]*$", "", common)
     if not common:
         return {}
-    found = [name[len(common) :] for name in turned]
-    return {
-        environment: affix[::-1] if kind == "prefix" else affix for environment, affix in zip(have, found, strict=True)
-    }
+    affixes = {environment: name[len(common) :] for environment, name in turned.items()}
+    return {environment: affix[::-1] if kind == "prefix" else affix for environment, affix in affixes.items()}
 
 
 def beginning(names: Sequence[str]) -> str:
-    """What all of them begin with."""
+    """Return what all of them begin with."""
     same = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
     return "".join(letters[0] for letters in same)
 
 
-def _own(environment: str, names: Iterable[str], kind: _Kind) -> Counter[str]:
-    """Where there is nothing to compare with: a part of the environment's own name at the end (beginning) of names."""
-    found: Counter[str] = Counter()
+def _own_affixes(environment: str, names: Iterable[str], kind: _Kind) -> Counter[str]:
+    """Count how many names end (begin) with a part of the environment's own name."""
+    names = list(names)
+    counted: Counter[str] = Counter()
     for part in dict.fromkeys((environment, *environment.split("-"))):
         for separator in _SEPARATORS[:2]:
             affix = f"{separator}{part}" if kind == "suffix" else f"{part}{separator}"
-            fitting = sum((name.endswith if kind == "suffix" else name.startswith)(affix) for name in names)
-            found[affix] = fitting
-    return Counter({affix: count for affix, count in found.items() if count})
+            counted[affix] = sum((name.endswith if kind == "suffix" else name.startswith)(affix) for name in names)
+    return Counter({affix: count for affix, count in counted.items() if count})

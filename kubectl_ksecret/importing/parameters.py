@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from ..frozen import Record
 from ..model.template import Part, Parts, Reference, parse
 from .gotemplates import reference
-from .matching import Matched
-from .naming import Address, beginning
+from .matching import MatchedEnvironment
+from .naming import KeyAddress, beginning
 
 _WORD = "-_"  # a parameter is not cut out of the middle of a word
 
@@ -14,47 +14,47 @@ _WORD = "-_"  # a parameter is not cut out of the middle of a word
 class Parameters(Record):
     """The one template of a key that several environments have, and what each environment sets for it."""
 
-    templates: Mapping[Address, str]
+    templates: Mapping[KeyAddress, str]
     values: Mapping[str, Mapping[str, str]]
 
 
-def derive(matched: Sequence[Matched]) -> Parameters:
-    """The parameters that make templates one; where no parameter can, nothing is said of the key."""
-    templates: dict[Address, str] = {}
-    values: dict[str, dict[str, str]] = {each.found.name: {} for each in matched}
-    for address in sorted({address for each in matched for address in _addresses(each)}):
-        said = _templates(matched, address)
-        if len(set(said.values())) < 2 or None in said.values():
+def derive(matched: Sequence[MatchedEnvironment]) -> Parameters:
+    """Return the parameters that make templates one; a key for which none can is left out."""
+    templates: dict[KeyAddress, str] = {}
+    values: dict[str, dict[str, str]] = {environment.name: {} for environment in matched}
+    for address in sorted({address for environment in matched for address in _addresses(environment)}):
+        written = _templates(matched, address)
+        if len(set(written.values())) < 2 or None in written.values():
             continue
-        parts = {environment: parse(text or "") for environment, text in said.items()}
-        if len({_frame(each) for each in parts.values()}) == 1:
-            text, set_ = _joined("-".join(address), parts)
-            templates[address] = text
-            for environment, found in set_.items():
-                values[environment] |= found
+        parts = {environment: parse(text or "") for environment, text in written.items()}
+        if len({_frame(template) for template in parts.values()}) == 1:
+            templates[address], texts = _joined("-".join(address), parts)
+            for environment, parameters in texts.items():
+                values[environment] |= parameters
     return Parameters(templates=templates, values=values)
 
 
-def _addresses(matched: Matched) -> list[Address]:
+def _addresses(matched: MatchedEnvironment) -> list[KeyAddress]:
     return [(name, key) for name, secret in matched.secrets.items() for key in secret.keys]
 
 
-def _templates(matched: Sequence[Matched], address: Address) -> dict[str, str | None]:
-    """By environment that has the key; None where it is no template."""
+def _templates(matched: Sequence[MatchedEnvironment], address: KeyAddress) -> dict[str, str | None]:
+    """Return the template by environment that has the key; None where it is no template."""
     name, key = address
     return {
-        each.found.name: each.secrets[name].keys[key].template
-        for each in matched
-        if name in each.secrets and key in each.secrets[name].keys
+        environment.name: environment.secrets[name].keys[key].template
+        for environment in matched
+        if name in environment.secrets and key in environment.secrets[name].keys
     }
 
 
 def _frame(parts: Parts) -> tuple[object, ...]:
-    """A template without its text."""
+    """Return a template without its text."""
     return tuple(None if isinstance(part, str) else (part.name, part.parameter, part.filters) for part in parts)
 
 
 def _joined(prefix: str, parts: Mapping[str, Parts]) -> tuple[str, dict[str, dict[str, str]]]:
+    """Return the one template, and the parameters of each environment."""
     text = ""
     values: dict[str, dict[str, str]] = {environment: {} for environment in parts}
     for pieces in zip(*parts.values(), strict=True):
@@ -75,7 +75,7 @@ def _written(part: Part) -> str:
 
 
 def _around(texts: Sequence[str]) -> tuple[str, str]:
-    """What all texts begin and end with, in whole words."""
+    """Return what all texts begin and end with, in whole words."""
     before = _to_a_boundary(beginning(texts))
     rests = [text[len(before) :][::-1] for text in texts]
     return before, _to_a_boundary(beginning(rests))[::-1]

@@ -1,0 +1,96 @@
+"""What an import leaves to be done by hand, in the order in which it is done."""
+
+import os
+from collections.abc import Iterator, Sequence
+
+from ..backends import backend_of
+from ..model.resolution import Derived
+from ..objects.documents import KUSTOMIZATION_FILES, mapping, plain
+from . import matching
+from .collecting import STANDARD_INPUT, sources
+from .composing import ComposedEnvironment
+from .matching import MatchedEnvironment
+from .secrets import ImportedSecret
+from .target import Target
+from .writing import existing_kustomization
+
+_PREFIXES = ("namePrefix", "nameSuffix")
+
+
+def of_matching(matched: Sequence[MatchedEnvironment]) -> Iterator[str]:
+    """Yield what has another name now, what is sealed anew for that, and what may be one though it has two names."""
+    for environment in matched:
+        yield from environment.notes
+        for address in environment.resealed:
+            command = f"kubectl ksecret seal {environment.name} {address} --from-stdin"
+            yield f"{environment.name}: the old value of {address} belongs to its old name, so seal it: {command}"
+    for pair, one, other in matching.alike(matched):
+        yield (
+            f"{one} has {pair.old}, {other} has {pair.new}; "
+            f"if they are one, remove what was written and import again with {pair}"
+        )
+
+
+def of_environment(composed: ComposedEnvironment, target: Target) -> Iterator[str]:
+    """Yield what is left to do for one environment."""
+    imported = composed.matched.imported
+    if not imported.is_external:
+        yield from _certificate(composed, target)
+        yield from _made_anew(composed)
+        yield from _sealing(composed)
+    for kustomization in imported.inventory.layers.values():
+        for field in _PREFIXES:
+            if kustomization.object.get(field):
+                place = kustomization.key(field)
+                yield (
+                    f"{place}: what is imported has the names before this prefix or suffix; "
+                    "keep it in the kustomization above"
+                )
+    if existing := existing_kustomization(target.folder(imported.name)):
+        yield f"add to the resources of {target.project.name(existing)}: secrets"
+
+
+def _certificate(composed: ComposedEnvironment, target: Target) -> Iterator[str]:
+    certificate = backend_of(composed.environment).certificate(composed.environment)
+    path = os.path.realpath(composed.environment.path(certificate.path)) if certificate else ""
+    if path and not composed.certificate and not os.path.exists(path):
+        yield f"fetch the controller's certificate: kubeseal --fetch-cert > {target.project.name(path)}"
+
+
+def _made_anew(composed: ComposedEnvironment) -> Iterator[str]:
+    """Yield what was sealed whole, and is made from its parts the next time, as another environment makes it."""
+    for name, secret in composed.environment.secrets.items():
+        for key, value in secret.keys.items():
+            if isinstance(value, Derived):
+                place = value.key.origin.at("template")
+                yield (
+                    f"{composed.environment.name}: sealed anew, {name}/{key} is made by the template at {place}; "
+                    "look whether its text is right there too"
+                )
+
+
+def _sealing(composed: ComposedEnvironment) -> Iterator[str]:
+    """Yield how the values of the plain Secrets are sealed; a command that seals several stands once."""
+    commands: dict[str, list[str]] = {}
+    for name, secret in composed.matched.imported.secrets.items():
+        if secret.kind == "Secret" and name in composed.environment.secrets:
+            commands.setdefault(_seal(composed.environment.name, secret), []).append(name)
+    for command, names in commands.items():
+        yield f"seal the values of {', '.join(names)}: {command}"
+
+
+def _seal(overlay: str, secret: ImportedSecret) -> str:
+    """Return the command that seals a plain Secret; nothing that was read holds its values any more."""
+    file = "-" if secret.document.file == STANDARD_INPUT else secret.document.file
+    command = f"kubectl ksecret seal {overlay}"
+    if os.path.basename(file) not in KUSTOMIZATION_FILES:
+        return f"{command} -f {file}"
+    entry = mapping(plain(secret.document.node)) if secret.document.node else {}
+    literals, files, env_files = sources(entry)
+    if literals:
+        addresses = "; ".join(f"{command} {secret.name}/{key} --from-stdin" for key in literals)
+        return f"{addresses} (they are literals of {secret.document.place()})"
+    folder = os.path.dirname(file) or "."
+    options = [*(f"--from-file={named}" for named in files), *(f"--from-env-file={named}" for named in env_files)]
+    made = f"kubectl create secret generic {secret.name} {' '.join(options)} --dry-run=client -o yaml"
+    return f"(cd {folder} && {made}) | {command} -f -"

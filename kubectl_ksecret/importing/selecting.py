@@ -1,0 +1,278 @@
+"""One environment: which of its objects are imported, and which stay as they are, with the reason."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from ..backends import sealedsecret
+from ..errors import InputError, Mistake, Place, printable
+from ..frozen import Record
+from ..model.kubernetes import OPERATOR, STORES, Object
+from ..model.types.backends import Scope
+from ..objects.documents import Document
+from . import collecting, externalsecrets, ownership, secrets
+from .collecting import CollectedObjects, EnvironmentArgument
+from .externalsecrets import StoreReference, store_of
+from .secrets import ImportedSecret, title, written_name
+
+_GROUPS = {"ExternalSecret": OPERATOR, "SealedSecret": sealedsecret.GROUP, "Secret": ""}
+_ANOTHER_BACKEND = "an overlay has one backend; import its file as an environment of its own"
+
+
+class Staying(NamedTuple):
+    """A Secret that is not imported: the object that stays, why, and what another environment's overlay says of it."""
+
+    secret: str
+    document: Document
+    reason: str
+    omission: str
+    place: Place
+    hint: str = ""
+
+    @property
+    def mistake(self) -> Mistake:
+        """The reason, as a message."""
+        return Mistake(printable(f"{title(self.document)} {self.reason}"), self.place, printable(self.hint))
+
+
+class ImportedEnvironment(Record):
+    """What one environment has; `staying` are the Secrets that it has and that are not imported, by name."""
+
+    name: str
+    namespace: str
+    inventory: CollectedObjects
+    secrets: Mapping[str, ImportedSecret]
+    store: Document | None
+    vault_url: str | None
+    staying: Mapping[str, Staying]
+    ignored: Sequence[Mistake]
+
+    @property
+    def documents(self) -> list[Document]:
+        """The objects that are imported."""
+        return [secret.document for secret in self.secrets.values()]
+
+    @property
+    def is_external(self) -> bool:
+        """Whether the operator fetches its Secrets."""
+        return any(secret.kind == "ExternalSecret" for secret in self.secrets.values())
+
+    @property
+    def backend(self) -> Object:
+        """How the operator refreshes most of its ExternalSecrets, and from which store, as an overlay has it."""
+        reference = store_of(self.documents[0])
+        kind = {} if reference.kind == "SecretStore" else {"kind": reference.kind}
+        return externalsecrets.settings(self.documents) | {"store": {"name": reference.name, **kind}}
+
+    @property
+    def scope(self) -> Scope:
+        """That of most SealedSecrets."""
+        return _usual_scope(self.documents)
+
+    def without(self, staying: Mapping[str, Staying]) -> "ImportedEnvironment":
+        """Return the same environment, of which these stay as they are."""
+        imported = {name: secret for name, secret in self.secrets.items() if name not in staying}
+        return self.but(secrets=imported, staying={**self.staying, **staying})
+
+
+def stays(document: Document, reason: str, hint: str = "", place: Place | None = None, omission: str = "") -> Staying:
+    """Return why an object stays as it is."""
+    return Staying(
+        secret=secret_name(document),
+        document=document,
+        reason=reason,
+        omission=omission or f"Stays {_article(document.subject.kind)}",
+        place=place or document.place("kind"),
+        hint=hint,
+    )
+
+
+def secret_name(document: Document) -> str:
+    """Return the name of the Secret that an object makes."""
+    if document.subject.kind != "ExternalSecret":
+        return written_name(document)
+    return externalsecrets.secret_of(document).name
+
+
+def _article(kind: str) -> str:
+    return f"an {kind}" if kind[:1] in "AEIOU" else f"a {kind}"
+
+
+def select(argument: EnvironmentArgument) -> ImportedEnvironment:
+    """Read one environment. Raises InputError where nothing of it can be read, or where too little is said."""
+    inventory = collecting.collect(argument)
+    if not any(map(_makes_a_secret, inventory.documents)):
+        raise InputError(*inventory.unread, _nothing(argument))
+    namespace = _namespace(argument, inventory.documents)
+    candidates, ignored = _of_namespace(inventory.documents, namespace)
+    imported, staying = _chosen(candidates)
+    by_name, twice = _by_name(imported)
+    staying += twice
+    if not by_name:
+        reasons = [*inventory.unread, *ignored, *(stay.mistake for stay in staying)]
+        raise InputError(*reasons, _nothing(argument))
+    external = any(secret.kind == "ExternalSecret" for secret in by_name.values())
+    store, url = _store(argument, next(iter(by_name.values())), inventory, namespace) if external else (None, None)
+    return ImportedEnvironment(
+        name=argument.name,
+        namespace=namespace,
+        inventory=inventory,
+        secrets=by_name,
+        store=store,
+        vault_url=url,
+        staying={stay.secret: stay for stay in staying},
+        ignored=[*inventory.unread, *ignored],
+    )
+
+
+def _nothing(argument: EnvironmentArgument) -> Mistake:
+    hint = "ExternalSecrets, SealedSecrets, Secrets and secretGenerator entries are imported"
+    return Mistake(f"{argument.name}: {argument.path} holds nothing to import", hint=hint)
+
+
+def _namespace(argument: EnvironmentArgument, documents: Iterable[Document]) -> str:
+    if argument.namespace:
+        return argument.namespace
+    names = sorted({_namespace_of(document) for document in documents if _makes_a_secret(document)} - {""})
+    if len(names) == 1:
+        return names[0]
+    hint = f"say it: --namespace {argument.name}={names[0] if names else 'NAMESPACE'}"
+    several = f"has Secrets in {', '.join(names)}; an overlay is of one namespace"
+    problem = several if names else "says no namespace"
+    raise InputError(Mistake(f"{argument.name}: {argument.path} {printable(problem)}", hint=printable(hint)))
+
+
+def _namespace_of(document: Document) -> str:
+    namespace = document.metadata.get("namespace")
+    return namespace if isinstance(namespace, str) else ""
+
+
+def _makes_a_secret(document: Document) -> bool:
+    """Whether an object makes a Secret that can be declared; something without a name can't be."""
+    kind = document.subject.kind
+    return kind in _GROUPS and document.group == _GROUPS[kind] and bool(document.subject.name)
+
+
+def _of_namespace(documents: Iterable[Document], namespace: str) -> tuple[list[Document], list[Mistake]]:
+    """Return the objects that make a Secret of this namespace, and what is said of the others."""
+    candidates, ignored = [], []
+    for document in documents:
+        elsewhere = _namespace_of(document) not in ("", namespace)
+        if not _makes_a_secret(document):
+            strange = document.group.endswith(OPERATOR) and document.subject.kind not in ("ExternalSecret", *STORES)
+            if strange and not elsewhere:
+                ignored.append(stays(document, "is not imported").mistake)
+        elif elsewhere:
+            ignored.append(stays(document, f"is in the namespace {_namespace_of(document)}").mistake)
+        elif owner := ownership.maker(document):
+            ignored.append(stays(document, f"is left out: it is made by {owner}").mistake)
+        else:
+            candidates.append(document)
+    return candidates, ignored
+
+
+def _chosen(candidates: Sequence[Document]) -> tuple[list[ImportedSecret], list[Staying]]:
+    """Return the Secrets of the one backend that an overlay has, and the others."""
+    external = [document for document in candidates if document.subject.kind == "ExternalSecret"]
+    if external:
+        others = [document for document in candidates if document.subject.kind != "ExternalSecret"]
+        imported, staying = _external(external)
+        return imported, staying + [stays(document, "stays as it is", _ANOTHER_BACKEND) for document in others]
+    return _sealed(candidates)
+
+
+def _external(external: Sequence[Document]) -> tuple[list[ImportedSecret], list[Staying]]:
+    """Return the ExternalSecrets of the usual store; an overlay has one."""
+    imported, staying = [], []
+    (usual, _), *_ = Counter(map(store_of, external)).most_common(1)
+    for document in external:
+        secret = externalsecrets.secret_of(document)
+        if store_of(document) != usual:
+            reason = "stays as it is: it reads another store than most"
+            hint = "an overlay has one store; import it as an environment of its own"
+            staying.append(stays(document, reason, hint, omission="Stays an ExternalSecret of another store"))
+        elif not secret.keys:
+            staying.append(_without_keys(document))
+        else:
+            imported.append(secret)
+    return imported, staying
+
+
+def _without_keys(document: Document) -> Staying:
+    """Return why no key of an ExternalSecret can be declared."""
+    omission = "Stays a hand-written ExternalSecret"
+    templates = ("spec", "target", "template", "data")
+    if secrets.below(document.object, *templates):
+        place = document.key(*templates)
+        return stays(document, "stays as it is: none of its templates can be declared", "", place, omission)
+    hint = "list what it takes under data, one entry for each key"
+    return stays(document, "stays as it is: no key of it can be declared", hint, omission=omission)
+
+
+def _sealed(candidates: Sequence[Document]) -> tuple[list[ImportedSecret], list[Staying]]:
+    imported, staying = [], []
+    usual = _usual_scope(candidates)
+    for document in candidates:
+        is_sealed = document.subject.kind == "SealedSecret"
+        secret = secrets.of_sealed(document) if is_sealed else secrets.of_plain(document)
+        if "sops" in document.object:
+            staying.append(stays(document, "is encrypted with SOPS, which import does not read"))
+        elif is_sealed and _scope_of(document) != usual:
+            staying.append(stays(document, "stays as it is: its scope is another than that of most"))
+        elif not secret.keys:
+            staying.append(stays(document, "has no key to declare"))
+        else:
+            imported.append(secret)
+    return imported, staying
+
+
+def _usual_scope(documents: Iterable[Document]) -> Scope:
+    scopes = Counter(_scope_of(document) for document in documents if document.subject.kind == "SealedSecret")
+    return scopes.most_common(1)[0][0] if scopes else "strict"
+
+
+def _scope_of(sealed: Document) -> Scope:
+    """Return the scope of a SealedSecret, however odd it is."""
+    return sealedsecret.scope_of({"metadata": {"annotations": sealed.annotations}})
+
+
+def _store(
+    argument: EnvironmentArgument, secret: ImportedSecret, inventory: CollectedObjects, namespace: str
+) -> tuple[Document | None, str]:
+    """Return the store that is read, if it is among the objects, and its Key Vault."""
+    usual = store_of(secret.document)
+    stores = [
+        document
+        for document in inventory.documents
+        if document.group == OPERATOR
+        and StoreReference(document.subject.kind, written_name(document)) == usual
+        and _namespace_of(document) in ("", namespace)
+    ]
+    url = argument.vault_url or (externalsecrets.vault_url(stores[0]) if stores else None)
+    if url is None:
+        place = stores[0].place("spec", "provider") if stores else secret.document.place("spec", "secretStoreRef")
+        problem = _no_vault(stores[0]) if stores else "is not among these objects, so its Key Vault is not known"
+        hint = f"import reads stores of azurekv alone; give its file too, or --vault-url {argument.name}=https://…"
+        message = f"{argument.name}: the {usual.kind} {usual.name} {problem}"
+        raise InputError(Mistake(printable(message), place, hint))
+    return (stores[0] if stores else None), url
+
+
+def _no_vault(store: Document) -> str:
+    if secrets.below(store.object, "spec", "provider", "azurekv").get("vaultUrl"):
+        return "has a vaultUrl that is no URL of a Key Vault"
+    return "reads no Azure Key Vault"
+
+
+def _by_name(imported: Iterable[ImportedSecret]) -> tuple[dict[str, ImportedSecret], list[Staying]]:
+    """Return the Secrets by name, and those that several objects make: none of these is the whole Secret."""
+    makers: dict[str, list[ImportedSecret]] = {}
+    for secret in imported:
+        makers.setdefault(secret.name, []).append(secret)
+    staying = []
+    for secrets_ in makers.values():
+        for secret, other in zip(secrets_, [*secrets_[1:], secrets_[0]], strict=True):
+            if secret is not other:
+                reason = f"stays as it is: {title(other.document)} at {other.document.place()} makes the same Secret"
+                staying.append(stays(secret.document, reason))
+    return {name: secrets_[0] for name, secrets_ in makers.items() if len(secrets_) == 1}, staying

@@ -1,0 +1,44 @@
+"""Where an import puts things."""
+
+import os
+from collections.abc import Sequence
+
+from ..errors import InputError, Mistake
+from ..files.project import Project
+from ..frozen import Record
+
+CERTIFICATE = "sealing.pem"
+DECLARATIONS = "generators"
+
+
+class Target(Record):
+    """The folder in which generators/ and overlays/ are made."""
+
+    project: Project
+    into: str
+
+    @property
+    def declarations(self) -> str:
+        """The shared base."""
+        return os.path.join(self.into, DECLARATIONS)
+
+    def folder(self, environment: str) -> str:
+        """Return the folder of an overlay."""
+        return os.path.join(self.into, "overlays", environment)
+
+    def secrets(self, environment: str) -> str:
+        """Return the folder of its ksecret.yaml."""
+        return os.path.join(self.folder(environment), "secrets")
+
+    def refuse_existing(self, environments: Sequence[str]) -> None:
+        """Raise InputError if anything that would be written to exists already."""
+        existing = [self.declarations] if os.path.lexists(self.declarations) else []
+        for name in environments:
+            secrets = self.secrets(name)
+            self.project.inside(secrets)
+            if os.path.lexists(secrets) and (not os.path.isdir(secrets) or set(os.listdir(secrets)) - {CERTIFICATE}):
+                existing.append(secrets)
+        self.project.inside(self.declarations)
+        if existing:
+            hint = "nothing is overwritten: give all environments at once, and a new folder with --into"
+            raise InputError(*(Mistake(f"{self.project.name(path)} exists already", hint=hint) for path in existing))
