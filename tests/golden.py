@@ -70,7 +70,12 @@ class Case(NamedTuple):
 
 def read(path: Path) -> Case:
     """Read a case, or a base, which has neither a command nor an outcome."""
-    head, *parts = re.split("^-- ", path.read_bytes().decode(), flags=re.MULTILINE)
+    return parse(path.read_bytes().decode())
+
+
+def parse(content: str) -> Case:
+    """Read the text of a case."""
+    head, *parts = re.split("^-- ", content, flags=re.MULTILINE)
     own, sections, base, code = {}, {"before": "", "command": "", "stdout": "", "stderr": ""}, None, 0
     for part in parts:
         title, _, text = part.partition("\n")

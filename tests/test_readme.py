@@ -1,0 +1,213 @@
+"""What the README and the documents print is run as printed, in order, in a fresh folder (walkthrough.py)."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from kubectl_ksecret.sealing import certificate
+
+from . import golden
+from .keyvault import KeyVault
+from .peers import ROOT, peer
+from .projects import COMMAND, sealing
+from .walkthrough import PATH, Block, Walk, blocks, sections, updated
+
+VAULT = "https://shop-kv.vault.azure.net"
+# The fingerprint of the certificate that the README shows, and that of the one that this run has made.
+SHOWN = "yEDgqMm64SYCO8Sat6y4yqrVpMihe9htWh1vcLHq96k"
+FINGERPRINT = certificate.load(sealing(1).certificate, datetime.now(UTC)).fingerprint.removeprefix("SHA256:")
+# The blocks that are not run, by a part of their text, with the reason.
+NOT_RUN = {
+    "make demo": "continuous integration runs both commands",
+    "pip install": "needs a network",
+    "detect-secrets scan": "test_integrations.py runs it, on a tree with secrets",
+    "make lint": "continuous integration runs it",
+    "-m pytest": "a test that runs the tests would not end",
+    "Usage: kubectl ksecret": "the help; make lint compares it with the commands",
+    "cli | krm": "a drawing; import-linter holds what it shows",
+    "repos:": "an example for pre-commit; test_integrations.py runs the hooks",
+    "permissions:": "an example of a workflow; test_integrations.py holds the action",
+    "secretKeyRef:": "one line of a manifest; test_checks_exceptions.py holds such comments",
+    "kind: ExternalSecret": "an excerpt of what is rendered; test_sample.py builds it",
+    "kind: SealedSecret": "an excerpt of what is sealed; test_sample.py builds it",
+    "name: redis-auth": "an excerpt of the sample's declaration",
+}
+# What `import` starts from: ExternalSecrets and their store in test, plain Secrets in prod.
+MANIFESTS = """-- k8s/test/kustomization.yaml
+namespace: shop-test
+resources:
+- app.yaml
+- store.yaml
+- backend-secrets.yaml
+-- k8s/test/app.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: app}
+-- k8s/test/store.yaml
+apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {name: vault}
+spec:
+  provider:
+    azurekv:
+      authType: WorkloadIdentity
+      vaultUrl: https://shop-kv.vault.azure.net
+      serviceAccountRef: {name: app}
+-- k8s/test/backend-secrets.yaml
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: backend-secrets}
+spec:
+  refreshInterval: 1h
+  secretStoreRef: {name: vault}
+  data:
+  - secretKey: jwt-secret
+    remoteRef: {key: jwt-secret-test}
+  - secretKey: smtp-password
+    remoteRef: {key: smtp-password-test}
+  dataFrom:
+  - extract: {key: more}
+-- k8s/prod/kustomization.yaml
+namespace: shop
+resources: [secrets.yaml]
+-- k8s/prod/secrets.yaml
+apiVersion: v1
+kind: Secret
+metadata: {name: backend-secrets}
+stringData: {smtp-password: a made-up password}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: auth}
+stringData: {jwt-secret-key: a made-up key}
+"""
+
+
+# az keyvault secret set --vault-name NAME --name NAME --value VALUE
+SET_SECRET = """
+import sys
+from azure.identity import DefaultAzureCredential
+from azure.keyvault.secrets import SecretClient
+client = SecretClient(sys.argv[1], DefaultAzureCredential(), verify_challenge_resource=False)
+client.set_secret(sys.argv[8], sys.argv[10])
+"""
+
+
+@pytest.fixture
+def vault() -> Iterator[KeyVault]:
+    """The vault of the README, with values of both environments."""
+    with KeyVault() as double:
+        now = datetime.now(UTC)
+        for environment, days in (("prod", 1), ("test", 40)):
+            for name in ("api-key", "database-password"):
+                value = f"a made-up {name} of {environment}"
+                double.set(f"{name}-{environment}", value, created_on=now - timedelta(days=days))
+        double.set("session-key-test", "a made-up key of enough characters", created_on=now - timedelta(days=120))
+        yield double
+
+
+def doubles(folder: Path, url: str) -> Path:
+    """Stand-ins for what needs a cluster: kubectl hands our command and builds on, and kubeseal has a certificate."""
+    programs = folder / "bin"
+    programs.mkdir()
+    (folder / "sealing.pem").write_bytes(sealing(1).certificate)
+    (folder / "keys.yaml").write_bytes(sealing(1).private_key)
+    (folder / "secret.yaml").write_text(
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: app-secrets}\nstringData: {api-key: the key of the cluster}\n"
+    )
+    scripts = {
+        "kubectl": f"""
+            case "$1 $2" in
+            "ksecret "*) shift; exec '{COMMAND}' "$@";;
+            "kustomize "*) shift; exec '{peer("kustomize")}' build "$@";;
+            "get secret") exec cat '{folder}/secret.yaml';;
+            "apply -k") exec '{peer("kustomize")}' build "$3" >/dev/null;;
+            "apply --server-side") grep -q '^kind: Secret$';;
+            *) echo "no double of kubectl $*" >&2; exit 9;;
+            esac""",
+        "kubeseal": f"exec cat '{folder}/sealing.pem'",
+        "az": f"exec '{sys.executable}' -c '{SET_SECRET}' '{url}' \"$@\"",
+    }
+    for name, text in scripts.items():
+        (programs / name).write_text(f"#!/bin/bash\n{text}\n")
+        (programs / name).chmod(0o755)
+    return programs
+
+
+def walk(folder: Path, vault: KeyVault) -> Walk:
+    """A reader in a fresh Git work tree, with the vault at the address that the README has."""
+    project, home = folder / "project", folder / "home"
+    project.mkdir()
+    home.mkdir()
+    programs = (str(doubles(folder, vault.url)), str(Path(sys.executable).parent), str(ROOT / ".tools" / "bin"))
+    environment = {
+        "PATH": ":".join((*programs, os.environ["PATH"])),
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "NO_COLOR": "1",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        **vault.environment,
+    }
+
+    def meant(command: str) -> str:
+        return command.replace(VAULT, vault.url)
+
+    def shown(text: str) -> str:
+        text = text.replace(vault.url, VAULT).replace(FINGERPRINT, SHOWN).replace(FINGERPRINT[:8], SHOWN[:8])
+        text = re.sub(r"\b\d{4}-\d\d-\d\d\b", "2026-11-24", text)
+        return re.sub(r"\b[0-9a-f]{8}\b", "cf56cf61", text)
+
+    reader = Walk(project, environment, shown, meant)
+    reader.take(Block("step", "git init --quiet", 0))
+    return reader
+
+
+GUIDE = "Guide: from zero to both environments"
+CHAPTERS: Mapping[str, tuple[str, ...]] = {
+    "vault": (GUIDE, "Values that live in Azure Key Vault", "Check in CI"),
+    "fields": (
+        GUIDE,
+        "What a value must be, and how a new one is made",
+        "Where environments differ",
+        "SOPS instead of Sealed Secrets",
+        "A lost cluster",
+        "A Key Vault certificate as a TLS Secret",
+    ),
+    "import": ("From what you have",),
+}
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_readme_does_what_it_prints(
+    chapter: str, tmp_path: Path, vault: KeyVault, pytestconfig: pytest.Config
+) -> None:
+    """A reader who types every command gets what the README shows; `--update-golden` writes it there."""
+    path = ROOT / "README.md"
+    markdown = path.read_text()
+    reader, text = walk(tmp_path, vault), sections(markdown)
+    if chapter == "import":
+        golden.write(golden.parse(MANIFESTS).files, reader.folder)
+    for section in CHAPTERS[chapter]:
+        for block in blocks(text[section]):
+            reader.take(block)
+        reader.take(Block("step", "kubectl ksecret list", 0))  # all that was written can be loaded
+    if pytestconfig.getoption("--update-golden"):
+        path.write_text(updated(markdown, reader.differing))
+    shown = {f"{step.line}: {step.command}": list(step.expected) for step, _ in reader.differing}
+    assert {f"{step.line}: {step.command}": list(printed) for step, printed in reader.differing} == shown
+
+
+@pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda path: path.name)
+def test_every_block_is_run_or_listed_with_its_reason(path: Path) -> None:
+    """A new block either stands in a chapter that is walked through, or says why not."""
+    walked = {heading for headings in CHAPTERS.values() for heading in headings} if path.name == "README.md" else set()
+    for heading, text in sections(path.read_text()).items():
+        for block in blocks(text):
+            runs = heading in walked and (block.language in ("console", "step") or PATH.match(block.text))
+            listed = any(part in block.text for part in NOT_RUN)
+            assert runs or listed, f"{path.name}:{block.line}: {block.text}"
