@@ -276,7 +276,7 @@ def test_write_exceptions_lets_an_old_project_in(tmp_path: Path) -> None:
     assert project.changed_since(before) == {file, "overlays/eu/secrets/ksecret.yaml"}
     text = (project.root / file).read_text()
     assert text.startswith("# ours\n") and text.endswith("  # the end\n")
-    assert "    reason: 'from before: all of it'\n    until: \"2999-01-31\"\n" in text
+    assert '    reason: "from before: all of it"\n    until: "2999-01-31"\n' in text
     done = project.ksecret("check", "-o", "json")
     assert (done.code, json.loads(done.out)["items"]) == (0, [])
     again = project.ksecret("check", "--write-exceptions", "--reason", "again")
@@ -330,4 +330,4 @@ def test_nothing_is_written_if_one_overlay_can_not_be_edited(tmp_path: Path) -> 
     before = project.files()
     done = project.ksecret("check", "--write-exceptions", "--reason", "from before")
     assert (done.code, done.out, project.changed_since(before)) == (2, "", set())
-    assert "exceptions can't be added to what is written here" in done.err
+    assert "spec.exceptions can't be edited here without a risk" in done.err

@@ -71,7 +71,7 @@ empty: ~
     after = before.replace("    - gone.yaml\n", "").replace(
         "resources:\n", "resources:\n    - _store.yaml\n    - app.yaml\n"
     )
-    assert rewritten(project, INNER, before) == f"{after}configurations:\n- _references.yaml\n"
+    assert rewritten(project, INNER, before) == f"{after}configurations:\n    - _references.yaml\n"
     assert not (project.root / FOLDER / "manifests/gone.yaml").exists()
     assert (project.root / FOLDER / "manifests/theirs.yaml").read_text() == "kind: ConfigMap\n"
 
@@ -133,10 +133,12 @@ def test_a_new_manifest_is_listed_where_it_would_have_been_from_the_start(new: s
     ("before", "after"),
     [
         ("[\n  a, # of a\n  x, # of x\n  b, # of b\n]", "[\n  a, # of a\n   # of x\n  b, # of b\n]"),
-        ("[a, # of a\n  x # of x\n]", "[a, # of a\n   # of x\n]"),
+        ("[a, # of a\n  x # of x\n]", "[a # of a\n   # of x\n]"),
         ("[x # of x\n  , a]", "[ # of x\n   a]"),
-        ("[\n  # both\n  x, 'y', a\n]", "[\n  # both\n    a\n]"),
-        ("[\n  a,\n  x,\n]", "[a]"),
+        ("[\n  # both\n  x, 'y', a\n]", "[\n  # both\n   a\n]"),
+        ("[\n  a,\n  x,\n]", "[\n  a,\n]"),
+        ("[\n  x,\n  a\n]", "[\n  a\n]"),
+        ("[ x, a ]", "[ a ]"),
         ("[x, 'a#b']", "['a#b']"),
     ],
 )
@@ -166,19 +168,21 @@ REFERENCES = "configurations:\n- manifests/_references.yaml\n"
         ("", FRESH),
         ("# mine\n", f"# mine\n{FRESH}"),
         (HEAD, f"{HEAD}resources:\n- manifests\n"),
-        (f"{HEAD}# end", f"{HEAD}# end\nresources:\n- manifests\n"),
+        (f"{HEAD}# end", f"{HEAD}# end\nresources:\n- manifests"),
         ("namespace: a\n...\n", "namespace: a\nresources:\n- manifests\n...\n"),
-        ("resources:\n- a\n- b", "resources:\n- a\n- b\n- manifests\n"),
+        ("resources:\n- a\n- b", "resources:\n- a\n- b\n- manifests"),
         ("resources:\n  - a # x\n\n  # y\nz: []\n", "resources:\n  - a # x\n  - manifests\n\n  # y\nz: []\n"),
         ("resources:\r\n- a # x\r\n# y\r\nz: []\r\n", "resources:\r\n- a # x\r\n- manifests\r\n# y\r\nz: []\r\n"),
         ("namespace: a\r\n", "namespace: a\r\nresources:\r\n- manifests\r\n"),
         ("resources: [a, 'b'] # x\n", "resources: [a, 'b', manifests] # x\n"),
         ("resources: [\n  a,\n  b, # x\n]\n", "resources: [\n  a,\n  b, manifests, # x\n]\n"),
-        ('{"resources": ["a"]}\n', '{"resources": ["a", manifests]}\n'),
+        ('{"resources": ["a"]}\n', '{"resources": ["a", "manifests"]}\n'),
         ("resources: []  # none\nz: []\n", "resources:  # none\n- manifests\nz: []\n"),
         ("resources:  # none\nz: []\n", "resources:  # none\n- manifests\nz: []\n"),
         ("resources: ~\n", "resources:\n- manifests\n"),
-        ("resources:\n- |\n  kind: ConfigMap\n\n# x\n", "resources:\n- |\n  kind: ConfigMap\n\n- manifests\n# x\n"),
+        ("resources:\n- |\n  kind: ConfigMap\n\n# x\n", "resources:\n- |\n  kind: ConfigMap\n- manifests\n\n# x\n"),
+        ("{namespace: a}\n", '{namespace: a, "resources": ["manifests"]}\n'),
+        ('{\n  "namespace": "a"\n}\n', '{\n  "namespace": "a", "resources": ["manifests"]\n}\n'),
         ("resources:\n- ./manifests/\n", "resources:\n- ./manifests/\n"),
         ("x: &x [1]\ny: *x\nresources:\n- a\n", "x: &x [1]\ny: *x\nresources:\n- a\n- manifests\n"),
         (GENERATOR, GENERATOR + REFERENCES),
@@ -217,6 +221,9 @@ def test_a_kustomization_is_edited_under_the_name_that_it_has(project: Project, 
     assert len(objects(from_manifests(project.root / FOLDER))) == 3
 
 
+RISK = "resources can't be edited here without a risk for what stands around it\nhint: add to resources: manifests\n"
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [
@@ -227,14 +234,14 @@ def test_a_kustomization_is_edited_under_the_name_that_it_has(project: Project, 
         ("a: [\n", f"{OUTER}:2:1: not valid YAML\n"),
         (
             "resources: &all\n- a\nx: *all\n",
-            f"{OUTER}:1:12: resources with an anchor or a tag is not edited\nhint: write it without\n",
+            f"{OUTER}:1:12: {RISK}",
         ),
         (
             "resources: [ # none\n]\n",
-            f"{OUTER}:1:12: brackets that hold nothing but a comment are not edited\n"
-            "hint: write the list in lines, or add to it: manifests\n",
+            f"{OUTER}:1:12: {RISK}",
         ),
-        ("{namespace: a}\n", f"{OUTER}: a kustomization in braces is not edited\nhint: add to resources: manifests\n"),
+        ("resources:\n- |+\n  kind: ConfigMap\n\n# x\n", f"{OUTER}:2:1: {RISK}"),
+        ("  namespace: a\n  resources:\n  - b\n", f"{OUTER}:3:3: {RISK}"),
     ],
 )
 def test_what_can_not_be_edited_is_refused_and_nothing_is_written(project: Project, text: str, error: str) -> None:

@@ -5,13 +5,15 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ..checks import Finding, exceptions, rules
 from ..checks.scope import Repository
-from ..errors import InputError, Mistake
+from ..errors import InputError, Mistake, Place
 from ..files.folder import locked
 from ..files.project import decode
 from ..frozen import Record
-from ..manifests import editing
 from ..model.resolution import Environment
+from ..yamlio import editing
 from .survey import all_of, reach
+
+Entry = Mapping[str, str]
 
 
 class Written(Record):
@@ -70,11 +72,11 @@ def _overlay_of(finding: Finding, repository: Repository, overlays_of: Mapping[s
     return next((name for name in (*chosen, *sorted(reaching)) if name in reaching), chosen[0])
 
 
-def _entry(rule: str, named: str, reason: str, until: str) -> editing.Entry:
+def _entry(rule: str, named: str, reason: str, until: str) -> Entry:
     return {"rule": rule, "object": named, "reason": reason, **({"until": until} if until else {})}
 
 
-def _written(environment: Environment, entries: Sequence[editing.Entry]) -> list[Written]:
+def _written(environment: Environment, entries: Sequence[Entry]) -> list[Written]:
     folder, name = os.path.split(environment.project.inside(environment.file))
     with locked(folder) as held:
         held.write(name, _edited(environment, entries))
@@ -82,6 +84,20 @@ def _written(environment: Environment, entries: Sequence[editing.Entry]) -> list
     return [Written(file=shown, rule=each["rule"], object=each["object"]) for each in entries]
 
 
-def _edited(environment: Environment, entries: Sequence[editing.Entry]) -> bytes:
+def _edited(environment: Environment, entries: Sequence[Entry]) -> bytes:
     content, shown = environment.project.read(environment.file), environment.project.name(environment.file)
-    return editing.encoded(editing.with_exceptions(decode(content, shown), shown, entries), content)
+    return editing.encoded(with_exceptions(decode(content, shown), shown, entries), content)
+
+
+def with_exceptions(text: str, file: str, entries: Sequence[Entry]) -> str:
+    """Return the text of an overlay with further entries in spec.exceptions.
+
+    Raises InputError if it is written in a way in which they can't be added without a risk for the rest.
+    """
+    document = editing.only_document(text, file)
+    spec = document.value.get("spec") if document else None
+    stated = editing.value_at(spec, ("exceptions",))
+    if not isinstance(spec, dict) or not (stated is None or isinstance(stated, list)):
+        place = editing.place_of(document.node, ("spec", "exceptions"), file) if document else Place(file)
+        raise InputError(Mistake("expected a SecretOverlay", place))
+    return editing.with_field(text, file, ("spec", "exceptions"), [*(stated or ()), *map(dict, entries)])

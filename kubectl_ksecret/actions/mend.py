@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from ..errors import InputError, Mend, Mistake
 from ..files.folder import locked
 from ..files.project import decode
-from ..manifests import editing
+from ..yamlio import editing
 
 
 def mend(mistakes: Iterable[Mistake]) -> list[Mend]:

@@ -7,11 +7,11 @@ from .. import yamlio
 from ..errors import InputError, Place, nearest, shown, typo
 from ..files.project import Project
 from ..frozen import Record
-from ..manifests.editing import scalars
 from ..model.kubernetes import Subject
 from ..model.resolution import Environment
 from ..model.types.names import is_object_name
 from ..yamlio import Node
+from ..yamlio.editing import scalars
 from . import Finding, rule
 
 PLAINTEXT = "plaintext-secret"
