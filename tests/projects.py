@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from base64 import b64decode
@@ -142,7 +143,21 @@ class Project:
         return {name for name in {*before, *after} if before.get(name) != after.get(name)}
 
     def ksecret(self, *arguments: str, stdin: str | bytes = b"", **environment: str) -> Done:
-        """Run `kubectl-ksecret`; its environment is this project's, and what is given."""
+        """Run `kubectl-ksecret` as a user does who says yes to what it would seal for.
+
+        Its environment is this project's, and what is given.
+        """
+        done = self.untrusting(*arguments, stdin=stdin, **environment)
+        if not (accepting := _accepting(done)):
+            return done
+        return self.untrusting(*arguments, stdin=stdin, **environment | accepting)
+
+    def accepting(self, *arguments: str) -> dict[str, str]:
+        """Return the variable that says yes to what a command would seal for; the command itself is refused."""
+        return _accepting(self.untrusting(*arguments))
+
+    def untrusting(self, *arguments: str, stdin: str | bytes = b"", **environment: str) -> Done:
+        """Run `kubectl-ksecret` where nobody says yes: in a session of its own, so that it can't ask on a terminal."""
         done = subprocess.run(
             [COMMAND, *arguments],
             cwd=self.root,
@@ -151,6 +166,7 @@ class Project:
             capture_output=True,
             check=False,
             timeout=60,
+            start_new_session=True,
         )
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -160,13 +176,22 @@ class Project:
         assert (done.code, done.err) == (0, "")
         return done.out
 
-    def on_terminal(self, *arguments: str, typed: bytes = b"") -> Done:
-        """Run `kubectl-ksecret` on a terminal of its own; `out` is what stands on the screen."""
+    def on_terminal(self, *arguments: str, typed: bytes = b"", piped: str | None = None, **environment: str) -> Done:
+        """Run `kubectl-ksecret` on a terminal of its own; `out` is what stands on the screen.
+
+        `piped` is what its standard input holds, where that is not the terminal.
+        """
         ours, theirs = pty.openpty()
+        command = [COMMAND, *arguments]
+        if piped is not None:
+            command = ["sh", "-c", 'piped=$1; shift; printf %s "$piped" | "$@"', "sh", piped, *command]
         # The terminal must be the process's own: a prompt opens /dev/tty.
         enter = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])"
         with subprocess.Popen(
-            [sys.executable, "-c", enter, COMMAND, *arguments], cwd=self.root, env=self.environment, stdin=theirs
+            [sys.executable, "-c", enter, shutil.which(command[0]) or command[0], *command[1:]],
+            cwd=self.root,
+            env=self.environment | environment,
+            stdin=theirs,
         ) as process:
             os.close(theirs)
             screen = b""
@@ -189,6 +214,11 @@ class Project:
         """Commit everything but .env."""
         self.git("add", "--all", "--", ".", ":(exclude).env")
         self.git("commit", "--quiet", "--message", "all")
+
+
+def _accepting(done: Done) -> dict[str, str]:
+    tokens = re.findall(r"KSECRET_ACCEPT=(\S+)", done.err)
+    return {"KSECRET_ACCEPT": " ".join(tokens)} if done.code and tokens else {}
 
 
 DOTENV = {"source": {"dotenv": {"file": "../../../.env"}}}
@@ -227,7 +257,9 @@ def ciphertext(project: Project, secret: str = "app") -> dict[str, str]:
 
 def record(project: Project, secret: str = "app") -> str:
     """What is known of the sealed values."""
-    return str(project.object(secret)["metadata"]["annotations"][RECORD])
+    document = project.object(secret)
+    metadata = document["metadata"] if document["kind"] == "Secret" else document["spec"]["template"]["metadata"]
+    return str(metadata["annotations"][RECORD])
 
 
 def let_time_pass(project: Project, secret: str = "app") -> None:

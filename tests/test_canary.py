@@ -798,8 +798,14 @@ def test_an_interrupted_seal_leaves_no_trace(tmp_path: Path) -> None:
     program = project.give("vault", f"test $1 = a && exec printf '%s' '{CORE}'; touch waiting; exec sleep 60\n")
     project.sealed_overlay(source={"command": {"arguments": ["sh", program, "{name}"]}})
     pipe = subprocess.PIPE
+    environment = project.environment | project.accepting("seal", "prod")
     with subprocess.Popen(
-        [COMMAND, "seal", "prod"], cwd=project.root, env=project.environment, stdout=pipe, stderr=pipe
+        [COMMAND, "seal", "prod"],
+        cwd=project.root,
+        env=environment,
+        stdout=pipe,
+        stderr=pipe,
+        start_new_session=True,
     ) as process:
         while not (project.root / "waiting").exists():
             assert process.poll() is None
@@ -828,8 +834,9 @@ def test_what_can_not_be_written_leaves_no_trace(tmp_path: Path, why: str, backe
     )
     wrapper = [sys.executable, "-S", "-c", limit] if why == "full" else unprivileged()
     folder.chmod(0o555 if why == "read-only" else 0o755)
+    environment = project.environment | project.accepting("seal", "prod")
     command = [*wrapper, COMMAND, "seal", "prod"]
-    done = subprocess.run(command, cwd=project.root, env=project.environment, capture_output=True, check=False)
+    done = subprocess.run(command, cwd=project.root, env=environment, capture_output=True, check=False)
     folder.chmod(0o755)
     said = "app.yaml: File too large" if why == "full" else "Permission denied"
     assert (done.returncode, said in done.stderr.decode()) == (3, True)

@@ -170,7 +170,7 @@ def test_sealed_secrets_of_every_form_are_valid(tmp_path: Path, scope: str) -> N
     found = rendered(project.root, "prod")
     assert [mistakes(each) for each in found] == [[], []]
     assert found[0]["metadata"]["labels"] == {"team": "shop"}
-    assert "ksecret.dev/sealed-keys" in found[0]["metadata"]["annotations"]
+    assert "ksecret.dev/sealed-keys" in found[0]["spec"]["template"]["metadata"]["annotations"]
 
 
 @pytest.mark.parametrize(

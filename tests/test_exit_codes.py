@@ -36,11 +36,13 @@ def test_every_help_ends_with_examples(command: str | None) -> None:
     assert examples.split("\n\n", 1)[1].startswith("Options:\n")
 
 
-def test_an_interrupted_command_ends_with_130() -> None:
+def test_an_interrupted_command_ends_with_130(tmp_path: Path) -> None:
     """Ctrl-C while the command waits for Secrets on standard input."""
+    project = shop(tmp_path)
     command = [COMMAND, "seal", "prod", "-f", "-"]
+    environment = project.environment | project.accepting(*command[1:])
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen(command, cwd=project.root, env=environment, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         time.sleep(2)  # until it reads
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 130
@@ -71,8 +73,9 @@ STREAMS = {
 def test_a_stream_that_is_closed_or_full_gives_no_traceback(tmp_path: Path, script: str) -> None:
     """Nor does a working directory that is gone."""
     project = shop(tmp_path)
+    environment = project.environment | project.accepting("seal", "prod", "-f", "-")
     shell = ["sh", "-c", script, COMMAND]
-    done = subprocess.run(shell, cwd=project.root, env=project.environment, capture_output=True, check=False)
+    done = subprocess.run(shell, cwd=project.root, env=environment, capture_output=True, check=False)
     assert (done.returncode, done.stderr.decode()) == STREAMS[script]
 
 

@@ -408,11 +408,11 @@ def test_a_swapped_certificate_is_refused_before_the_source_is_written(tmp_path:
     """Else the new value would stand in the source and in no manifest."""
     project = rotating(tmp_path, vault)
     project.sealed_overlay(number=2, source={"names": "{remoteName}-prod", "azureKeyVault": {"vaultUrl": vault.url}})
-    done = project.ksecret("rotate", "prod", "app/token", "--yes")
-    assert (done.code, "the certificate is another one than that of the sealed values" in done.err) == (2, True)
+    done = project.untrusting("rotate", "prod", "app/token", "--yes")
+    assert (done.code, "prod is no longer what this clone has sealed for" in done.err) == (2, True)
     assert (len(vault.versions("token-prod")), journals(project)) == (1, [])
     accept = done.err.partition("--accept ")[2].split()[0]
-    assert project.ksecret("rotate", "prod", "app/token", "--yes", "--accept", accept).code == 0
+    assert project.untrusting("rotate", "prod", "app/token", "--yes", "--accept", accept).code == 0
     assert opened_by_kubeseal(project.manifest("app"), 2)["token"] == vault.value("token-prod").encode()
 
 
@@ -430,7 +430,9 @@ def test_a_dotenv_file_is_rotated_in_place(tmp_path: Path) -> None:
         r"# mine\n# written by kubectl ksecret: [0-9a-f]{32}\nexport TOKEN=plain\n\nPASSWORD='p w'", text
     )
     assert (project.root / ".env").stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in (project.root / ".git" / "ksecret").rglob("*") if path.is_file()] == []
+    assert [path.name for path in (project.root / ".git" / "ksecret").rglob("*") if path.is_file()] == [
+        "sealed-for.json"
+    ]
     assert [name for name in project.files() if "tmp" in name] == []
 
 

@@ -134,7 +134,7 @@ def test_test_has_external_secrets_with_the_names_of_its_key_vault() -> None:
             "kind": "ExternalSecret",
             "metadata": {"name": name, "namespace": "klinematrix-test"},
             "spec": {
-                "refreshInterval": "1h",
+                "refreshInterval": "1h0m0s",
                 "secretStoreRef": {"kind": "SecretStore", "name": "azure-keyvault-store"},
                 "target": {
                     "template": {

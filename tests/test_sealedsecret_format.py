@@ -23,7 +23,7 @@ from kubectl_ksecret.sealing.sealedsecret import seal, unseal
 from kubectl_ksecret.sensitive import Sensitive
 
 from .peers import missing, peer, run
-from .projects import DAY, Project, Sealing, certificate, opened_by_kubeseal, sealing, secret_manifest
+from .projects import DAY, Project, Sealing, certificate, opened_by_kubeseal, record, sealing, secret_manifest
 
 SCOPES = ("strict", "namespace-wide", "cluster-wide")
 
@@ -130,7 +130,7 @@ def test_the_fingerprint_is_that_of_ssh_keygen(tmp_path: Path) -> None:
     public = x509.load_pem_x509_certificate(sealing(1).certificate).public_key()
     file = project.write("key.pub", public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH))
     fingerprint = run("ssh-keygen", "-lf", file).split()[1]
-    assert f" by={fingerprint} digest=" in project.object("app")["metadata"]["annotations"]["ksecret.dev/sealed-keys"]
+    assert f" by={fingerprint} digest=" in record(project)
 
 
 EC = ec.generate_private_key(ec.SECP256R1())

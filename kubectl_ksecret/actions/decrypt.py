@@ -1,11 +1,12 @@
 """Opens the committed Secrets of a sops overlay with the user's age identities."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ..backends import backend_of
 from ..backends.sops import SopsBackend
 from ..errors import InputError, Mistake, Refusal
 from ..manifests import committed
+from ..manifests.committed import Manifest
 from ..model.resolution import Environment
 from ..sealing import age
 from ..sealing.sops import document as sops
@@ -14,9 +15,10 @@ from . import render
 
 
 class Decrypted(render.Rendered):
-    """The Secrets, each as JSON, instead of the objects."""
+    """The Secrets, each as JSON, instead of the objects; `warnings` name readers that are not the declared ones."""
 
     secrets: list[Sensitive]
+    warnings: list[Mistake] = []
 
 
 def decrypt(environment: Environment, variables: Mapping[str, str]) -> Decrypted:
@@ -35,7 +37,9 @@ def decrypt(environment: Environment, variables: Mapping[str, str]) -> Decrypted
     identities = age.identities(variables)
     secrets: list[Sensitive] = []
     mistakes: list[Mistake] = []
-    for manifest in manifests.values():
+    warnings: list[Mistake] = []
+    for name, manifest in manifests.items():
+        warnings += _reader_warnings(environment, name, manifest)
         try:
             document = sops.open_document(manifest.text, manifest.file, identities)
         except Refusal as error:
@@ -45,4 +49,13 @@ def decrypt(environment: Environment, variables: Mapping[str, str]) -> Decrypted
         secrets.append(document.plaintext)
     if mistakes:
         raise Refusal(*mistakes)
-    return Decrypted(objects=(), findings=(), secrets=secrets)
+    return Decrypted(objects=(), findings=(), secrets=secrets, warnings=list(dict.fromkeys(warnings)))
+
+
+def _reader_warnings(environment: Environment, name: str, manifest: Manifest) -> Iterator[Mistake]:
+    """Find who can read a file and should not: `check` reports it, and whoever reads the file should know it too."""
+    try:
+        for flaw in backend_of(environment).reader_flaws(environment, name, manifest.object):
+            yield Mistake(flaw.message, manifest.place(*flaw.path), flaw.hint)
+    except InputError as error:
+        yield from error.mistakes

@@ -19,6 +19,7 @@ from ..model.types import overlay as overlay_type
 from ..model.types.overlay import SecretOverlay
 from ..objects.documents import KUSTOMIZATION_FILE, KUSTOMIZATION_FILES
 from . import render
+from .trust import Statement, remember
 
 CERTIFICATE = "sealing.pem"
 _DECLARATIONS = "generators"
@@ -69,7 +70,7 @@ def init(request: InitRequest, now: datetime) -> Initialised:
     certificate, copied = _certificate(request, project, secrets, now)
     files |= copied
     text = _overlay(request, os.path.basename(folder), os.path.relpath(declarations, secrets), certificate)
-    _refuse_mistakes(text)
+    overlay = _read_overlay(text)
     if request.backend == "sops" and not request.recipients:
         _refuse_no_recipients(project, secrets)
     files[file] = text.encode()
@@ -82,6 +83,7 @@ def init(request: InitRequest, now: datetime) -> Initialised:
         with locked(os.path.dirname(path)) as held:
             held.write(os.path.basename(path), content)
             held.clean()
+    _trust(request, project, overlay, file, now)
     try:
         rendered = render.write(Loader(project).load(file))
     except InputError as error:
@@ -204,12 +206,27 @@ def _written(text: str) -> str:
     return text if plain else json.dumps(text)
 
 
-def _refuse_mistakes(text: str) -> None:
-    """What the user typed is read as the file will be; there is no place in it to point at yet."""
+def _read_overlay(text: str) -> SecretOverlay:
+    """Return what the user typed, read as the file will be.
+
+    Raises InputError for what is wrong with it; there is no place in it to point at yet.
+    """
     reading = Reading(overlay_type.FILE)
-    read(SecretOverlay, yamlio.compose(text, overlay_type.FILE)[0], reading)
+    overlay = read(SecretOverlay, yamlio.compose(text, overlay_type.FILE)[0], reading)
     if reading.mistakes:
         raise InputError(*(Mistake(mistake.message, None, mistake.hint) for mistake in reading.mistakes))
+    return overlay
+
+
+def _trust(request: InitRequest, project: Project, overlay: SecretOverlay, file: str, now: datetime) -> None:
+    """Keep what the user typed as what this clone seals for; recipients of .sops.yaml were not typed."""
+    readers = list(request.recipients)
+    if request.certificate:
+        from ..sealing import certificate
+
+        readers = [certificate.load(request.certificate[1], now).fingerprint]
+    if readers:
+        remember(Statement(project=project, overlay=overlay, file=file, readers=sorted(readers)))
 
 
 def _refuse_no_recipients(project: Project, secrets: str) -> None:

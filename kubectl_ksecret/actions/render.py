@@ -9,7 +9,7 @@ from ..backends import render as objects_of
 from ..checks import CommittedOverlay, Finding, check, sealed
 from ..files.folder import Folder, locked
 from ..frozen import Record
-from ..manifests import committed, upkeep
+from ..manifests import committed, record, upkeep
 from ..model.kubernetes import Object
 from ..model.resolution import Environment
 
@@ -22,7 +22,7 @@ class Rendered(Record):
 
 
 def render(environment: Environment) -> Rendered:
-    """What is shown of an environment; with findings it is nothing. Raises InputError for an unreadable manifest."""
+    """Return what is shown of an environment, nothing with findings. Raises InputError for an unreadable manifest."""
     manifests = read_committed(environment)
     findings = check(CommittedOverlay(environment=environment, manifests=manifests), sealed.RULES)
     return Rendered(objects=[] if findings else objects_of(environment, manifests), findings=findings)
@@ -30,26 +30,39 @@ def render(environment: Environment) -> Rendered:
 
 @contextmanager
 def writing(environment: Environment) -> Iterator[Folder]:
-    """The overlay's folder, locked; its manifests must lie in the project."""
+    """Lock the overlay's folder, and return it; its manifests must lie in the project, and not in Git's own folder."""
     folder = environment.project.inside(environment.folder)
     environment.project.inside(os.path.join(folder, committed.FOLDER))
-    with locked(folder) as held:
-        yield held
+    with locked(folder) as locked_folder:
+        yield locked_folder
 
 
-def outdated(environment: Environment) -> list[str]:
-    """The files that `write` would change."""
-    return [environment.project.name(environment.path(name)) for name in _changes(environment).files]
+def outdated(environment: Environment, *, record_too: bool = True) -> list[str]:
+    """Return the files that `write` would change.
+
+    Without `record_too`, not those in which only the record stands in another place or form: they deploy the same.
+    """
+    changes = _changes(environment, record_too=record_too)
+    return [environment.project.name(environment.path(name)) for name in changes.files]
 
 
 def write(environment: Environment) -> list[str]:
-    """Do all that needs no value; the files that changed."""
+    """Do all that needs no value, and return the files that changed."""
     with writing(environment) as folder:
         changes = _changes(environment)
         changes.apply(folder)
     return [environment.project.name(environment.path(name)) for name in changes.files]
 
 
-def _changes(environment: Environment) -> upkeep.Changes:
+def _changes(environment: Environment, *, record_too: bool = True) -> upkeep.Changes:
     manifests = committed.read(environment)
-    return upkeep.changes(environment, backend_of(environment), mend(environment, manifests), manifests)
+    objects = mend(environment, manifests)
+    if not record_too:
+        written = {manifest.object["metadata"].get("name"): manifest.object for manifest in manifests.values()}
+        objects = [_as_written(document, written.get(document["metadata"]["name"])) for document in objects]
+    return upkeep.changes(environment, backend_of(environment), objects, manifests)
+
+
+def _as_written(document: Object, written: Object | None) -> Object:
+    """Return the committed object where it differs from the rendered one in its record alone."""
+    return written if written is not None and record.without(written) == record.without(document) else document

@@ -1,6 +1,6 @@
 """Gives a key a new value in its source, and seals it in every overlay that reads it there."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from ..checks.values import broken_rules
@@ -16,20 +16,17 @@ from ..values.generation import generate
 from . import journal
 from .provision import FromSource, refuse_bad_patterns
 from .rehearsal import WithNewValue, refused
-from .seal import Sealed, SealRequest, seal
+from .seal_overlay import OverlayRequest, Sealed, seal_overlay
+from .trust import Consent, admit, refuse, statement_of
 
 
 class Plan(Record):
-    """What a rotation touches: the key, its name in the source, and all that read it.
-
-    `accepted` are the new certificates and recipients that the user accepts.
-    """
+    """What a rotation touches: the key, its name in the source, and all that read it."""
 
     environment: Environment
     address: str
     remote: Remote
     reads: Sequence[SourceRead]
-    accepted: Collection[str] = ()
 
     @property
     def sealed(self) -> Mapping[str, Sequence[SourceRead]]:
@@ -62,7 +59,7 @@ class Ports(Record):
     progress: Progress
 
 
-def plan(chosen: Sequence[Environment], address: str, accepted: Collection[str] = ()) -> Plan:
+def plan(chosen: Sequence[Environment], address: str) -> Plan:
     """Plan the rotation of a key: what it touches in the whole project.
 
     Raises InputError if several overlays are chosen, or if the key can't be rotated.
@@ -81,7 +78,7 @@ def plan(chosen: Sequence[Environment], address: str, accepted: Collection[str] 
                     "a part of a JSON value can't be rotated; set the whole value in the source, then run seal",
                 )
             )
-    return Plan(environment=environment, address=address, remote=remote, reads=reads, accepted=accepted)
+    return Plan(environment=environment, address=address, remote=remote, reads=reads)
 
 
 def _remote(environment: Environment, address: str) -> Remote:
@@ -116,6 +113,21 @@ def _by_overlay(reads: Iterable[SourceRead]) -> Mapping[str, Sequence[SourceRead
     for read in reads:
         overlays.setdefault(read.environment.name, []).append(read)
     return overlays
+
+
+def refuse_untrusted(plan: Plan, sealer: Callable[[Environment], Sealer], consent: Consent) -> None:
+    """Raises InputError if an overlay that must be sealed is not trusted, before anything is written or read.
+
+    Of the overlay that the user named he may be asked; of the others he is told.
+    """
+    mistakes = []
+    for reads in plan.sealed.values():
+        environment = reads[0].environment
+        opened = sealer(environment)
+        statement = statement_of(environment, opened.readers(), files=opened.files(), source_typed=False)
+        named = environment.file == plan.environment.file
+        mistakes.append(admit(statement, consent, named=named, keep=True))
+    refuse(mistakes)
 
 
 def new_value(plan: Plan) -> Sensitive:
@@ -184,9 +196,18 @@ def _seal(plan: Plan, sealers: Mapping[str, Sealer], ports: Ports, now: datetime
     for overlay, reads in plan.sealed.items():
         environment = reads[0].environment
         addresses = [read.address for read in reads]
-        request = SealRequest(addresses=addresses, alone=True, accepted=plan.accepted, dry_run=dry_run)
+        request = OverlayRequest(addresses=addresses, alone=True, dry_run=dry_run)
         provision = FromSource(environment, ports.opened_by)
-        results.append(seal(environment, provision, sealers[overlay], request, now, ports.progress))
+        results.append(
+            seal_overlay(
+                environment=environment,
+                provision=provision,
+                sealer=sealers[overlay],
+                request=request,
+                now=now,
+                progress=ports.progress,
+            )
+        )
     return results
 
 

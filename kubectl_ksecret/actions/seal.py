@@ -1,221 +1,171 @@
-"""Seals what is missing, addressed or changed in the source; leaves the rest as it is, byte for byte."""
+"""Seals overlays: chooses them, makes sure for whom they are sealed, and then reads values."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from ..backends import backend_of
-from ..errors import InputError, Mistake, nearest
+from ..errors import InputError, Mistake
 from ..frozen import Record
-from ..manifests import committed, record, upkeep
-from ..manifests.committed import Committed
-from ..manifests.record import Entries, Provenance
+from ..model.loading import select
 from ..model.resolution import Environment
-from ..sealing import Sealer
-from ..sources import Progress, problems
-from .provision import Provided, Provision, changed
-from .render import writing
+from ..model.types.sources import Dotenv, EnvironmentVariables
+from ..model.validation import sharing
+from ..model.validation.environment import with_source
+from ..sealing import Sealer, open_sealer
+from ..sources import GivenSecrets, OpenSource, Progress, WritableSource, open_source
+from .missing import generate_missing
+from .provision import FromSecrets, FromSource, Provision, refuse_bad_patterns
+from .seal_overlay import OverlayRequest, Sealed, seal_overlay
+from .trust import Consent, admit, statement_of
+
+
+class TypedSource(Record):
+    """The source named on the command line: a dotenv file, which may lie anywhere, or this process's variables."""
+
+    dotenv: str | None
+
+    def provision(self, environment: Environment, progress: Progress) -> Provision:
+        """Return the environment's values out of it. Raises InputError for two keys that come to one name there."""
+        origin, path = environment.overlay.origin, self.dotenv
+        kind = EnvironmentVariables(origin=origin) if path is None else Dotenv(origin=origin, file=path)
+        changed = with_source(environment, kind)
+        if mistakes := list(sharing.mistakes([changed], [changed])):
+            raise InputError(*mistakes)
+        if path is None:
+            return FromSource(changed, lambda source: open_source(source, progress))
+        from ..sources.dotenv import open_file
+
+        return FromSource(changed, lambda _: open_file(path))
 
 
 class SealRequest(Record):
-    """What the user asked for; an address is SECRET or SECRET/KEY.
+    """What the user asked for; without `overlay`, all overlays of the project that seal."""
 
-    With `alone` what is addressed is sealed, and neither what is missing nor what has changed beside it.
-    """
-
+    overlay: str | None = None
     addresses: Collection[str] = ()
-    alone: bool = False
     reseal: bool = False
-    accepted: Collection[str] = ()
+    source: TypedSource | None = None
+    generate_missing: bool = False
     dry_run: bool = False
 
 
-class Sealed(Record):
-    """What was sealed, as addresses.
+class SealPorts(Record):
+    """What sealing reaches outside. `given` are values that the user hands in; nothing is read before it is called."""
 
-    Kept are those of which the source can't tell whether they changed, gone those that it no longer
-    gives a value for, be they deleted or disabled.
-    """
+    consent: Consent
+    variables: Mapping[str, str]
+    given: Callable[[], GivenSecrets] | None
+    opened_by: Callable[[Environment], OpenSource]
+    writable: Callable[[Environment], WritableSource]
+    reading: Progress
+    sealing: Progress
+
+
+class SealOutcome(Record):
+    """What became of one overlay: what was made in its source, what was sealed, and what stands against it."""
 
     environment: str
-    sealed: Collection[str]
-    kept: Collection[str]
-    gone: Collection[str]
-    missing: Collection[str]
-    left_out: Collection[str]
-    changed: Collection[str]
-    warnings: Collection[Mistake]
+    made: Sequence[str] = ()
+    sealed: Sealed | None = None
+    mistakes: Sequence[Mistake] = ()
+    exit_code: int = 0
 
 
-def seal(
-    environment: Environment,
-    provision: Provision,
-    sealer: Sealer,
-    request: SealRequest,
-    now: datetime,
-    progress: Progress,
-) -> Sealed:
-    """Seal an environment. Raises InputError or Refusal if anything is wrong; nothing has been written then."""
-    chosen_by_user, backend = _addressed(environment, request), backend_of(environment)
-    with writing(environment) as folder:
-        manifests = committed.read(environment)
-        refuse_strangers(environment, sealer, manifests, request.accepted)
-        choice = _choose(
-            environment, provision, sealer, manifests, _Wish(addressed=chosen_by_user, alone=request.alone)
-        )
-        provided = provision.read(choice.needed)
-        objects, done = [], 0
-        total = sum(map(len, choice.needed.values()))
-        for name, secret in environment.secrets.items():
-            manifest = manifests.get(name)
-            held = {key: text for key, text in sealer.held(secret, manifest).items() if key in secret.keys}
-            old = record.of(manifest.object, backend) if manifest else {}
-            entries = _entries(held, old, provided[name], by=sealer.fingerprint(secret), now=now)
-            values = {key: value.value for key, value in provided[name].items()}
-            document = sealer.seal(secret, manifest, values, entries)
-            objects += [document] if document else []
-            done += len(values)
-            progress(done, total)
-        changes = upkeep.changes(environment, backend, objects, manifests)
-        if not request.dry_run:
-            changes.apply(folder)
-    return Sealed(
-        environment=environment.name,
-        sealed=[f"{name}/{key}" for name, keys in choice.needed.items() for key in keys],
-        kept=choice.kept,
-        gone=choice.gone,
-        missing=choice.missing,
-        left_out=provision.left_out,
-        changed=[environment.project.name(environment.path(name)) for name in changes.files],
-        warnings=list(_warnings(environment, provided, now)),
-    )
+def seal(request: SealRequest, ports: SealPorts, now: datetime) -> Iterator[SealOutcome]:
+    """Seal overlay after overlay; what stands against one of them stops no other.
 
-
-def _warnings(
-    environment: Environment, provided: Mapping[str, Mapping[str, Provided]], now: datetime
-) -> Iterator[Mistake]:
-    """Versions that the source hands out all the same."""
-    versions = {
-        name: version
-        for found in provided.values()
-        for each in found.values()
-        for name, version in each.versions.items()
-    }
-    place = environment.source.origin.at() if environment.source else None
-    for name, version in sorted(versions.items()):
-        for problem in problems(version, now):
-            yield Mistake(f"{name}: the version that was sealed {problem.message}", place)
-
-
-def _addressed(environment: Environment, request: SealRequest) -> Mapping[str, Collection[str]]:
-    """The keys that the user asked for by name."""
-    if request.reseal and not request.addresses:
-        return {name: secret.keys.keys() for name, secret in environment.secrets.items()}
-    found: dict[str, set[str]] = {}
-    mistakes = []
-    for address in request.addresses:
-        name, slash, key = address.partition("/")
-        secret = environment.secrets.get(name)
-        if secret is None:
-            hint = nearest(name, environment.secrets)
-            mistakes.append(Mistake(f"overlay {environment.name} has no Secret {name}", hint=hint))
-        elif slash and key not in secret.keys:
-            mistakes.append(Mistake(f"{name} has no key {key} in {environment.name}", hint=nearest(key, secret.keys)))
+    All are asked whether they are trusted before the first value is made or read. Raises InputError if there is nothing
+    to seal.
+    """
+    environments, named = _choose(request)
+    refused: list[SealOutcome] = []
+    admitted: list[tuple[Environment, Sealer]] = []
+    for environment in environments:
+        try:
+            sealer = open_sealer(environment, now, ports.variables)
+        except InputError as error:
+            refused.append(_failure(environment, error))
+            continue
+        mistake = _untrusted(environment, sealer, request, ports, named=named)
+        if mistake is None:
+            admitted.append((environment, sealer))
         else:
-            found.setdefault(name, set()).update([key] if slash else secret.keys)
-    if mistakes:
-        raise InputError(*mistakes)
-    return found
+            refused.append(SealOutcome(environment=environment.name, mistakes=[mistake], exit_code=2))
+    values = ports.given() if ports.given and admitted else None
+    for environment, sealer in admitted:
+        yield _outcome(environment, sealer, values, request, ports, now=now)
+    yield from refused
 
 
-def refuse_strangers(environment: Environment, sealer: Sealer, manifests: Committed, accepted: Collection[str]) -> None:
-    """A certificate or recipient that a pull request swapped must not catch the environment's values.
+def _failure(environment: Environment, error: InputError) -> SealOutcome:
+    return SealOutcome(environment=environment.name, mistakes=error.mistakes, exit_code=error.exit_code)
 
-    Raises InputError for one that is neither on record nor accepted.
+
+def _choose(request: SealRequest) -> tuple[list[Environment], bool]:
+    """Return the overlays to seal, of several those that seal anything, and whether the user named the one.
+
+    A folder of several overlays names none of them: a pull request may have added one. Raises InputError if there is
+    nothing to seal.
     """
-    known = record.fingerprints((manifest.object for manifest in manifests.values()), backend_of(environment))
-    mistakes = [
-        sealer.refused(secret, manifests.get(name), known, accepted) for name, secret in environment.secrets.items()
-    ]
-    if found := [mistake for mistake in mistakes if mistake]:
-        raise InputError(*found)
+    chosen = select([request.overlay] if request.overlay else [])
+    sealing = [environment for environment in chosen if backend_of(environment).seals]
+    if request.addresses and len(sealing or chosen) > 1:
+        names = ", ".join(environment.name for environment in sealing or chosen)
+        raise InputError(Mistake("addresses go with one overlay", hint=f"name one of: {names}"))
+    if not sealing and len(chosen) > 1:
+        raise InputError(Mistake("no overlay has anything to seal"))
+    refuse_bad_patterns(sealing)
+    return sealing or list(chosen), request.overlay is not None and len(chosen) == 1
 
 
-class _Wish(Record):
-    """The keys that the user asked for by name, and whether nothing else is sealed."""
-
-    addressed: Mapping[str, Collection[str]]
-    alone: bool
-
-
-class _Choice(Record):
-    """By Secret the keys to seal.
-
-    Kept are those whose change would not show, gone those that the source no longer gives, missing those without
-    a value.
-    """
-
-    needed: Mapping[str, Collection[str]]
-    kept: Collection[str]
-    gone: Collection[str]
-    missing: Collection[str]
+def _untrusted(
+    environment: Environment, sealer: Sealer, request: SealRequest, ports: SealPorts, *, named: bool
+) -> Mistake | None:
+    """Return why nothing is sealed for what an overlay says now; an answer of the user's may be asked for."""
+    statement = statement_of(
+        environment,
+        sealer.readers(),
+        files=sealer.files(),
+        source_typed=request.source is not None or ports.given is not None,
+    )
+    return admit(statement, ports.consent, named=named, keep=not request.dry_run)
 
 
-def _choose(
+def _provision(
+    environment: Environment, values: GivenSecrets | None, request: SealRequest, ports: SealPorts
+) -> Provision:
+    if values is not None:
+        return FromSecrets(environment, values)
+    if request.source is not None:
+        return request.source.provision(environment, ports.reading)
+    return FromSource(environment, ports.opened_by)
+
+
+def _outcome(
     environment: Environment,
-    provision: Provision,
     sealer: Sealer,
-    manifests: Committed,
-    wish: _Wish,
-) -> _Choice:
-    needed, kept, gone, missing, mistakes = {}, [], [], [], []
-    held = {name: set(sealer.held(secret, manifests.get(name))) for name, secret in environment.secrets.items()}
-    asked = {name: set(wish.addressed.get(name, ())) for name in held}
-    others = {
-        name: set() if wish.alone else secret.keys.keys() - asked[name] for name, secret in environment.secrets.items()
-    }
-    known = provision.known({name: sorted(held[name] & others[name]) for name in held})
-    for name, secret in environment.secrets.items():
-        manifest = manifests.get(name)
-        entries = record.of(manifest.object, backend_of(environment)) if manifest else {}
-        # What the source no longer gives can't be sealed anew.
-        stale = {key for key, found in known[name].items() if not found.gone and changed(entries.get(key), found)}
-        chosen = asked[name] | (others[name] - held[name]) | stale
-        absent = {key for key in chosen if not provision.provides(secret, key)}
-        mistakes += [Mistake(f"{name}/{key} is not in what was given") for key in sorted(absent & asked[name])]
-        missing += [f"{name}/{key}" for key in sorted(absent)]
-        needed[name] = sorted(sealer.needed(secret, manifest, chosen - absent))
-        mistakes += [
-            Mistake(
-                f"{name}/{key} is needed too: no age identity opens {manifest.file}, so it is encrypted anew",
-                hint="set SOPS_AGE_KEY_FILE, or give all values of the Secret",
-            )
-            for key in needed[name]
-            if manifest and not provision.provides(secret, key)
-        ]
-        rest = {key: found for key, found in known[name].items() if key not in needed[name]}
-        gone += [f"{name}/{key}" for key, found in rest.items() if found.gone]
-        kept += [
-            f"{name}/{key}"
-            for key, found in rest.items()
-            if not found.gone and not found.versioned and provision.provides(secret, key)
-        ]
-    if mistakes:
-        raise InputError(*mistakes)
-    return _Choice(needed=needed, kept=kept, gone=gone, missing=missing)
-
-
-def _entries(
-    held: Mapping[str, str], old: Entries, sealed: Mapping[str, Provided], *, by: str, now: datetime
-) -> dict[str, Provenance]:
-    """Return what is known after sealing: of the new values, and as before of those that stay."""
-    entries = {key: provenance for key, provenance in old.items() if key in held}
-    time = f"{now:%Y-%m-%dT%H:%M:%SZ}"
-    for key, provided in sealed.items():
-        entries[key] = Provenance(
-            time=time,
-            by=by,
-            version=provided.known.version,
-            inputs=provided.known.inputs,
-            template=provided.known.template,
+    values: GivenSecrets | None,
+    request: SealRequest,
+    ports: SealPorts,
+    *,
+    now: datetime,
+) -> SealOutcome:
+    """Seal one overlay; what was made in its source is reported though the rest fails."""
+    outcome = SealOutcome(environment=environment.name)
+    try:
+        if request.generate_missing:
+            made = generate_missing(environment, ports.writable(environment), request.dry_run)
+            outcome = outcome.but(made=made)
+            if made and request.dry_run:
+                return outcome  # there is nothing yet that could be read
+        sealed = seal_overlay(
+            environment=environment,
+            provision=_provision(environment, values, request, ports),
+            sealer=sealer,
+            request=OverlayRequest(addresses=request.addresses, reseal=request.reseal, dry_run=request.dry_run),
+            now=now,
+            progress=ports.sealing,
         )
-    return entries
+    except InputError as error:
+        return outcome.but(mistakes=error.mistakes, exit_code=error.exit_code)
+    return outcome.but(sealed=sealed)

@@ -26,7 +26,8 @@ class StatusRequest(Record):
 class StatusRow(Record):
     """A declared key in an environment; `read` are the names that it takes from the source, with their versions.
 
-    `asked` is false where the source was not asked, or can't be without reading values.
+    `asked` is false where the source was not asked, or can't be without reading values. `unrecorded` is a sealed key
+    of which no record speaks, or one that does not say of which ciphertext.
     """
 
     environment: str
@@ -35,6 +36,7 @@ class StatusRow(Record):
     read: Mapping[str, Version | None]
     asked: bool
     sealed: Provenance | None
+    unrecorded: bool
     problems: Sequence[Problem]
 
 
@@ -95,7 +97,7 @@ def _rows(environment: Environment, opened_by: OpenedBy, request: StatusRequest,
                 problems += _of_source(remote, versions, request, now) if asked else ()
                 problems += _due(remote, versions.get(remote.name), entry, now)
             if backend.seals:
-                problems += _of_sealed(key in held, entry, known[name][key])
+                problems += _of_sealed(held.get(key), entry, known[name][key])
             yield StatusRow(
                 environment=environment.name,
                 secret=name,
@@ -103,13 +105,16 @@ def _rows(environment: Environment, opened_by: OpenedBy, request: StatusRequest,
                 read={remote.name: versions.get(remote.name) for remote in secret.remotes(key).values()},
                 asked=asked,
                 sealed=entry,
+                unrecorded=key in held and not (entry and entry.digest),
                 problems=list(dict.fromkeys(problems)),
             )
 
 
-def _of_sealed(held: bool, entry: Provenance | None, known: Known) -> Iterator[Problem]:
-    if not held:
+def _of_sealed(ciphertext: str | None, entry: Provenance | None, known: Known) -> Iterator[Problem]:
+    if ciphertext is None:
         yield Problem("not-sealed", "not sealed")
+    elif record.is_by_another_hand(entry, ciphertext):
+        yield Problem("another-hand", "sealed by another hand")
     elif changed(entry, known):
         yield Problem("stale", "stale: the source or the template has changed since it was sealed")
 

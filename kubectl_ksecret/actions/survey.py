@@ -113,7 +113,7 @@ def _certificates(environments: Iterable[Environment]) -> Iterator[tuple[str, Va
 
 def _outdated(environment: Environment) -> Outdated:
     try:
-        return Outdated(files=render.outdated(environment))
+        return Outdated(files=render.outdated(environment, record_too=False))
     except InputError as error:
         return Outdated(mistakes=error.mistakes)
 

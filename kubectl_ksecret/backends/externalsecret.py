@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
 from ..model.backend import Backend, CertificateFile, Flaw, NameReference, Objects, Path
+from ..model.duration import in_go_form
 from ..model.kubernetes import OPERATOR, STORES, Object
 from ..model.resolution import Derived, Environment, Remote, Secret, Value
 from ..model.template import Filter, Part
@@ -138,7 +139,7 @@ def _external_secret(environment: Environment, backend: ExternalSecret, secret: 
     if backend.deletion_policy:
         target["deletionPolicy"] = backend.deletion_policy
     spec: Object = {
-        "refreshInterval": backend.refresh_interval,
+        "refreshInterval": in_go_form(backend.refresh_interval),
         "secretStoreRef": {"name": backend.store.name, "kind": backend.store.kind},
         "target": target,
         "data": [

@@ -47,7 +47,8 @@ class SealedSecretBackend(Backend):
     kind = KIND
     group = GROUP
     seals = True
-    record_path = ("metadata", "annotations")
+    # It arrives on the Secret with the data, and each change is one of the spec, which the controller can't miss.
+    record_path = ("spec", "template", "metadata", "annotations")
     drops_keys = True
 
     def render(self, environment: Environment, committed: Objects) -> list[Object]:
@@ -93,11 +94,13 @@ class SealedSecretBackend(Backend):
     def with_sealed(self, shell: Object, ciphertext: Mapping[str, str], entries: record.Entries) -> Object:
         """Return the shell with its ciphertext, and with the record of that."""
         recorded = {key: provenance for key, provenance in entries.items() if key in ciphertext}
+        template = shell["spec"]["template"]
         if recorded:
-            annotations = shell["metadata"].get("annotations", {}) | {record.ANNOTATION: record.text(recorded)}
-            shell = shell | {"metadata": shell["metadata"] | {"annotations": annotations}}
+            of_secret = template.get("metadata", {})
+            annotations = of_secret.get("annotations", {}) | {record.ANNOTATION: record.text(recorded)}
+            template = template | {"metadata": of_secret | {"annotations": annotations}}
         texts = {key: Below(text) for key, text in ciphertext.items()}
-        return shell | {"spec": shell["spec"] | {"encryptedData": texts}}
+        return shell | {"spec": {"encryptedData": texts, "template": template}}
 
     def held(self, document: Object) -> Mapping[str, str]:
         """Return the ciphertext of a committed SealedSecret by key; none where it has none that can be used."""

@@ -18,17 +18,5 @@ def field(document: Object, path: Path) -> object:
 def differing(document: Object, declared: Object, paths: Iterable[Path]) -> Iterator[Path]:
     """Find the paths at which two objects differ; empty is as good as absent, and the record is not compared."""
     for path in paths:
-        if (_without_record(field(document, path)) or None) != (_without_record(field(declared, path)) or None):
+        if (record.without(field(document, path)) or None) != (record.without(field(declared, path)) or None):
             yield path
-
-
-def _without_record(value: object) -> object:
-    """Return a value without the record, and without what is empty because of that."""
-    if not isinstance(value, dict):
-        return value
-    fields = {}
-    for name, below in value.items():
-        remaining = _without_record(below)
-        if name != record.ANNOTATION and (remaining != {} or below == {}):
-            fields[name] = remaining
-    return fields

@@ -104,6 +104,29 @@ def certificate_ended(repository: Repository) -> Iterator[Finding]:
             yield _of_certificate(overlay, named, message=fact.message, hint=HINT, severity=severity)
 
 
+@rule("sealed-by-another-hand", "warning")
+def sealed_by_another_hand(overlay: CommittedOverlay) -> Iterator[Finding]:
+    """A ciphertext is not the one that its entry in the record speaks of: something else sealed it.
+
+    Nobody knows what it holds and who can open it; the record still names the old certificate and version. If it was
+    not meant so, restore it from Git; else seal that key, which is all that clears this.
+    """
+    environment, backend = overlay.environment, backend_of(overlay.environment)
+    for name, manifest in overlay.manifests.items():
+        entries, held = record.of(manifest.object, backend), backend.held(manifest.object)
+        for key, provenance in entries.items():
+            if record.is_by_another_hand(provenance, held[key]):
+                path = backend.path_of(key)
+                yield Finding(
+                    message=f"{name}/{key} was sealed by another hand since {provenance.time}",
+                    place=manifest.place(*path),
+                    hint=f"run: kubectl ksecret seal {environment.name} {name}/{key}",
+                    subject=Subject(backend.kind, environment.namespace, name),
+                    field=".".join(path),
+                    overlay=environment.name,
+                )
+
+
 @rule("certificate-changed", "error")
 def certificate_changed(repository: Repository) -> Iterator[Finding]:
     """The certificate of an overlay is another one than that of its sealed values.
@@ -241,4 +264,11 @@ def _is_set(root: Build, namespace: str) -> bool:
     return sets and all(environment.namespace != namespace for environment in root.environments)
 
 
-RULES = (malformed, certificate_ended, certificate_changed, recipients_changed, strict_scope_broken)
+RULES = (
+    malformed,
+    certificate_ended,
+    certificate_changed,
+    recipients_changed,
+    sealed_by_another_hand,
+    strict_scope_broken,
+)

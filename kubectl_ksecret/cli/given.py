@@ -27,10 +27,14 @@ def content(filename: str) -> bytes:
 
 def value(addresses: tuple[str, ...]) -> GivenSecrets:
     """The value of the one addressed key, less one newline at its end; asked for without echo on a terminal."""
-    if len(addresses) != 1 or "/" not in addresses[0]:
-        raise click.UsageError("--from-stdin takes the value of one key: name it as SECRET/KEY.")
     secret, _, key = addresses[0].partition("/")
     return GivenSecrets(values={secret: {key: one(addresses[0])}})
+
+
+def refuse_several(addresses: tuple[str, ...]) -> None:
+    """Raises UsageError if it is not one key that is addressed."""
+    if len(addresses) != 1 or "/" not in addresses[0]:
+        raise click.UsageError("--from-stdin takes the value of one key: name it as SECRET/KEY.")
 
 
 def one(address: str) -> Sensitive:

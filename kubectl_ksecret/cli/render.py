@@ -63,7 +63,9 @@ def _decrypt(environments: Sequence[Environment], output: str) -> None:
 
     opened = [decrypt(environment, os.environ) for environment in environments]
     _stop_at(finding for each in opened for finding in each.findings)
-    plaintext.write([secret for each in opened for secret in each.secrets], output)
+    for warning in (warning for one in opened for warning in one.warnings):
+        click.echo(warning.said("warning"), err=True)
+    plaintext.write([secret for one in opened for secret in one.secrets], output)
 
 
 def _stop_at(findings: Iterable[Finding]) -> None:

@@ -14,7 +14,7 @@ from ..model.loading import select
 from ..sealing import open_sealer
 from ..sensitive import forbid_core_dumps
 from ..sources import open_source, open_writable
-from . import given
+from . import asking, given
 from .formats import rotate as format_
 from .progress import progress_bar
 
@@ -40,13 +40,15 @@ def command(overlay: str, address: str, generate: bool, from_stdin: bool, accept
         raise click.UsageError("--generate and --from-stdin exclude each other.")
     forbid_core_dumps()
     chosen = select([overlay])
+    now = datetime.now(UTC)
+    plan = action.plan(chosen, address)
+    consent = asking.consent(accept, os.environ)
+    action.refuse_untrusted(plan, lambda environment: open_sealer(environment, now, os.environ), consent)
     source = open_writable(chosen[0], _unseen)
-    plan = action.plan(chosen, address, accept)
     value = given.one(address) if from_stdin else action.new_value(plan)
     click.echo(format_.plan(plan), nl=False, err=True)
     if not yes:
         _confirm()
-    now = datetime.now(UTC)
     with progress_bar("sealing") as progress, _saying_how_to_go_on():
         ports = action.Ports(
             opened_by=lambda each: open_source(each, _unseen),

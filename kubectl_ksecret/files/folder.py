@@ -26,14 +26,14 @@ class Folder:
         self.path = path
         self._changed: list[str] = []
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes, mode: int = 0o666) -> None:
         """Replace a file whole; `name` may lie one folder below. Raises Refusal if the system refuses."""
         path = os.path.join(self.path, name)
         leftover = leftover_of(path)
         with self._changing(path):
             os.makedirs(os.path.dirname(path), exist_ok=True)
             _remove_leftover(leftover)
-            descriptor = _create(leftover, 0o666)
+            descriptor = _create(leftover, mode)
             with open(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()

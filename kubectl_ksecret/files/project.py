@@ -77,8 +77,14 @@ class Project:
         return os.path.relpath(self.shown_as(name), self.root)
 
     def inside(self, path: str, said: Place | None = None) -> str:
-        """The real path. Raises InputError at the place that named it if that is outside the project."""
+        """Return the real path.
+
+        Raises InputError at the place that named it if that is outside the project, or in Git's own folder: hooks and
+        configuration there are run.
+        """
         real = os.path.realpath(path)
+        if self._is_gits(real):
+            raise InputError(Mistake(f"{self.name(path)} lies in Git's own folder", said))
         if not self._holds(real):
             hint = (
                 "" if self.git else f"no Git work tree was found around {self.root}; the project is that folder alone"
@@ -87,7 +93,12 @@ class Project:
         return real
 
     def _holds(self, real: str) -> bool:
-        return real == self.root or real.startswith(os.path.join(self.root, ""))
+        inside = real == self.root or real.startswith(os.path.join(self.root, ""))
+        return inside and not self._is_gits(real)
+
+    def _is_gits(self, real: str) -> bool:
+        """Whether a real path lies in a `.git` of the project, by any spelling that a file system takes for it."""
+        return ".git" in real[len(self.root) :].lower().split(os.sep) if real.startswith(self.root) else False
 
     def read(self, path: str, said: Place | None = None) -> bytes:
         """The bytes of a regular file. Raises InputError at the place that named it."""
@@ -123,6 +134,8 @@ class Project:
         real = self._real_folders.get(folder)
         if real is None:
             real = self._real_folders[folder] = self.inside(folder, said)
+        if name.lower() == ".git":  # in a linked work tree it is a file
+            self.inside(path, said)
         return os.open(os.path.join(real, name), _READ | os.O_NOFOLLOW)
 
     def _open(self, path: str, said: Place | None) -> int:

@@ -14,9 +14,10 @@ FOLDER = "manifests"
 
 
 class Manifest(Record):
-    """One committed object, with the text that it was read from."""
+    """One committed object, with the text and the bytes that it was read from."""
 
     file: str
+    content: bytes
     text: str
     object: Object
 
@@ -49,14 +50,16 @@ def read(environment: Environment) -> Committed:
 
 
 def _read(environment: Environment, name: str) -> Manifest | None:
-    text, file = text_of(environment, name), environment.project.name(environment.path(name))
-    if text is None:
+    path = environment.path(name)
+    content, file = environment.project.read_if_there(path), environment.project.name(path)
+    if content is None:
         return None
+    text = decode(content, file)
     documents = yamlio.load(text, file)
     if len(documents) != 1 or not _is_object(documents[0]):
         hint = "restore it from Git, or remove it"
         raise InputError(Mistake("expected one Kubernetes object", Place(file), hint))
-    return Manifest(file=file, text=text, object=documents[0])
+    return Manifest(file=file, content=content, text=text, object=documents[0])
 
 
 def _is_object(document: object) -> bool:

@@ -109,6 +109,18 @@ def annotations_at(document: Object, path: Path) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def without(value: object) -> object:
+    """Return any part of an object without the record, and without what is empty because of that."""
+    if not isinstance(value, dict):
+        return value
+    fields = {}
+    for name, below in value.items():
+        remaining = without(below)
+        if name != ANNOTATION and (remaining != {} or below == {}):
+            fields[name] = remaining
+    return fields
+
+
 def digest_of(ciphertext: str) -> str:
     """Return the digest of a ciphertext, which is public; YAML may have broken it into lines."""
     import hashlib  # a build needs none

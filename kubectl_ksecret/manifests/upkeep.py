@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 
 from .. import yamlio
-from ..errors import InputError, Mistake, shown
+from ..errors import InputError, Mistake, Refusal, shown
 from ..files.folder import Folder, leftover_of
 from ..frozen import Record
 from ..model.backend import Backend
@@ -20,11 +20,15 @@ STORE_FILE = "_store.yaml"  # an underscore can't begin a Kubernetes name: no Se
 
 
 class Changes(Record):
-    """What has to change in an overlay's folder, as names in it; in the order in which it is done."""
+    """What has to change in an overlay's folder, as names in it; in the order in which it is done.
+
+    `before` is what each file held when it was read, None where there was none.
+    """
 
     written: Mapping[str, bytes]
     removed: tuple[str, ...]
     listed: Mapping[str, bytes]
+    before: Mapping[str, bytes | None] = {}
 
     @property
     def files(self) -> list[str]:
@@ -36,7 +40,14 @@ class Changes(Record):
 
         A kill in between leaves a list that names a removed file: a build fails loudly and the next run mends it, as
         the file's leftover tells whose it was. In the other order a file would stay that nobody may remove any more.
+
+        Raises Refusal, with nothing written, if another program changed one of the files since it was read.
         """
+        for name in self.files:
+            if name in self.before and _content_of(os.path.join(folder.path, name)) != self.before[name]:
+                hint = "run the same command again: it begins with what stands there now"
+                shown_path = os.path.relpath(os.path.join(folder.path, name))
+                raise Refusal(Mistake(f"{shown_path} was changed by another program; nothing is written", hint=hint))
         for name, content in self.written.items():
             folder.write(name, content)
         for name in self.removed:
@@ -65,7 +76,11 @@ def changes(environment: Environment, backend: Backend, objects: Iterable[Object
         inner: kustomization.listing(listing, ours, removed, shown_inner),
         outer: kustomization.including(including, shown_outer),
     }
+    before = {os.path.join(FOLDER, file_of(name)): manifest.content for name, manifest in committed.items()}
+    # Where nothing was read, nothing may stand by now.
+    absent = [os.path.join(FOLDER, file_of(name)) for name in environment.secrets if name not in committed]
     return Changes(
+        before={**dict.fromkeys(absent), **before} if backend.seals else {},
         written={name: content for name, content in files.items() if _differs(environment, name, content)},
         removed=tuple(os.path.join(FOLDER, name) for name in removed if _exists(environment, name)),
         listed={name: text.encode() for name, text in lists.items() if _differs(environment, name, text.encode())},
@@ -117,6 +132,14 @@ def _kustomization_in(environment: Environment, folder: str) -> str:
     """Return the kustomization of a folder, by the name that it has."""
     names = [os.path.join(folder, name) for name in KUSTOMIZATION_FILES]
     return next((name for name in names if os.path.lexists(environment.path(name))), names[0])
+
+
+def _content_of(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
 
 
 def _differs(environment: Environment, name: str, content: bytes) -> bool:

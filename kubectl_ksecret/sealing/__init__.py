@@ -1,6 +1,6 @@
 """Sealing: everything that holds keys. The sealers of the backends, their formats, certificates and identities."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -20,16 +20,20 @@ class Sealer(Protocol):
     def fingerprint(self, secret: Secret) -> str:
         """Return that of the certificate or recipients that a Secret is sealed for now."""
 
-    def refused(
-        self, secret: Secret, manifest: Manifest | None, known: Collection[str], accepted: Collection[str]
-    ) -> Mistake | None:
-        """Return why a Secret can't be sealed unasked for another than the known fingerprints."""
+    def readers(self) -> Sequence[str]:
+        """Return who can open what is sealed: the certificate's fingerprint, or the recipients."""
+
+    def files(self) -> Sequence[str]:
+        """Return the files of the project that say who, beside the overlay."""
 
     def held(self, secret: Secret, manifest: Manifest | None) -> Mapping[str, str]:
         """Return the keys that are sealed and can stay as they are, with their ciphertext."""
 
     def needed(self, secret: Secret, manifest: Manifest | None, chosen: Collection[str]) -> Collection[str]:
         """Return the keys whose values it takes to seal the chosen ones."""
+
+    def warnings(self, secret: Secret, manifest: Manifest | None) -> Iterator[Mistake]:
+        """Find what sealing a Secret changes beside its values, and its user should know."""
 
     def seal(
         self, secret: Secret, manifest: Manifest | None, values: Mapping[str, Sensitive], entries: Entries

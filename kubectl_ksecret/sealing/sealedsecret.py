@@ -2,7 +2,7 @@
 
 import secrets
 from base64 import b64encode
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from cryptography.exceptions import InvalidTag
@@ -44,20 +44,13 @@ class SealedSecretSealer:
         """Return that of the certificate, for every Secret the same."""
         return self._certificate.fingerprint
 
-    def refused(
-        self, secret: Secret, manifest: Manifest | None, known: Collection[str], accepted: Collection[str]
-    ) -> Mistake | None:
-        """A certificate that sealed nothing here yet must be accepted; so must any if no record says what did."""
-        fingerprint, place = self._certificate.fingerprint, spec_of(self._environment).origin.at("certificate")
-        if fingerprint in known or fingerprint in accepted:
-            return None
-        if known:
-            hint = f"if the controller really has a new key, add --accept {fingerprint}"
-            return Mistake("the certificate is another one than that of the sealed values", place, hint)
-        if manifest is None or not self._backend.held(manifest.object):
-            return None
-        message = f"there is no record of what {manifest.file} was sealed with"
-        return Mistake(message, place, f"if it is meant to seal from now on, add --accept {fingerprint}")
+    def readers(self) -> Sequence[str]:
+        """Return the fingerprint of the certificate: whoever has its key can open what is sealed."""
+        return (self._certificate.fingerprint,)
+
+    def files(self) -> Sequence[str]:
+        """Return the certificate's file."""
+        return (self._environment.path(spec_of(self._environment).certificate),)
 
     def held(self, secret: Secret, manifest: Manifest | None) -> Mapping[str, str]:
         """Return the ciphertext that the controller can open under the declared scope, namespace and name."""
@@ -70,6 +63,10 @@ class SealedSecretSealer:
     def needed(self, secret: Secret, manifest: Manifest | None, chosen: Collection[str]) -> Collection[str]:
         """Return the chosen ones."""
         return chosen
+
+    def warnings(self, secret: Secret, manifest: Manifest | None) -> Iterator[Mistake]:
+        """Find nothing: a SealedSecret does not say who can open it."""
+        return iter(())
 
     def seal(
         self, secret: Secret, manifest: Manifest | None, values: Mapping[str, Sensitive], entries: Entries

@@ -133,17 +133,17 @@ class SopsBackend(Backend):
 
         Raises InputError if the declared ones can't be used.
         """
-        recipients = set(document.recipients(secret_object))
-        if not recipients:
+        readers = set(document.readers(secret_object))
+        if not document.recipients(secret_object):
             return  # reported as a broken sops block
         declared = set(declared_recipients(environment, secret))
         recorded = record.fingerprints([secret_object], self)
         path = (document.BLOCK, "age")
-        if recipients != declared:
-            accept = " ".join(f"--accept {recipient}" for recipient in sorted(declared - recipients))
-            hint = f"if the declared ones are meant: kubectl ksecret seal {environment.name} {accept}".rstrip()
-            yield Flaw(path, f"{secret} {_difference(recipients - declared, declared - recipients)}", hint)
-        elif recorded and document.fingerprint(recipients) not in recorded:
+        if readers != declared:
+            accept = " ".join(f"--accept {recipient}" for recipient in sorted(declared))
+            hint = f"if the declared ones are meant: kubectl ksecret seal {environment.name} {accept}"
+            yield Flaw(path, f"{secret} {_difference(readers - declared, declared - readers)}", hint)
+        elif recorded and document.fingerprint(readers) not in recorded:
             hint = "compare the sops block with the commit before, and seal again"
             yield Flaw(path, f"{secret} names other recipients than those that it was sealed for", hint)
 
@@ -170,6 +170,15 @@ def declared_recipients(environment: Environment, secret: str) -> tuple[str, ...
     return backend.age or ruled
 
 
+def rules_of(environment: Environment) -> list[str]:
+    """Return the .sops.yaml whose rules say for whom an environment is encrypted, if the overlay does not."""
+    if spec_of(environment).age:
+        return []
+    paths = (os.path.join(environment.path(committed.FOLDER), committed.file_of(name)) for name in environment.secrets)
+    places = [config.recipients(environment.project, os.path.normpath(path))[1] for path in paths]
+    return sorted({environment.project.shown_as(place.file) for place in places if place})
+
+
 def _difference(added: set[str], lacking: set[str]) -> str:
     parts = []
     if added:
@@ -180,4 +189,4 @@ def _difference(added: set[str], lacking: set[str]) -> str:
 
 
 def _names(recipients: set[str]) -> str:
-    return ", ".join(f"{shown(recipient[:16])}…" for recipient in sorted(recipients))
+    return ", ".join(shown(name) if " " in name else f"{shown(name[:16])}…" for name in sorted(recipients))

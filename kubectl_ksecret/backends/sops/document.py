@@ -14,6 +14,15 @@ BLOCK = "sops"
 ENCRYPTED_FIELDS = ("data", "stringData")
 ENCRYPTED_REGEX = "^(data|stringData)$"
 
+# The kinds of keys beside age's, and the field of an entry that names it.
+OTHER_KINDS = {
+    "pgp": "fp",
+    "kms": "arn",
+    "gcp_kms": "resource_id",
+    "azure_kv": "name",
+    "hc_vault": "key_name",
+    "hckms": "key_id",
+}
 _OUR_BLOCK = {"age", "encrypted_regex", "lastmodified", "mac", "mac_only_encrypted", "version"}
 _BASE64 = r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)"
 _VALUE = rf"ENC\[AES256_GCM,data:({_BASE64}),iv:({_BASE64}),tag:({_BASE64}),type:([a-z]+)\]"
@@ -46,6 +55,30 @@ def age_entries(document: Object) -> list[dict[str, str]]:
 
 def _is_entry(entry: object) -> bool:
     return isinstance(entry, dict) and all(isinstance(entry.get(name), str) for name in ("recipient", "enc"))
+
+
+def readers(document: Object) -> tuple[str, ...]:
+    """Return who can open a document: its age recipients, and each entry of another kind by kind and name.
+
+    Any entry adds a reader, whatever its kind, and the MAC covers none of them.
+    """
+    stated = block(document)
+    groups = stated.get("key_groups")
+    holders = [stated, *(groups if isinstance(groups, list) else ())]
+    others = (name for holder in holders if isinstance(holder, dict) for name in _others(holder))
+    return (*recipients(document), *dict.fromkeys(others))
+
+
+def _others(holder: Object) -> Iterator[str]:
+    for kind, field in OTHER_KINDS.items():
+        entries = holder.get(kind)
+        for entry in entries if isinstance(entries, list) else ():
+            yield f"{kind} {_name_of(entry, field)}"
+
+
+def _name_of(entry: object, field: str) -> str:
+    name = entry.get(field) if isinstance(entry, dict) else None
+    return name if isinstance(name, str) and name else "without a name"
 
 
 def recipients(document: Object) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from ...actions.seal import Sealed
+from ...actions.seal_overlay import Sealed
 from ...errors import shown
 
 

@@ -48,9 +48,11 @@ def _age(version: Version | None, now: datetime) -> str:
 def _state(row: StatusRow) -> str:
     if row.problems:
         return "; ".join(problem.message for problem in row.problems)
-    if any(row.read.values()) or not row.read:
-        return "ok"
-    return "ok, as far as can be told" if row.asked else "ok; the source was not asked"
+    if not any(row.read.values()) and row.read:
+        state = "ok, as far as can be told" if row.asked else "ok; the source was not asked"
+    else:
+        state = "ok"
+    return f"{state}; unrecorded" if row.unrecorded else state
 
 
 def _certificate(certificate: CertificateStatus) -> str:
@@ -73,6 +75,7 @@ def _object(status: Status) -> dict[str, object]:
                 "sealed": {"time": row.sealed.time, "by": row.sealed.by, "version": row.sealed.version}
                 if row.sealed
                 else None,
+                "unrecorded": row.unrecorded,
                 "problems": _problems(row.problems),
             }
             for row in status.rows

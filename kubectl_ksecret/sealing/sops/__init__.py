@@ -1,11 +1,12 @@
 """Secrets encrypted with SOPS: one data key and one MAC for all keys of a file."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 
-from ...backends.sops import SopsBackend, declared_recipients, spec_of
+from ...backends.sops import SopsBackend, declared_recipients, rules_of
 from ...backends.sops import document as outside
-from ...errors import Mistake
+from ...errors import Mistake, Place, shown
 from ...manifests import record
 from ...manifests.committed import Manifest
 from ...manifests.record import Entries
@@ -20,42 +21,30 @@ class SopsSealer:
     """Seals a Secret with the least change that its one data key and MAC allow."""
 
     def __init__(self, environment: Environment, now: datetime, variables: Mapping[str, str]) -> None:
-        """Raises InputError if the recipients or the user's key file can't be used."""
+        """Raises InputError if the recipients can't be used."""
         self._environment, self._backend, self._now = environment, SopsBackend(), now
-        self._identities = age.identities(variables)
+        self._variables = variables
         self._recipients = {name: declared_recipients(environment, name) for name in environment.secrets}
+
+    @cached_property
+    def _identities(self) -> Sequence[Sensitive]:
+        """Return the user's identities; a command of his may print them, so nothing asks for them too early."""
+        return age.identities(self._variables)
 
     def fingerprint(self, secret: Secret) -> str:
         """Return that of the Secret's recipients."""
         return outside.fingerprint(self._recipients[secret.name])
 
-    def refused(
-        self, secret: Secret, manifest: Manifest | None, known: Collection[str], accepted: Collection[str]
-    ) -> Mistake | None:
-        """Recipients other than those of the file, or of its record, must be accepted, each new one or the whole set.
+    def readers(self) -> Sequence[str]:
+        """Return the recipients; where they differ among the Secrets, each with the Secret that it can read."""
+        sets = {frozenset(recipients) for recipients in self._recipients.values()}
+        if len(sets) == 1:
+            return sorted(*sets)
+        return [f"{name}: {recipient}" for name, them in self._recipients.items() for recipient in sorted(them)]
 
-        The names in the sops block are not enough: nothing binds them to the keys, so a pull request may swap both.
-        """
-        declared, fingerprint = set(self._recipients[secret.name]), self.fingerprint(secret)
-        before = set(outside.recipients(manifest.object)) if manifest else set()
-        entries = record.of(manifest.object, self._backend).values() if manifest else ()
-        recorded = {provenance.by for provenance in entries} or set(known)
-        added, place = sorted(declared - before), spec_of(self._environment).origin.at("age")
-        if fingerprint in accepted or set(added or declared) <= set(accepted):
-            return None
-        if (not before or declared == before) and fingerprint in recorded:
-            return None
-        if not recorded and (not before or declared == before):
-            if manifest is None or not any(manifest.object.get(field) for field in outside.ENCRYPTED_FIELDS):
-                return None
-            message = f"there is no record of what {manifest.file} was sealed with"
-            return Mistake(message, place, f"if it is meant to seal from now on, add --accept {fingerprint}")
-        named = added if before and added else [fingerprint]
-        return Mistake(
-            f"the recipients of {secret.name} are others than those of the sealed values",
-            place,
-            "if they are meant, add " + " ".join(f"--accept {name}" for name in named),
-        )
+    def files(self) -> Sequence[str]:
+        """Return the .sops.yaml that the recipients come from, if they come from one."""
+        return rules_of(self._environment)
 
     def held(self, secret: Secret, manifest: Manifest | None) -> Mapping[str, str]:
         """Return the encrypted keys; none of a file that has to change as a whole and that no identity opens."""
@@ -79,7 +68,7 @@ class SopsSealer:
         """Whether the file can't stay as it is, whatever the values."""
         written = manifest.object
         return (
-            set(outside.recipients(written)) != set(self._recipients[secret.name])
+            set(outside.readers(written)) != set(self._recipients[secret.name])
             or not outside.mac_survives_rewriting(written)
             or not self._backend.held(written).keys() <= secret.keys.keys()
         )
@@ -93,6 +82,13 @@ class SopsSealer:
         if not chosen or manifest is None or (self._is_ours(secret, manifest) and self._opens(manifest)):
             return chosen
         return secret.keys.keys()
+
+    def warnings(self, secret: Secret, manifest: Manifest | None) -> Iterator[Mistake]:
+        """Name the readers that a file has and loses when it is sealed, as nobody declares them."""
+        for reader in outside.readers(manifest.object) if manifest else ():
+            if reader not in self._recipients[secret.name]:
+                message = f"{secret.name} is no longer encrypted for {shown(reader)}, who is not declared"
+                yield Mistake(message, Place(manifest.file) if manifest else None)
 
     def seal(
         self, secret: Secret, manifest: Manifest | None, values: Mapping[str, Sensitive], entries: Entries

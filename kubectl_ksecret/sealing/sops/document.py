@@ -16,11 +16,13 @@ from ... import yamlio
 from ...backends.sops.document import (
     BLOCK,
     ENCRYPTED_REGEX,
+    OTHER_KINDS,
     age_entries,
     block,
     caught,
     in_our_form,
     mac_covers_plain_fields,
+    readers,
 )
 from ...errors import InputError, Mistake, Place, Refusal, shown
 from ...frozen import Record
@@ -35,7 +37,6 @@ VERSION = "3.13.2"
 
 # Begins the hash of a MAC over encrypted values alone, so that it never equals one over all.
 _ONLY_ENCRYPTED = hashlib.sha256(b"sops").digest()
-_OTHER_KEYS = ("pgp", "kms", "gcp_kms", "hckms", "azure_kv", "hc_vault")
 _RESTORE = "restore the file from Git, or seal it again"
 
 
@@ -94,16 +95,17 @@ def _data_key(written: Object, file: str, identities: Sequence[Sensitive]) -> Da
     groups = block(written).get("key_groups")
     groups = [each for each in groups if isinstance(each, dict)] if isinstance(groups, list) else []
     if len(groups) > 1:
-        hint = "only one group is supported"
+        hint = "only one group is supported here; sops can open it, and encrypt it anew with one group"
         raise InputError(Mistake("the data key is shared among several key groups", Place(file), hint))
-    for name in _OTHER_KEYS:
-        if any(holder.get(name) for holder in (block(written), *groups)):
-            hint = f"only age keys are supported: add one with sops rotate --add-age, and remove those under {name}"
-            raise InputError(Mistake(f"the data key is encrypted with {name}", Place(file), hint))
+    # As sops does, it is opened by the first key that works, whatever others there are.
     for entry in age_entries(written):
         key = age.unwrap(entry["enc"], identities)
         if key is not None and len(key.reveal()) == KEY_BYTES:
             return DataKey(key)
+    if not age_entries(written):
+        kinds = ", ".join(kind for kind in OTHER_KINDS if any(holder.get(kind) for holder in (block(written), *groups)))
+        hint = "only age keys are supported here; sops can open it, and sops rotate --add-age adds one"
+        raise InputError(Mistake(f"the data key is encrypted with {kinds or 'no key'}", Place(file), hint))
     hint = "set SOPS_AGE_KEY_FILE to the key file of one of its recipients"
     raise Refusal(Mistake("no age identity at hand opens it", Place(file), hint))
 
@@ -193,7 +195,7 @@ def update(
     """
     entries = age_entries(document.object)
     known = {entry["recipient"] for entry in entries}
-    if not known <= set(recipients) or not in_our_form(document.object):
+    if not set(readers(document.object)) <= set(recipients) or not in_our_form(document.object):
         before = document.values()
         return encrypt(shell, {**{name: before[name] for name in kept}, **values}, recipients, now)
     old, key = _leaves(document), document.data_key

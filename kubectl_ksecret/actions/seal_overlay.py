@@ -1,0 +1,212 @@
+"""Seals in one overlay what is missing, addressed or changed in the source; the rest stays as it is, byte for byte."""
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+
+from ..backends import backend_of
+from ..errors import InputError, Mistake, nearest
+from ..frozen import Record
+from ..manifests import committed, record, upkeep
+from ..manifests.committed import Committed
+from ..manifests.record import Entries, Provenance
+from ..model.kubernetes import Object
+from ..model.resolution import Environment
+from ..sealing import Sealer
+from ..sources import Progress, problems
+from .provision import Provided, Provision, changed
+from .render import writing
+
+
+class OverlayRequest(Record):
+    """What is asked for in one overlay; an address is SECRET or SECRET/KEY.
+
+    With `alone` what is addressed is sealed, and neither what is missing nor what has changed beside it.
+    """
+
+    addresses: Collection[str] = ()
+    alone: bool = False
+    reseal: bool = False
+    dry_run: bool = False
+
+
+class Sealed(Record):
+    """What was sealed, as addresses.
+
+    Kept are those of which the source can't tell whether they changed, gone those that it no longer
+    gives a value for, be they deleted or disabled.
+    """
+
+    environment: str
+    sealed: Collection[str]
+    kept: Collection[str]
+    gone: Collection[str]
+    missing: Collection[str]
+    left_out: Collection[str]
+    changed: Collection[str]
+    warnings: Collection[Mistake]
+
+
+def seal_overlay(
+    environment: Environment,
+    provision: Provision,
+    sealer: Sealer,
+    request: OverlayRequest,
+    now: datetime,
+    progress: Progress,
+) -> Sealed:
+    """Seal an environment. Raises InputError or Refusal if anything is wrong; nothing has been written then."""
+    chosen_by_user, backend = _addressed(environment, request), backend_of(environment)
+    with writing(environment) as folder:
+        manifests = committed.read(environment)
+        choice = _choose(
+            environment, provision, sealer, manifests, _Wish(addressed=chosen_by_user, alone=request.alone)
+        )
+        provided = provision.read(choice.needed)
+        objects: list[Object] = []
+        warnings: list[Mistake] = []
+        done = 0
+        total = sum(map(len, choice.needed.values()))
+        for name, secret in environment.secrets.items():
+            manifest = manifests.get(name)
+            held = {key: text for key, text in sealer.held(secret, manifest).items() if key in secret.keys}
+            old = record.of(manifest.object, backend) if manifest else {}
+            entries = _entries(held, old, provided[name], by=sealer.fingerprint(secret), now=now)
+            values = {key: value.value for key, value in provided[name].items()}
+            document = sealer.seal(secret, manifest, values, entries)
+            if document is not None:
+                objects.append(document)
+                rewritten = manifest is not None and document != manifest.object
+                warnings += sealer.warnings(secret, manifest) if rewritten else ()
+            done += len(values)
+            progress(done, total)
+        changes = upkeep.changes(environment, backend, objects, manifests)
+        if not request.dry_run:
+            changes.apply(folder)
+    return Sealed(
+        environment=environment.name,
+        sealed=[f"{name}/{key}" for name, keys in choice.needed.items() for key in keys],
+        kept=choice.kept,
+        gone=choice.gone,
+        missing=choice.missing,
+        left_out=provision.left_out,
+        changed=[environment.project.name(environment.path(name)) for name in changes.files],
+        warnings=[*warnings, *_warnings(environment, provided, now)],
+    )
+
+
+def _warnings(
+    environment: Environment, provided: Mapping[str, Mapping[str, Provided]], now: datetime
+) -> Iterator[Mistake]:
+    """Versions that the source hands out all the same."""
+    versions = {
+        name: version
+        for found in provided.values()
+        for each in found.values()
+        for name, version in each.versions.items()
+    }
+    place = environment.source.origin.at() if environment.source else None
+    for name, version in sorted(versions.items()):
+        for problem in problems(version, now):
+            yield Mistake(f"{name}: the version that was sealed {problem.message}", place)
+
+
+def _addressed(environment: Environment, request: OverlayRequest) -> Mapping[str, Collection[str]]:
+    """The keys that the user asked for by name."""
+    if request.reseal and not request.addresses:
+        return {name: secret.keys.keys() for name, secret in environment.secrets.items()}
+    found: dict[str, set[str]] = {}
+    mistakes = []
+    for address in request.addresses:
+        name, slash, key = address.partition("/")
+        secret = environment.secrets.get(name)
+        if secret is None:
+            hint = nearest(name, environment.secrets)
+            mistakes.append(Mistake(f"overlay {environment.name} has no Secret {name}", hint=hint))
+        elif slash and key not in secret.keys:
+            mistakes.append(Mistake(f"{name} has no key {key} in {environment.name}", hint=nearest(key, secret.keys)))
+        else:
+            found.setdefault(name, set()).update([key] if slash else secret.keys)
+    if mistakes:
+        raise InputError(*mistakes)
+    return found
+
+
+class _Wish(Record):
+    """The keys that the user asked for by name, and whether nothing else is sealed."""
+
+    addressed: Mapping[str, Collection[str]]
+    alone: bool
+
+
+class _Choice(Record):
+    """By Secret the keys to seal.
+
+    Kept are those whose change would not show, gone those that the source no longer gives, missing those without
+    a value.
+    """
+
+    needed: Mapping[str, Collection[str]]
+    kept: Collection[str]
+    gone: Collection[str]
+    missing: Collection[str]
+
+
+def _choose(
+    environment: Environment,
+    provision: Provision,
+    sealer: Sealer,
+    manifests: Committed,
+    wish: _Wish,
+) -> _Choice:
+    needed, kept, gone, missing, mistakes = {}, [], [], [], []
+    held = {name: set(sealer.held(secret, manifests.get(name))) for name, secret in environment.secrets.items()}
+    asked = {name: set(wish.addressed.get(name, ())) for name in held}
+    others = {
+        name: set() if wish.alone else secret.keys.keys() - asked[name] for name, secret in environment.secrets.items()
+    }
+    known = provision.known({name: sorted(held[name] & others[name]) for name in held})
+    for name, secret in environment.secrets.items():
+        manifest = manifests.get(name)
+        entries = record.of(manifest.object, backend_of(environment)) if manifest else {}
+        # What the source no longer gives can't be sealed anew.
+        stale = {key for key, found in known[name].items() if not found.gone and changed(entries.get(key), found)}
+        chosen = asked[name] | (others[name] - held[name]) | stale
+        absent = {key for key in chosen if not provision.provides(secret, key)}
+        mistakes += [Mistake(f"{name}/{key} is not in what was given") for key in sorted(absent & asked[name])]
+        missing += [f"{name}/{key}" for key in sorted(absent)]
+        needed[name] = sorted(sealer.needed(secret, manifest, chosen - absent))
+        mistakes += [
+            Mistake(
+                f"{name}/{key} is needed too: no age identity opens {manifest.file}, so it is encrypted anew",
+                hint="set SOPS_AGE_KEY_FILE, or give all values of the Secret",
+            )
+            for key in needed[name]
+            if manifest and not provision.provides(secret, key)
+        ]
+        rest = {key: found for key, found in known[name].items() if key not in needed[name]}
+        gone += [f"{name}/{key}" for key, found in rest.items() if found.gone]
+        kept += [
+            f"{name}/{key}"
+            for key, found in rest.items()
+            if not found.gone and not found.versioned and provision.provides(secret, key)
+        ]
+    if mistakes:
+        raise InputError(*mistakes)
+    return _Choice(needed=needed, kept=kept, gone=gone, missing=missing)
+
+
+def _entries(
+    held: Mapping[str, str], old: Entries, sealed: Mapping[str, Provided], *, by: str, now: datetime
+) -> dict[str, Provenance]:
+    """Return what is known after sealing: of the new values, and as before of those that stay."""
+    entries = {key: provenance for key, provenance in old.items() if key in held}
+    time = f"{now:%Y-%m-%dT%H:%M:%SZ}"
+    for key, provided in sealed.items():
+        entries[key] = Provenance(
+            time=time,
+            by=by,
+            version=provided.known.version,
+            inputs=provided.known.inputs,
+            template=provided.known.template,
+        )
+    return entries
