@@ -117,6 +117,13 @@ def write(file: str, text: str) -> Change:
     return lambda project: project.write(file, text)
 
 
+def other_digest(text: str, key: str) -> str:
+    """A manifest whose record speaks of another ciphertext of a key."""
+    changed, count = re.subn(rf"(?m)^( +{key}:\n +.* digest=sha256:)\w+", r"\g<1>" + "0" * 64, text)
+    assert count == 1
+    return changed
+
+
 def append(file: str, text: str) -> Change:
     """More at a file's end."""
     return lambda project: project.write(file, (project.root / file).read_text() + text)
@@ -430,7 +437,7 @@ _OF_SEALED_SECRETS = {
                 lambda text: re.sub("(?m)^    password: (>-\n.*\n)", r"\g<0>    former-password: \1", text),
             ),
         ),
-        ("sealed-not-declared overlays/prod/secrets/manifests/redis-auth.yaml:15",),
+        ("sealed-not-declared overlays/prod/secrets/manifests/redis-auth.yaml:11",),
     ),
     "sealed-not-declared, in stringData beside what SOPS has encrypted": Fault(
         (
@@ -446,25 +453,25 @@ _OF_SEALED_SECRETS = {
     ),
     "sealed-for-another-place": Fault(
         (replace(SEALED_REDIS, "namespace: klinematrix-prod", "namespace: klinematrix-test"),),
-        ("sealed-for-another-place overlays/prod/secrets/manifests/redis-auth.yaml:10",),
+        ("sealed-for-another-place overlays/prod/secrets/manifests/redis-auth.yaml:6",),
     ),
     "sealed-for-another-place, by its scope": Fault(
         (
             replace(
                 f"{US}/manifests/mailer.yaml",
                 "  name: mailer\n",
-                '    sealedsecrets.bitnami.com/cluster-wide: "true"\n  name: mailer\n',
+                '  annotations:\n    sealedsecrets.bitnami.com/cluster-wide: "true"\n  name: mailer\n',
             ),
         ),
         ("sealed-for-another-place overlays/us/secrets/manifests/mailer.yaml:6",),
     ),
     "foreign-field": Fault(
         (append(SEALED, "data:\n  jwt-secret: bm90IGEgcmVhbCB2YWx1ZQ==\n"),),
-        ("foreign-field overlays/prod/secrets/manifests/backend-secrets.yaml:37",),
+        ("foreign-field overlays/prod/secrets/manifests/backend-secrets.yaml:38",),
     ),
     "foreign-field, of the metadata": Fault(
         (append(f"{US}/manifests/mailer.yaml", "  immutable: true\n"),),
-        ("foreign-field overlays/us/secrets/manifests/mailer.yaml:21",),
+        ("foreign-field overlays/us/secrets/manifests/mailer.yaml:22",),
         alone="a key that is not sealed has no lines",
     ),
     "not-encrypted": Fault(
@@ -482,7 +489,7 @@ _OF_SEALED_SECRETS = {
     ),
     "manifest-out-of-date": Fault(
         (replace(SEALED, "type: Opaque", "type: example.org/other"),),
-        ("manifest-out-of-date overlays/prod/secrets/manifests/backend-secrets.yaml:36",),
+        ("manifest-out-of-date overlays/prod/secrets/manifests/backend-secrets.yaml:22",),
     ),
     "manifest-out-of-date, of what SOPS has encrypted": Fault(
         (replace(f"{EU}/manifests/mailer.yaml", "namespace: mailer-eu", "namespace: mailer-us"),),
@@ -499,7 +506,7 @@ _OF_SEALED_SECRETS = {
     ),
     "malformed-ciphertext": Fault(
         (change(SEALED, lambda text: re.sub("(?m)^(    jwt-secret: >-\n      A.{200}).*", r"\1", text)),),
-        ("malformed-ciphertext overlays/prod/secrets/manifests/backend-secrets.yaml:31",),
+        ("malformed-ciphertext overlays/prod/secrets/manifests/backend-secrets.yaml:17",),
     ),
     "malformed-ciphertext, by hand, the second document": Fault(
         (
@@ -522,6 +529,15 @@ _OF_SEALED_SECRETS = {
     "certificate-ended": Fault(
         (ended_certificate,),
         ("certificate-ended overlays/us/secrets/ksecret.yaml:12",),
+    ),
+    "sealed-by-another-hand": Fault(
+        (change(f"{US}/manifests/mailer.yaml", lambda text: other_digest(text, "smtp-url")),),
+        ("sealed-by-another-hand overlays/us/secrets/manifests/mailer.yaml:11",),
+    ),
+    "sealed-by-another-hand, of what SOPS has encrypted": Fault(
+        (change(f"{EU}/manifests/mailer.yaml", lambda text: other_digest(text, "smtp-url")),),
+        ("sealed-by-another-hand overlays/eu/secrets/manifests/mailer.yaml:5",),
+        alone="what is not encrypted is no other hand's ciphertext",
     ),
     "certificate-changed": Fault(
         (lambda project: project.write(f"{PROD}/sealing.pem", sealing(2).certificate),),
@@ -552,8 +568,8 @@ _OF_SEALED_SECRETS = {
             ),
         ),
         (
-            "strict-scope-broken overlays/prod/secrets/manifests/backend-secrets.yaml:19",
-            "strict-scope-broken overlays/prod/secrets/manifests/redis-auth.yaml:9",
+            "strict-scope-broken overlays/prod/secrets/manifests/backend-secrets.yaml:5",
+            "strict-scope-broken overlays/prod/secrets/manifests/redis-auth.yaml:5",
         ),
         alone="all objects of prod have other names",
     ),

@@ -73,7 +73,8 @@ STREAMS = {
 def test_a_stream_that_is_closed_or_full_gives_no_traceback(tmp_path: Path, script: str) -> None:
     """Nor does a working directory that is gone."""
     project = shop(tmp_path)
-    environment = project.environment | project.accepting("seal", "prod", "-f", "-")
+    tokens = [project.accepting("seal", "prod", *typed)["KSECRET_ACCEPT"] for typed in ((), ("-f", "-"))]
+    environment = project.environment | {"KSECRET_ACCEPT": " ".join(tokens)}
     shell = ["sh", "-c", script, COMMAND]
     done = subprocess.run(shell, cwd=project.root, env=environment, capture_output=True, check=False)
     assert (done.returncode, done.stderr.decode()) == STREAMS[script]

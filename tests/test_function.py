@@ -205,7 +205,7 @@ def test_an_overlay_that_was_patched_on_the_way_is_rendered_as_patched(project: 
     """The file beside the kustomization says otherwise, and is not what the build is of."""
     patch_generator(project, "5m")
     (built,) = objects(generated(project.root / "shop"))
-    assert built["spec"]["refreshInterval"] == "5m"
+    assert built["spec"]["refreshInterval"] == "5m0s"
     before = project.files()
     project.done("render", "shop/secrets/ksecret.yaml", "--write")
     assert project.changed_since(before) == set()

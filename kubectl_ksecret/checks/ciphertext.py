@@ -114,9 +114,12 @@ def sealed_by_another_hand(overlay: CommittedOverlay) -> Iterator[Finding]:
     environment, backend = overlay.environment, backend_of(overlay.environment)
     for name, manifest in overlay.manifests.items():
         entries, held = record.of(manifest.object, backend), backend.held(manifest.object)
+        # What is no ciphertext at all is a finding of its own.
+        broken = {flaw.path for flaw in backend.unencrypted(manifest.object)}
+        broken |= {backend.path_of(key) for key, _ in backend.malformed(manifest.object)}
         for key, provenance in entries.items():
-            if record.is_by_another_hand(provenance, held[key]):
-                path = backend.path_of(key)
+            path = backend.path_of(key)
+            if path not in broken and record.is_by_another_hand(provenance, held[key]):
                 yield Finding(
                     message=f"{name}/{key} was sealed by another hand since {provenance.time}",
                     place=manifest.place(*path),
