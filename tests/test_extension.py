@@ -31,7 +31,7 @@ class Toys(Project):
         self.write("overlays/prod/kustomization.yaml", "namespace: shop-prod\nresources: [secrets]\n")
         self.write("values.json", json.dumps({"token-prod": [{"value": FIRST, "id": "1"}]}))
 
-    def ksecret(self, *arguments: str, stdin: str | bytes = b"", **environment: str) -> Done:
+    def untrusting(self, *arguments: str, stdin: str | bytes = b"", **environment: str) -> Done:
         """Run the real command with the toys."""
         done = subprocess.run(
             [sys.executable, "-m", "tests.toys", *arguments],
@@ -41,6 +41,7 @@ class Toys(Project):
             capture_output=True,
             check=False,
             timeout=60,
+            start_new_session=True,
         )
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -94,9 +95,9 @@ def test_sealing_again_changes_no_byte(sealed: Toys) -> None:
 
 
 def test_another_label_is_refused_until_it_is_accepted(sealed: Toys) -> None:
-    """The sealer's own refusal, as of a certificate."""
+    """What its sealer says of its readers is kept, as a certificate is."""
     sealed.overlay("prod", {"box": {"label": "yours"}}, source={"jsonFile": {"file": "../../../values.json"}})
-    refused = sealed.ksecret("seal", "prod")
+    refused = sealed.untrusting("seal", "prod")
     assert (refused.code, "--accept box:yours" in refused.err) == (2, True)
 
 

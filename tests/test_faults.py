@@ -115,7 +115,7 @@ def test_all_faults_together_are_found_and_nothing_else(project: Project, vault:
     for fault in together:
         put(fault, project)
     assert found(project, [WITH_VALUES]) == Counter(place for each in together for place in each.expected)
-    assert len(together) > len(FAULTS) * 3 // 4
+    assert len(together) >= len(FAULTS) * 3 // 4
     left = {rule.name for rule in rules.ALL} - {each.expected[0].partition(" ")[0] for each in together}
     assert left == {"not-deployed", "generator-skipped", "namespace-missing", "certificate-changed", "vault-collision"}
 

@@ -237,14 +237,19 @@ class BoxSealer:
         assert isinstance(spec, Box)
         return f"box:{spec.label}"
 
-    def refused(
-        self, secret: Secret, manifest: Manifest | None, known: Collection[str], accepted: Collection[str]
-    ) -> Mistake | None:
-        """Another label must be accepted."""
-        fingerprint = self.fingerprint(secret)
-        if not known or fingerprint in known or fingerprint in accepted:
-            return None
-        return Mistake("the label is another one", hint=f"add --accept {fingerprint}")
+    def readers(self) -> Sequence[str]:
+        """Return the label: whoever knows it can open the box."""
+        spec = self._environment.backend
+        assert isinstance(spec, Box)
+        return (f"box:{spec.label}",)
+
+    def files(self) -> Sequence[str]:
+        """Return nothing: the overlay alone says it."""
+        return ()
+
+    def warnings(self, secret: Secret, manifest: Manifest | None) -> Iterator[Mistake]:
+        """Find nothing."""
+        return iter(())
 
     def held(self, secret: Secret, manifest: Manifest | None) -> Mapping[str, str]:
         """Return what can stay."""
