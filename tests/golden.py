@@ -38,6 +38,7 @@ from click.testing import CliRunner
 
 from kubectl_ksecret.cli.commands import group
 
+from . import hints
 from .projects import COMMAND
 
 TESTDATA = Path(__file__).parent / "testdata"
@@ -135,7 +136,9 @@ def run(case: Case, folder: Path) -> Outcome:
         check=False,
         timeout=60,
     )
-    return Outcome(done.stdout.decode(), done.stderr.decode(), done.returncode)
+    outcome = Outcome(done.stdout.decode(), done.stderr.decode(), done.returncode)
+    assert list(hints.wrong(arguments(case.command), outcome.stdout + outcome.stderr)) == []
+    return outcome
 
 
 def arguments(line: str) -> list[str]:

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from . import hints
 from .peers import peer, run
 
 COMMAND = str(Path(sys.executable).with_name("kubectl-ksecret"))
@@ -168,6 +169,7 @@ class Project:
             timeout=60,
             start_new_session=True,
         )
+        assert list(hints.wrong(arguments, done.stdout.decode() + done.stderr.decode())) == []
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def done(self, *arguments: str, stdin: str | bytes = b"", **environment: str) -> str:

@@ -1,0 +1,46 @@
+"""Hints held against the real commands: one that names an option which the command lacks helps nobody.
+
+Every run of a command in the tests comes through here (projects.py, golden.py).
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+import click
+
+from kubectl_ksecret.cli.commands import COMMANDS, group
+
+LINE = re.compile(r"^(?:hint|note|next): (.*)$", re.MULTILINE)
+# A command of ours in a sentence: it ends where a pipe, a redirection or the next part of the sentence begins.
+OURS = re.compile(r"kubectl ksecret ([a-z]+)((?: (?![|>;])[^\s;,()]+)*)")
+OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
+# Another program's options are its own matter.
+OTHERS = re.compile(
+    r"\b(?:git|kubeseal|kubectl(?! ksecret)|kustomize|pip|pipx|openssl|az|age|sops|setpriv|argocd)\b[^;:]*"
+)
+
+
+@cache
+def options(command: str) -> frozenset[str]:
+    """Return the options of a command of ours."""
+    context = click.Context(group)
+    found = group.get_command(context, command)
+    assert found is not None, f"no command is named {command}"
+    names = [name for parameter in found.get_params(context) for name in parameter.opts + parameter.secondary_opts]
+    return frozenset(names)
+
+
+def wrong(arguments: Sequence[str], text: str) -> Iterator[str]:
+    """Yield what a command prints that names an option or a command which is not there."""
+    ran = next((argument for argument in arguments if argument in COMMANDS), None)
+    for line in LINE.findall(text):
+        for command, rest in OURS.findall(line):
+            if command not in COMMANDS:
+                yield f"no command {command}: {line}"
+            elif lacking := set(OPTION.findall(rest)) - options(command):
+                yield f"{command} has no {', '.join(sorted(lacking))}: {line}"
+        remaining = OTHERS.sub("", OURS.sub("", line))
+        lacking = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", remaining)) - (options(ran) if ran else frozenset())
+        if ran and lacking:
+            yield f"{ran} has no {', '.join(sorted(lacking))}: {line}"
