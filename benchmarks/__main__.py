@@ -38,7 +38,7 @@ def main() -> None:
 def _row(line: Line) -> str:
     """Times in milliseconds; the ratio is ours to the peer's, or the peer's to ours where the bound is `>=`."""
     return ROW.format(
-        line.what,
+        line.subject,
         f"{line.ours.seconds * 1000:,.0f} ms",
         f"{line.peer.seconds * 1000:,.0f} ms",
         f"{line.ratio:.2f}",

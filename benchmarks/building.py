@@ -18,23 +18,23 @@ def lines(programs: Path, folder: Path) -> Iterator[Line]:
     empty = tools.path_with(folder / "empty", programs / "empty-fn")
     for backend in BACKENDS:
         project = _committed(programs, folder / f"{backend}-1", 1, backend)
-        what = f"build 1 {backend} of {KEYS} keys, beside an empty function in Python"
-        yield compare(what, _build(project, ours), _build(project, empty), EMPTY_FUNCTION, 8)
+        subject = f"build 1 {backend} of {KEYS} keys, beside an empty function in Python"
+        yield compare(subject, _build(project, ours), _build(project, empty), EMPTY_FUNCTION, 8)
     for count, (bound, seconds) in CAT.items():
         for backend in BACKENDS:
             project = _committed(programs, folder / f"{backend}-{count}", count, backend)
             function, cat = programs / "ksecret-fn", _cat(programs, project)
             beside = tools.path_with(project.root / "bin", cat)
             _must_build_the_same(project, ours, beside)
-            what = f"build {count:,} {backend}s of {KEYS} keys, beside cat"
-            yield compare(what, _build(project, ours), _build(project, beside), bound, seconds)
+            subject = f"build {count:,} {backend}s of {KEYS} keys, beside cat"
+            yield compare(subject, _build(project, ours), _build(project, beside), bound, seconds)
             yield compare("  the function alone", _alone(project, function), _alone(project, cat), seconds=2)
 
 
 def _committed(programs: Path, root: Path, count: int, backend: str) -> Project:
     """A project in whose overlay everything is sealed and written."""
     project = Project(root, count, backend)
-    command = ("render", "--write") if backend == "externalSecret" else ("seal",)
+    command = ("render", "--write") if backend == "externalSecret" else ("seal", *project.accept)
     run(programs / "kubectl-ksecret", *command, folder=root)
     return project
 

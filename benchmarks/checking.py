@@ -44,8 +44,8 @@ def lines(programs: Path, folder: Path) -> Iterator[Line]:
     """A thousand Secrets beside kubectl, and beside a quarter of them."""
     large = _repository(programs, folder / "large", 1000, WORKLOADS)
     small = _repository(programs, folder / "small", 250, WORKLOADS // 4)
-    what = f"check 3 × 1,000 Secrets of {KEYS} keys, {WORKLOADS} workloads, beside kubectl kustomize"
-    yield compare(what, _check(programs, large), _build(large), TEN_TIMES)
+    subject = f"check 3 × 1,000 Secrets of {KEYS} keys, {WORKLOADS} workloads, beside kubectl kustomize"
+    yield compare(subject, _check(programs, large), _build(large), TEN_TIMES)
     yield compare("  beside a quarter of them", _check(programs, large), _check(programs, small), LINEAR)
 
 
@@ -53,9 +53,9 @@ def _repository(programs: Path, root: Path, secrets: int, workloads: int) -> Pat
     """Every Secret is read by a workload; nothing is to be found."""
     project = Project(root, secrets, "externalSecret")
     (root / "overlays" / "bench").rename(root.parent / f"{root.name}-unused")
-    each = -(-secrets // workloads)
+    share = -(-secrets // workloads)
     for number in range(workloads):
-        read = project.names[number * each : (number + 1) * each]
+        read = project.names[number * share : (number + 1) * share]
         references = "".join(f"        - secretRef: {{name: {name}}}\n" for name in read)
         _write(root / "base" / f"{number}.yaml", _DEPLOYMENT.replace("NUMBER", str(number)) + references)
     _write(root / "base" / "kustomization.yaml", _listing(f"{number}.yaml" for number in range(workloads)))

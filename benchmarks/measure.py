@@ -58,7 +58,7 @@ class Bound(NamedTuple):
 class Line(NamedTuple):
     """One line of the report: medians of the pairs of a job and its peer."""
 
-    what: str
+    subject: str
     ours: Usage
     peer: Usage
     pairs: int
@@ -74,7 +74,7 @@ class Line(NamedTuple):
         return "ok" if holds else "OVER"
 
 
-def compare(what: str, ours: Job, peer: Job, bound: Bound | None = None, seconds: float = 10) -> Line:
+def compare(subject: str, ours: Job, peer: Job, bound: Bound | None = None, seconds: float = 10) -> Line:
     """Run both in turn for so long; the first of a pair is the other one each time."""
     pairs: list[tuple[Usage, Usage]] = []
     end = perf_counter() + seconds
@@ -86,8 +86,15 @@ def compare(what: str, ours: Job, peer: Job, bound: Bound | None = None, seconds
             pairs.append((ours(), second))
     ratios = [(b / a if bound and bound.faster else a / b) for (a, _), (b, _) in pairs]
     mine, others = zip(*pairs, strict=True)
-    return Line(what, _median(mine), _median(others), len(pairs), median(ratios), bound)
+    return Line(
+        subject=subject,
+        ours=_median(mine),
+        peer=_median(others),
+        pairs=len(pairs),
+        ratio=median(ratios),
+        bound=bound,
+    )
 
 
 def _median(usages: Sequence[Usage]) -> Usage:
-    return Usage(median(each.seconds for each in usages), median(each.mebibytes for each in usages))
+    return Usage(median(usage.seconds for usage in usages), median(usage.mebibytes for usage in usages))

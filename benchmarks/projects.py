@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from kubectl_ksecret.sealing import certificate
+
 from . import tools
 
 KEYS = 10
@@ -71,7 +73,7 @@ functionConfig:
 class Project:
     """A Git work tree with declarations, and one overlay in its generator form; a SOPS one needs a recipient.
 
-    The source is the usual one of the backend unless it is said.
+    Without `source`, the source is the usual one of the backend.
     """
 
     def __init__(self, root: Path, count: int, backend: str, recipient: str = "", source: str = "") -> None:
@@ -87,6 +89,8 @@ class Project:
         usual, form = BACKENDS[backend]
         overlay = _OVERLAY.replace("SOURCE", source or usual).replace("NAME", backend).replace("BACKEND", form)
         self._overlay(overlay.replace("RECIPIENT", recipient))
+        # A clone asks before it first seals for somebody; this is what says yes.
+        self.accept = ("--accept", recipient or certificate.read(self.certificate.read_bytes()).fingerprint)
 
     def _declare(self, folder: Path) -> None:
         folder.mkdir()

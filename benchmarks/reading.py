@@ -25,10 +25,10 @@ def lines(programs: Path, folder: Path) -> Iterator[Line]:
         ours = Reader(programs, vault, Project(folder / "ours", 100, "sealedSecret", source=_source(vault, 8)))
         # One after the other a fifth of them is read, and the time of the reading taken five times.
         peer = Reader(programs, vault, Project(folder / "peer", 20, "sealedSecret", source=_source(vault, 1)), times=5)
-        for act, what in ((Reader.seal, "read"), (Reader.look, "look for changes in")):
+        for act, verb in ((Reader.seal, "read"), (Reader.look, "look for changes in")):
             line = compare("", partial(act, ours), partial(act, peer), FOUR_TIMES, 20)
             keys, requests = 100 * KEYS, ours.requests
-            yield line._replace(what=f"{what} {keys:,} keys, {requests:,} requests; peer: in turn (200 × 5)")
+            yield line._replace(subject=f"{verb} {keys:,} keys, {requests:,} requests; peer: in turn (200 × 5)")
 
 
 def _source(vault: KeyVault, parallelism: int) -> str:
@@ -39,7 +39,7 @@ class Reader:
     """A project whose values are in the vault; `requests` is how many the last run made."""
 
     def __init__(self, programs: Path, vault: KeyVault, project: Project, times: int = 1) -> None:
-        self._command = (programs / "kubectl-ksecret", "seal", "bench")
+        self._command = (programs / "kubectl-ksecret", "seal", "bench", *project.accept)
         self._vault, self._project, self._times = vault, project, times
         self.requests = 0
         for name, value in project.values.items():

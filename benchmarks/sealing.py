@@ -35,12 +35,12 @@ def _beside(programs: Path, project: Project, name: str, *command: str | Path) -
 
     def ours() -> Usage:
         shutil.rmtree(project.manifests, ignore_errors=True)
-        return run(programs / "kubectl-ksecret", "seal", "bench", folder=project.root)
+        return run(programs / "kubectl-ksecret", "seal", "bench", *project.accept, folder=project.root)
 
     files = list(project.plain_secrets())
 
     def peer() -> Usage:
-        each = [run(*command, file, folder=project.root, output=file.with_suffix(".sealed")) for file in files]
-        return Usage(sum(usage.seconds for usage in each), max(usage.mebibytes for usage in each))
+        usages = [run(*command, file, folder=project.root, output=file.with_suffix(".sealed")) for file in files]
+        return Usage(sum(usage.seconds for usage in usages), max(usage.mebibytes for usage in usages))
 
     return compare(f"seal {SECRETS} Secrets of {KEYS} keys, beside a loop over {name}", ours, peer, FIVE_TIMES)

@@ -24,10 +24,10 @@ class MissingPeer(Exception):
 def peer(name: str) -> Path:
     """A real tool: built by `make tools`, else from PATH. Raises MissingPeer."""
     built = _PEERS / name
-    found = built if built.exists() else shutil.which(name)
-    if found is None:
+    path = built if built.exists() else shutil.which(name)
+    if path is None:
         raise MissingPeer(f"{name} is missing; make tools builds it where Go is at hand")
-    return Path(found)
+    return Path(path)
 
 
 def install() -> Path:
