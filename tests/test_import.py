@@ -16,6 +16,7 @@ from kubectl_ksecret.errors import InputError
 from kubectl_ksecret.importing import EnvironmentArgument, ImportRequest, import_environments
 from kubectl_ksecret.importing.gotemplates import Inexpressible, translated
 from kubectl_ksecret.importing.gotemplates import read as read_template
+from kubectl_ksecret.importing.normalising import normalised
 from kubectl_ksecret.sealing.certificate import read
 
 from .builds import by_kubectl, from_manifests, objects
@@ -804,7 +805,7 @@ def test_a_secret_generator_is_declared_without_its_hash(tmp_path: Path) -> None
         "labels": {"team": "blue"},
         "keys": {"ca.crt": {}, "other": {}},
     }
-    assert lines(done, "remove: ") == [
+    assert lines(done, "remove once it is sealed: ") == [
         "old/prod/kustomization.yaml:3: - name: env (of secretGenerator)",
         "old/prod/kustomization.yaml:5: - name: files (of secretGenerator)",
         "old/prod/kustomization.yaml:10: - name: literal (of secretGenerator)",
@@ -859,7 +860,7 @@ def test_a_prefix_stays_with_the_kustomization_above(tmp_path: Path) -> None:
         project.write(f"old/{name}/kustomization.yaml", f"namePrefix: {name}-\nresources: [all.yaml]\n")
     done = project.ksecret("import", "old/test", "old/prod", "--into", "new")
     assert [name for _, name in rendered(project)] == ["vault", "app"]
-    assert lines(done, "note: ") == [
+    assert [line for line in lines(done, "note: ") if "prefix" in line] == [
         f"old/{name}/kustomization.yaml:1:1: what is imported has the names before this prefix or suffix; "
         "keep it in the kustomization above"
         for name in ("test", "prod")
@@ -936,33 +937,163 @@ def test_labels_of_one_environment_are_not_spread_to_the_other(tmp_path: Path) -
     ]
 
 
-def test_an_import_in_place_leaves_the_kustomization_to_its_owner(tmp_path: Path) -> None:
-    """With the lines removed and the one added, as it says, kubectl builds the same objects as before."""
+def built(project: Project, folder: str) -> dict[tuple[str, str], Any]:
+    """What kubectl builds of a folder, in the normal form in which rendering may not change anything."""
+    found = objects(by_kubectl(project.root / folder))
+    return {(each["kind"], each["metadata"]["name"]): normalised(each) for each in found}
+
+
+def deployed_tree(project: Project, folder: str = ".deploy/k8s", **files: str) -> list[str]:
+    """A base with an ExternalSecret and a ConfigMap, and two overlays that patch it; further files by path."""
+    base = [external("app", {"token": "token-test"}), {"apiVersion": "v1", "kind": "ConfigMap"}]
+    del base[0]["metadata"]["namespace"]
+    base[1]["metadata"] = {"name": "settings"}
+    project.write(f"{folder}/base/app.yaml", yaml.safe_dump(base[0]))
+    project.write(f"{folder}/base/settings.yaml", yaml.safe_dump(base[1]))
+    project.write(f"{folder}/base/kustomization.yaml", "resources:\n- app.yaml  # its secrets\n- settings.yaml\n")
+    for name in ("test", "prod"):
+        project.write(f"{folder}/overlays/{name}/store.yaml", yaml.safe_dump(store(name)))
+        text = f"# of {name}\nnamespace: shop-{name}\nresources:\n- ../../base\n- store.yaml\n"
+        if name == "prod":
+            operation = {"op": "replace", "path": "/spec/data/0/remoteRef/key", "value": "token-prod"}
+            patch = json.dumps(json.dumps([operation]))
+            text += f"patches:\n- target: {{kind: ExternalSecret, name: app}}\n  patch: {patch}\n"
+        project.write(f"{folder}/overlays/{name}/kustomization.yaml", text)
+    for path, text in files.items():
+        project.write(path, text)
+    return [f"{folder}/overlays/{name}" for name in ("test", "prod")]
+
+
+def test_the_tree_that_is_deployed_goes_over_to_what_is_imported(tmp_path: Path) -> None:
+    """Both edits are printed, --wire makes them, and both environments build the objects that they built before."""
     project = Project(tmp_path)
-    made = [store("test"), external("app", {"token": "token-test"})]
-    for each in made:
-        project.write(f"overlays/test/{each['kind']}.yaml", yaml.safe_dump(each))
-    text = "namespace: shop-test\nresources:\n- SecretStore.yaml\n- ExternalSecret.yaml\n"
-    path = project.write("overlays/test/kustomization.yaml", text)
-    before = objects(by_kubectl(path.parent))
-    done = project.ksecret("import", "overlays/test")
-    assert (done.code, path.read_text()) == (0, text)
-    assert done.err == (
-        "remove: overlays/test/kustomization.yaml:3: - SecretStore.yaml\n"
-        "remove: overlays/test/kustomization.yaml:4: - ExternalSecret.yaml\n"
-        "note: add to the resources of overlays/test/kustomization.yaml: secrets\n"
+    folders = deployed_tree(project)
+    before = [built(project, folder) for folder in folders]
+    tree = project.files()
+    edits = [
+        ("add", f"{folders[0]}/kustomization.yaml: - ../../../../overlays/test/secrets (to resources)"),
+        ("add", f"{folders[1]}/kustomization.yaml: - ../../../../overlays/prod/secrets (to resources)"),
+        ("remove", f"{folders[0]}/kustomization.yaml:5: - store.yaml"),
+        ("remove", ".deploy/k8s/base/kustomization.yaml:2: - app.yaml"),
+        ("remove", f"{folders[1]}/kustomization.yaml:5: - store.yaml"),
+        ("remove", f"{folders[1]}/kustomization.yaml:7: - target: {{kind: ExternalSecret}} (of patches)"),
+    ]
+    done = project.ksecret("import", *folders, "--dry-run")
+    assert (done.code, done.err.splitlines()) == (0, [f"{edit}: {line}" for edit, line in edits])
+    done = project.ksecret("import", *folders, "--wire")
+    past = {"add": "added", "remove": "removed"}
+    assert (done.code, done.err.splitlines()) == (0, [f"{past[edit]}: {line}" for edit, line in edits])
+    assert [built(project, folder) for folder in folders] == before
+    assert project.changed_since(tree) == set(done.out.splitlines())
+    spec = yaml.safe_load((project.root / "overlays/prod/secrets/ksecret.yaml").read_text())["spec"]
+    assert spec["kustomization"] == "../../../.deploy/k8s/overlays/prod"
+    assert not (project.root / "overlays/prod/kustomization.yaml").exists()
+    assert (project.root / folders[0] / "kustomization.yaml").read_text() == (
+        "# of test\nnamespace: shop-test\nresources:\n- ../../base\n- ../../../../overlays/test/secrets\n"
     )
-    path.write_text("namespace: shop-test\nresources:\n- secrets\n")
-    after = objects(by_kubectl(path.parent))
-    assert len(before) == len(after) == 2
-    for one in before:
-        (other,) = (each for each in after if each["kind"] == one["kind"])
-        assert differing(one, other) <= {
-            "spec.refreshInterval",
-            "spec.secretStoreRef.kind",
-            "spec.target.template.engineVersion",
-            "spec.target.template.type",
-        }
+
+
+def test_an_overlay_in_its_own_place_is_listed_there(tmp_path: Path) -> None:
+    """The deployed folder is the overlay's own, so nothing names it."""
+    project = Project(tmp_path)
+    folders = deployed_tree(project, ".")
+    before = [built(project, folder) for folder in folders]
+    done = project.ksecret("import", "overlays/test", "overlays/prod", "--wire")
+    assert done.code == 0, done.err
+    assert [built(project, folder) for folder in folders] == before
+    spec = yaml.safe_load((project.root / "overlays/prod/secrets/ksecret.yaml").read_text())["spec"]
+    assert "kustomization" not in spec
+    assert "- secrets\n" in (project.root / "overlays/prod/kustomization.yaml").read_text()
+
+
+def test_a_line_that_another_environment_deploys_too_can_not_go_yet(tmp_path: Path) -> None:
+    """Taken out of the base it would be gone there: nothing of that environment is edited until both are imported."""
+    project = Project(tmp_path)
+    test, prod = deployed_tree(project)
+    done = project.ksecret("import", test, "--dry-run")
+    assert (done.code, lines(done, "add: "), lines(done, "remove: ")) == (0, [], [])
+    assert lines(done, "note: ") == [
+        f"test: .deploy/k8s/base/kustomization.yaml:2: - app.yaml can't go yet, {prod} deploys it too; "
+        "import that at the same time, and what is left there first"
+    ]
+    before = project.files()
+    done = project.ksecret("import", test, "--wire")
+    assert (done.code, project.files()) == (2, before)
+
+
+def test_a_plain_secret_goes_once_it_is_sealed(tmp_path: Path) -> None:
+    """Until then its line stays where it is: its object would be lost."""
+    project = Project(tmp_path)
+    project.write("k8s/prod/secret.yaml", yaml.safe_dump(plain("app", stringData={"token": "the token"})))
+    project.write("k8s/prod/kustomization.yaml", "namespace: shop-prod\nresources: [secret.yaml]\n")
+    certificate = project.write("sealing.pem", sealing(1).certificate)
+    done = project.ksecret("import", "k8s/prod", "--certificate", str(certificate), "--wire")
+    assert done.code == 0, done.err
+    assert lines(done, "remove once it is sealed: ") == ["k8s/prod/kustomization.yaml:2: - secret.yaml"]
+    assert built(project, "k8s/prod").keys() == {("Secret", "app")}
+    (command,) = lines(done, "note: seal the values of app: kubectl ksecret ")
+    accepted = ["--accept", read(sealing(1).certificate).fingerprint]
+    assert project.ksecret(*command.split(), *accepted).code == 0
+    text = (project.root / "k8s/prod/kustomization.yaml").read_text()
+    project.write("k8s/prod/kustomization.yaml", text.replace("secret.yaml, ", ""))
+    assert built(project, "k8s/prod").keys() == {("SealedSecret", "app")}
+
+
+def test_a_base_of_which_nothing_is_left_goes_as_a_whole(tmp_path: Path) -> None:
+    """Kustomize builds no empty kustomization."""
+    project = Project(tmp_path)
+    folders = deployed_tree(project)
+    project.write(".deploy/k8s/base/kustomization.yaml", "resources: [app.yaml]\n")
+    before = [built(project, folder) for folder in folders]
+    done = project.ksecret("import", *folders, "--wire")
+    assert done.code == 0, done.err
+    assert f"{folders[0]}/kustomization.yaml:4: - ../../base" in lines(done, "removed: ")
+    assert [built(project, folder) for folder in folders] == before
+
+
+def test_an_object_goes_out_of_a_file_with_others(tmp_path: Path) -> None:
+    """The rest of the file keeps its bytes."""
+    project = Project(tmp_path)
+    made = yaml.safe_dump(external("app", {"token": "token"}))
+    config = "# ours\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}  # kept\n"
+    text = f"{config}---\n{made}---\n{config.replace('settings', 'others')}"
+    project.write("k8s/test/all.yaml", text)
+    project.write("k8s/test/store.yaml", yaml.safe_dump(store("test")))
+    project.write("k8s/test/kustomization.yaml", "namespace: shop-test\nresources:\n- all.yaml\n- store.yaml\n")
+    before = built(project, "k8s/test")
+    done = project.ksecret("import", "k8s/test", "--wire")
+    assert (done.code, (project.root / "k8s/test/all.yaml").read_text()) == (0, text.replace(f"---\n{made}", ""))
+    assert built(project, "k8s/test") == before
+
+
+def test_a_patch_of_what_stays_too_keeps_all_as_it_is(tmp_path: Path) -> None:
+    """It would change what is rendered as well."""
+    project = Project(tmp_path)
+    every = external("every", {}, dataFrom=[{"extract": {"key": "everything"}}])
+    secrets = [store("test"), external("app", {"token": "token"}), every]
+    project.write("k8s/test/all.yaml", yaml.safe_dump_all(secrets))
+    operation = json.dumps(json.dumps([{"op": "add", "path": "/spec/refreshInterval", "value": "30m"}]))
+    patch = f"patches:\n- target: {{kind: ExternalSecret}}\n  patch: {operation}\n"
+    project.write("k8s/test/kustomization.yaml", f"namespace: shop-test\nresources: [all.yaml]\n{patch}")
+    done = project.ksecret("import", "k8s/test", "--dry-run")
+    assert (done.code, lines(done, "add: "), lines(done, "remove: ")) == (0, [], [])
+    assert lines(done, "note: ") == [
+        "test: k8s/test/kustomization.yaml:4:3: this patch changes ExternalSecret app, which is imported, "
+        "and ExternalSecret every, which stays; give the patch the name of what stays"
+    ]
+
+
+def test_a_file_that_a_kustomization_lists_is_wired_there(tmp_path: Path) -> None:
+    """The argument may be the file alone."""
+    project = Project(tmp_path)
+    project.write("k8s/test/all.yaml", yaml.safe_dump_all([store("test"), external("app", {"token": "token"})]))
+    project.write("k8s/test/kustomization.yaml", "namespace: shop-test\nresources:\n- all.yaml\n")
+    before = built(project, "k8s/test")
+    done = project.ksecret("import", "test=k8s/test/all.yaml", "--wire")
+    assert done.code == 0, done.err
+    assert built(project, "k8s/test") == before
+    spec = yaml.safe_load((project.root / "overlays/test/secrets/ksecret.yaml").read_text())["spec"]
+    assert spec["kustomization"] == "../../../k8s/test"
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ resources:
 - app.yaml
 - store.yaml
 - backend-secrets.yaml
+- flags.yaml
 -- k8s/test/app.yaml
 apiVersion: v1
 kind: ConfigMap
@@ -70,8 +71,14 @@ spec:
     remoteRef: {key: jwt-secret-test}
   - secretKey: smtp-password
     remoteRef: {key: smtp-password-test}
+-- k8s/test/flags.yaml
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: flags}
+spec:
+  secretStoreRef: {name: vault}
   dataFrom:
-  - extract: {key: more}
+  - extract: {key: flags-test}
 -- k8s/prod/kustomization.yaml
 namespace: shop
 resources: [secrets.yaml]

@@ -15,7 +15,8 @@ from . import given
 
 @click.command("import")
 @click.argument("environments", metavar="[NAME=]PATH...", nargs=-1, required=True)
-@click.option("--into", metavar="DIR", default=".", help="Where generators/ and overlays/ are made.")
+@click.option("--into", metavar="DIR", help="Make generators/ and overlays/ there, beside the tree that is deployed.")
+@click.option("--wire", is_flag=True, help="Edit the kustomizations that are deployed, too.")
 @click.option(
     "--same",
     multiple=True,
@@ -46,7 +47,8 @@ from . import given
 @click.option("--dry-run", is_flag=True, help="Do everything but write.")
 def command(
     environments: tuple[str, ...],
-    into: str,
+    into: str | None,
+    wire: bool,
     same: tuple[str, ...],
     certificates: tuple[str, ...],
     namespaces: tuple[str, ...],
@@ -57,12 +59,13 @@ def command(
 
     PATH is an environment: a file, a folder, a folder with a kustomization, or - for standard input. Its name is the
     folder's unless you give one. ExternalSecrets, their stores, SealedSecrets, Secrets and secretGenerator entries
-    are read; no value is written or shown. What can't be carried over is listed with its place, and so are the lines
-    of the old kustomizations that have to go.
+    are read; no value is written or shown. What would lose something by it stays as it is, and is listed with the
+    reason. The kustomizations that are deployed build the overlays once the lines that are printed are edited, which
+    --wire does.
 
     \b
     Examples:
-      kubectl ksecret import overlays/test overlays/prod --into secrets
+      kubectl ksecret import k8s/overlays/test k8s/overlays/prod --wire
       kubectl ksecret import test=k8s/test.yaml prod=k8s/prod --certificate sealing.pem
       kubectl ksecret import overlays/test overlays/prod \\
         --same app-secrets/jwt-secret-key=backend-secrets/jwt-secret
@@ -86,6 +89,7 @@ def command(
             for name, path in named
         ],
         into=into,
+        wire=wire,
         same=[_same(pair) for pair in same],
         certificates=_certificates(certificates, names),
         dry_run=dry_run,
@@ -94,10 +98,17 @@ def command(
     click.echo("".join(f"{file}\n" for file in report.written), nl=False)
     for mistake in report.left:
         click.echo(mistake.said("warning"), err=True)
-    for removal in report.removals:
-        click.echo(f"remove: {removal}", err=True)
     for note in report.notes:
         click.echo(f"note: {note}", err=True)
+    wiring = report.wiring
+    for addition in wiring.additions:
+        click.echo(f"{'added' if report.wired else 'add'}: {addition}", err=True)
+    for removal in wiring.removals:
+        click.echo(f"{'removed' if report.wired else 'remove'}: {removal}", err=True)
+    for removal in wiring.later:
+        click.echo(f"remove once it is sealed: {removal}", err=True)
+    for reason in wiring.withheld:
+        click.echo(f"note: {reason}", err=True)
 
 
 def _named(argument: str) -> tuple[str, str]:

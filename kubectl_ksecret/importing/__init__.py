@@ -8,35 +8,41 @@ from ..actions.init import placed_certificate, project_around, refuse_same_name
 from ..errors import InputError, Mistake, Refusal
 from ..frozen import Record
 from ..model.types.names import Name
-from . import notes, removing, selecting, writing
+from . import notes, selecting, writing
 from .collecting import EnvironmentArgument
 from .composing import Certificates, Composition, compose
+from .graph import Graph
 from .matching import Same
-from .removing import Removal
 from .secrets import fits
 from .selecting import ImportedEnvironment
 from .target import Target
+from .wiring import Wiring, apply, edited, plan
 
 __all__ = ["EnvironmentArgument", "ImportReport", "ImportRequest", "Same", "import_environments"]
 
 
 class ImportRequest(Record):
-    """What shall be imported; `certificates` are files' names and contents by environment."""
+    """What shall be imported; `certificates` are files' names and contents by environment.
+
+    Without `into` the tree that is deployed goes over to what is imported; `wire` edits it.
+    """
 
     environments: Sequence[EnvironmentArgument]
-    into: str
+    into: str | None = None
+    wire: bool = False
     same: Sequence[Same] = ()
     certificates: Mapping[str, tuple[str, bytes]] = {}
     dry_run: bool = False
 
 
 class ImportReport(Record):
-    """What was made, what could not be carried over, what has to go, and what is left to do by hand."""
+    """What was made, what could not be carried over, what is left to do by hand, and the lines that go and come."""
 
     written: Sequence[str]
     left: Sequence[Mistake]
-    removals: Sequence[Removal]
     notes: Sequence[str]
+    wiring: Wiring
+    wired: bool
 
 
 def import_environments(request: ImportRequest, now: datetime) -> ImportReport:
@@ -44,17 +50,38 @@ def import_environments(request: ImportRequest, now: datetime) -> ImportReport:
     _refuse_names(request.environments)
     target = _target(request)
     environments = _selected(request.environments)
+    graph = Graph(target.project, [environment.collected.root for environment in environments])
+    if request.into is None:
+        target = target.but(deployed=_deployed(environments, graph))
     composition = compose(environments, request.same, target, _certificates(request, target, now))
     contents = writing.files(composition, target)
-    report = ImportReport(
-        written=[target.project.name(os.path.join(folder, name)) for folder in contents for name in contents[folder]],
-        left=composition.left,
-        removals=list(dict.fromkeys(_removals(composition))),
-        notes=_notes(composition, target),
-    )
+    wiring = plan(composition, graph, target)
+    edits = edited(wiring) if request.wire else {}
+    if request.wire and not edits:
+        raise InputError(*map(Mistake, wiring.withheld), Mistake("there is nothing to wire", hint="leave out --wire"))
+    written = [os.path.join(folder, name) for folder in contents for name in contents[folder]]
     if not request.dry_run:
         writing.write(contents)
-    return report
+        apply(edits, composition, wiring, target)
+    return ImportReport(
+        written=[target.project.name(path) for path in (*written, *edits)],
+        left=composition.left,
+        notes=_notes(composition, target),
+        wiring=wiring,
+        wired=request.wire,
+    )
+
+
+def _deployed(environments: Sequence[ImportedEnvironment], graph: Graph) -> dict[str, str]:
+    """Return the one kustomization that deploys an environment, by its name."""
+    deployed = {}
+    for environment in environments:
+        collected = environment.collected
+        files = {os.path.realpath(collected.project.shown_as(document.file)) for document in environment.documents}
+        roots = {collected.root} if collected.root else set().union(*map(graph.roots, files))
+        if len(roots) == 1:
+            deployed[environment.name] = roots.pop()
+    return deployed
 
 
 def _refuse_names(arguments: Sequence[EnvironmentArgument]) -> None:
@@ -69,7 +96,9 @@ def _refuse_names(arguments: Sequence[EnvironmentArgument]) -> None:
 
 
 def _target(request: ImportRequest) -> Target:
-    into = os.path.realpath(request.into)
+    if request.wire and request.into is not None:
+        raise InputError(Mistake("--wire edits the tree that is deployed, and --into makes another one"))
+    into = os.path.realpath(request.into or ".")
     target = Target(project=project_around(into), into=into)
     target.refuse_existing([argument.name for argument in request.environments])
     for argument in request.environments:
@@ -99,15 +128,6 @@ def _certificates(request: ImportRequest, target: Target, now: datetime) -> Cert
         name: placed_certificate(given, target.project, target.secrets(name), now)
         for name, given in request.certificates.items()
     }
-
-
-def _removals(composition: Composition) -> list[Removal]:
-    lines: list[Removal] = []
-    for composed in composition.environments:
-        imported = composed.matched.imported
-        stores = [imported.store] if imported.store and composed.store_is_rendered else []
-        lines += removing.removals(imported.inventory, [*imported.documents, *stores])
-    return lines
 
 
 def _notes(composition: Composition, target: Target) -> list[str]:

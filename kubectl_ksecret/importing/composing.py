@@ -13,7 +13,7 @@ from ..model.kubernetes import Object
 from ..model.reading.reader import Reading, read
 from ..model.resolution import Environment, bring_together
 from ..model.types.declaration import SecretDeclaration
-from ..model.types.overlay import FILE, SecretOverlay
+from ..model.types.overlay import FILE, OverlaySpec, SecretOverlay
 from ..model.validation import sharing
 from ..model.validation.declaration import mistakes_in
 from ..model.validation.environment import mistakes
@@ -223,7 +223,11 @@ class _Overlay:
         file = os.path.join(self._target.secrets(self._matched.name), FILE)
         shown = self._target.project.name(file)
         declarations = os.path.relpath(self._target.declarations, os.path.dirname(file))
-        text = yamlio.dump([overlay(self._matched, self._declared, backend, declarations)])
+        kustomization = os.path.relpath(self._target.kustomization(self._matched.name), os.path.dirname(file))
+        fields = {"backend": backend, "declarations": [declarations]}
+        if kustomization != OverlaySpec.kustomization:
+            fields["kustomization"] = kustomization
+        text = yamlio.dump([overlay(self._matched, self._declared, fields)])
         reading, node = Reading(shown), yamlio.compose(text, shown)[0]
         read_back = read(SecretOverlay, node, reading)
         if not reading.mistakes:

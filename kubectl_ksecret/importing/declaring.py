@@ -101,10 +101,10 @@ def _property(entries: Sequence[ImportedKey]) -> str | None:
     return properties[0] if properties and all(properties) else None
 
 
-def overlay(matched: MatchedEnvironment, declared: Declared, backend: Object, declarations: str) -> Object:
-    """Return the overlay of an environment."""
+def overlay(matched: MatchedEnvironment, declared: Declared, fields: Object) -> Object:
+    """Return the overlay of an environment; `fields` are those of its spec that follow from where it lies."""
     imported = matched.imported
-    spec: Object = {"declarations": [declarations], "namespace": imported.namespace, "backend": backend}
+    spec = fields | {"namespace": imported.namespace}
     if imported.is_external:
         vault = {"azureKeyVault": {"vaultUrl": imported.vault_url}}
         spec["source"] = {"names": declared.naming.patterns[imported.name]} | vault

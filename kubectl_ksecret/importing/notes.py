@@ -5,14 +5,13 @@ from collections.abc import Iterator, Sequence
 
 from ..backends import backend_of
 from ..model.resolution import Derived
-from ..objects.documents import KUSTOMIZATION_FILES, mapping, plain
+from ..objects.documents import KUSTOMIZATION_FILE, KUSTOMIZATION_FILES, mapping, plain
 from . import matching
 from .collecting import STANDARD_INPUT, sources
 from .composing import ComposedEnvironment
 from .matching import MatchedEnvironment
 from .secrets import ImportedSecret
 from .target import Target
-from .writing import existing_kustomization
 
 _PREFIXES = ("namePrefix", "nameSuffix")
 
@@ -38,7 +37,7 @@ def of_environment(composed: ComposedEnvironment, target: Target) -> Iterator[st
         yield from _certificate(composed, target)
         yield from _made_anew(composed)
         yield from _sealing(composed)
-    for kustomization in imported.inventory.layers.values():
+    for kustomization in imported.collected.layers.values():
         for field in _PREFIXES:
             if kustomization.object.get(field):
                 place = kustomization.key(field)
@@ -46,8 +45,9 @@ def of_environment(composed: ComposedEnvironment, target: Target) -> Iterator[st
                     f"{place}: what is imported has the names before this prefix or suffix; "
                     "keep it in the kustomization above"
                 )
-    if existing := existing_kustomization(target.folder(imported.name)):
-        yield f"add to the resources of {target.project.name(existing)}: secrets"
+    if imported.name not in target.deployed and imported.collected.layers:
+        made = target.project.name(os.path.join(target.folder(imported.name), KUSTOMIZATION_FILE))
+        yield f"{made} deploys what is imported of {imported.name}: deploy it before the lines below go"
 
 
 def _certificate(composed: ComposedEnvironment, target: Target) -> Iterator[str]:

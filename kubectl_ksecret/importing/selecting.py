@@ -40,7 +40,7 @@ class ImportedEnvironment(Record):
 
     name: str
     namespace: str
-    inventory: CollectedObjects
+    collected: CollectedObjects
     secrets: Mapping[str, ImportedSecret]
     store: Document | None
     vault_url: str | None
@@ -100,28 +100,28 @@ def _article(kind: str) -> str:
 
 def select(argument: EnvironmentArgument) -> ImportedEnvironment:
     """Read one environment. Raises InputError where nothing of it can be read, or where too little is said."""
-    inventory = collecting.collect(argument)
-    if not any(map(_makes_a_secret, inventory.documents)):
-        raise InputError(*inventory.unread, _nothing(argument))
-    namespace = _namespace(argument, inventory.documents)
-    candidates, ignored = _of_namespace(inventory.documents, namespace)
+    collected = collecting.collect(argument)
+    if not any(map(_makes_a_secret, collected.documents)):
+        raise InputError(*collected.unread, _nothing(argument))
+    namespace = _namespace(argument, collected.documents)
+    candidates, ignored = _of_namespace(collected.documents, namespace)
     imported, staying = _chosen(candidates)
     by_name, twice = _by_name(imported)
     staying += twice
     if not by_name:
-        reasons = [*inventory.unread, *ignored, *(stay.mistake for stay in staying)]
+        reasons = [*collected.unread, *ignored, *(stay.mistake for stay in staying)]
         raise InputError(*reasons, _nothing(argument))
     external = any(secret.kind == "ExternalSecret" for secret in by_name.values())
-    store, url = _store(argument, next(iter(by_name.values())), inventory, namespace) if external else (None, None)
+    store, url = _store(argument, next(iter(by_name.values())), collected, namespace) if external else (None, None)
     return ImportedEnvironment(
         name=argument.name,
         namespace=namespace,
-        inventory=inventory,
+        collected=collected,
         secrets=by_name,
         store=store,
         vault_url=url,
         staying={stay.secret: stay for stay in staying},
-        ignored=[*inventory.unread, *ignored],
+        ignored=[*collected.unread, *ignored],
     )
 
 
@@ -237,13 +237,13 @@ def _scope_of(sealed: Document) -> Scope:
 
 
 def _store(
-    argument: EnvironmentArgument, secret: ImportedSecret, inventory: CollectedObjects, namespace: str
+    argument: EnvironmentArgument, secret: ImportedSecret, collected: CollectedObjects, namespace: str
 ) -> tuple[Document | None, str]:
     """Return the store that is read, if it is among the objects, and its Key Vault."""
     usual = store_of(secret.document)
     stores = [
         document
-        for document in inventory.documents
+        for document in collected.documents
         if document.group == OPERATOR
         and StoreReference(document.subject.kind, written_name(document)) == usual
         and _namespace_of(document) in ("", namespace)

@@ -1,7 +1,7 @@
 """Where an import puts things."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..errors import InputError, Mistake
 from ..files.project import Project
@@ -12,10 +12,14 @@ DECLARATIONS = "generators"
 
 
 class Target(Record):
-    """The folder in which generators/ and overlays/ are made."""
+    """The folder in which generators/ and overlays/ are made.
+
+    `deployed` are the kustomizations that the team deploys and that go over to what is imported, by environment.
+    """
 
     project: Project
     into: str
+    deployed: Mapping[str, str] = {}
 
     @property
     def declarations(self) -> str:
@@ -29,6 +33,10 @@ class Target(Record):
     def secrets(self, environment: str) -> str:
         """Return the folder of its ksecret.yaml."""
         return os.path.join(self.folder(environment), "secrets")
+
+    def kustomization(self, environment: str) -> str:
+        """Return the folder of the kustomization that deploys an overlay."""
+        return self.deployed.get(environment, self.folder(environment))
 
     def refuse_existing(self, environments: Sequence[str]) -> None:
         """Raise InputError if anything that would be written to exists already."""

@@ -24,7 +24,7 @@ def files(composition: Composition, target: Target) -> Files:
             secrets[CERTIFICATE] = composed.certificate
         secrets |= {**composed.changes.written, **composed.changes.listed}
         deployed = target.folder(environment.name)
-        if not existing_kustomization(deployed):
+        if environment.name not in target.deployed and not existing_kustomization(deployed):
             namespace = yamlio.dump([[environment.namespace]]).removeprefix("- ").strip()
             contents[deployed] = {KUSTOMIZATION_FILE: kustomization.deployed(namespace).encode()}
     return contents
