@@ -84,17 +84,23 @@ def shown(name: str) -> str:
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}…"
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """A hint with the name that was likely meant, or nothing."""
+def nearest_name(name: str, names: Iterable[str]) -> str:
+    """Return the name that was likely meant, or nothing."""
     from difflib import get_close_matches
 
-    found = get_close_matches(name, list(names), n=1)
-    return f'did you mean "{found[0]}"?' if found else ""
+    matches = get_close_matches(name, list(names), n=1)
+    return matches[0] if matches else ""
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return a hint with the name that was likely meant, or nothing."""
+    near = nearest_name(name, names)
+    return f'did you mean "{near}"?' if near else ""
 
 
 def typo(place: Place, name: str, names: Iterable[str]) -> Mend | None:
     """The mend of a name that stands at a place, if exactly one name is near enough to have been meant."""
     from difflib import get_close_matches
 
-    found = get_close_matches(name, list(names), n=2)
-    return Mend(place, name, found[0]) if len(found) == 1 and place.line else None
+    matches = get_close_matches(name, list(names), n=2)
+    return Mend(place, name, matches[0]) if len(matches) == 1 and place.line else None

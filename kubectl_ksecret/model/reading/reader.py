@@ -2,7 +2,7 @@
 
 Every mistake is noted with its place and reading goes on: what can't be read is stood in for by what is empty, so
 that the checks of what a file says see the rest of it, and a user sees all of its mistakes at once. A record knows
-which of its fields were read as they were meant (`Origin.sure_of`), so that no mistake is told twice.
+which of its fields were read as they were meant (`Origin.sure_of`), so that no mistake is reported twice.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -10,7 +10,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, TypeVar, Union, cast
 
-from ...errors import SHOWN_LENGTH, Mend, Mistake, nearest, shown, typo
+from ...errors import SHOWN_LENGTH, Mend, Mistake, nearest, nearest_name, shown, typo
 from ...yamlio import MappingNode, Node, ScalarNode, SequenceNode
 from ..types.forms import Form, OneOf, fullmatch
 from ..types.origin import Origin, Stated
@@ -19,7 +19,6 @@ NULL = "tag:yaml.org,2002:null"
 STRING = "tag:yaml.org,2002:str"
 MERGE = "tag:yaml.org,2002:merge"
 INTEGER_PATTERN = r"-?(0|[1-9][0-9]{0,9})"
-_WRITE_OUT = "write the fields out"
 _TYPES = {
     "null": "nothing",
     "int": "an integer",
@@ -69,26 +68,31 @@ class Reading:
         if len({key.value for key, _ in node.value if isinstance(key, ScalarNode)}) == len(node.value):
             entries: list[tuple[ScalarNode, Node]] = node.value
             return entries
-        found: dict[str, tuple[ScalarNode, Node]] = {}
+        distinct: dict[str, tuple[ScalarNode, Node]] = {}
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
                 self.mistake(key, f"expected a name, found {_found(key)}")
-            elif key.value in found:
+            elif key.value in distinct:
                 self.mistake(key, f'"{shown(key.value)}" stands here twice')
             else:
-                found[key.value] = key, value
-        return list(found.values())
+                distinct[key.value] = key, value
+        return list(distinct.values())
 
-    def unknown(self, key: ScalarNode, known: Iterable[str], beside: Collection[str] = ()) -> str:
-        """Note an unknown field; the hint that was given with it. What stands `beside` it can't be what was meant."""
+    def unknown(self, key: ScalarNode, fields: Iterable[str], beside: Collection[str] = ()) -> Collection[str]:
+        """Note an unknown field, and return the fields that may have been meant by it.
+
+        The mend is none of those that stand `beside` it.
+        """
         if key.tag == MERGE:
-            self.mistake(key, "a YAML merge (<<) is not supported", _WRITE_OUT)
-            return _WRITE_OUT
-        short = len(key.value) <= SHOWN_LENGTH
-        hint = nearest(key.value, known) if short else ""
-        mend = typo(self.origin(key).at(), key.value, [name for name in known if name not in beside]) if short else None
-        self.mistake(key, f'unknown field "{shown(key.value)}"', hint, mend)
-        return hint
+            self.mistake(key, "a YAML merge (<<) is not supported", "write the fields out")
+            return set(fields)
+        if len(key.value) > SHOWN_LENGTH:
+            self.mistake(key, f'unknown field "{shown(key.value)}"')
+            return ()
+        mend = typo(self.origin(key).at(), key.value, [name for name in fields if name not in beside])
+        self.mistake(key, f'unknown field "{shown(key.value)}"', nearest(key.value, fields), mend)
+        meant = nearest_name(key.value, fields)
+        return {meant} if meant else ()
 
 
 def _found(node: Node) -> str:
@@ -182,8 +186,8 @@ def _choice(choices: tuple[str, ...]) -> Read:
     def read_choice(node: Node, reading: Reading) -> Any:
         if isinstance(node, ScalarNode) and node.value in choices:
             return node.value
-        said = node.value if isinstance(node, ScalarNode) and len(node.value) <= SHOWN_LENGTH else ""
-        hint = nearest(said, choices) or nearest(said.lower(), choices)
+        text = node.value if isinstance(node, ScalarNode) and len(node.value) <= SHOWN_LENGTH else ""
+        hint = nearest(text, choices) or nearest(text.lower(), choices)
         reading.mistake(node, f"expected one of {', '.join(choices)}", hint)
         return UNREAD
 
@@ -213,8 +217,8 @@ def _list(element: Read) -> Read:
             hint = "write it as a list: [ … ]" if node.tag == STRING else ""
             reading.mistake(node, f"expected a list, found {_found(node)}", hint)
             return UNREAD
-        found = tuple([element(each, reading) for each in node.value]) if reading.once(node) else (UNREAD,)
-        return UNREAD if UNREAD in found else found
+        elements = tuple([element(below, reading) for below in node.value]) if reading.once(node) else (UNREAD,)
+        return UNREAD if UNREAD in elements else elements
 
     return read_list
 
@@ -224,7 +228,7 @@ def _mapping(key: Any, value: Any) -> Read:
 
     def read_mapping(node: Node, reading: Reading) -> Any:
         pairs = reading.pairs(node)
-        found = {}
+        entries = {}
         for name_node, value_node in pairs or ():
             if name_node.tag == MERGE:
                 reading.unknown(name_node, ())
@@ -233,8 +237,8 @@ def _mapping(key: Any, value: Any) -> Read:
             name = read_key(ScalarNode(STRING, name_node.value, name_node.start_mark), reading)
             read_as = read_value(value_node, reading)
             if name is not UNREAD:
-                found[name] = blank(value, reading.origin(value_node)) if read_as is UNREAD else read_as
-        return found if found or pairs == [] else UNREAD
+                entries[name] = blank(value, reading.origin(value_node)) if read_as is UNREAD else read_as
+        return entries if entries or pairs == [] else UNREAD
 
     return read_mapping
 
@@ -265,8 +269,11 @@ def _one_of(kind: Any) -> Read:
             return UNREAD
         # Any member that is set excludes the one that may have been meant.
         beside = readers.keys() if any(key.value in readers for key, _ in pairs) else ()
-        hints = [reading.unknown(key, readers, beside) for key, _ in pairs if key.value not in readers]
-        return _member([pair for pair in pairs if pair[0].value in readers], node, readers, hints, reading)
+        meant: set[str] = set()
+        for key, _ in pairs:
+            if key.value not in readers:
+                meant.update(reading.unknown(key, readers, beside))
+        return _member([pair for pair in pairs if pair[0].value in readers], node, readers, meant, reading)
 
     return read_union
 
@@ -280,25 +287,20 @@ def _member(
     pairs: list[tuple[ScalarNode, Node]],
     node: Node,
     readers: Mapping[str, Read],
-    hints: Collection[str],
+    meant: Collection[str],
     reading: Reading,
 ) -> Any:
-    """The one member that is set, of those that stand in a mapping; `hints` are those of its unknown fields."""
-    found = [readers[key.value](value, reading) for key, value in pairs]
-    if len(found) == 1:
-        return found[0]
-    if found:
+    """Return the one member that is set; one that was `meant` by an unknown field is not reported as missing."""
+    members = [readers[key.value](value, reading) for key, value in pairs]
+    if len(members) == 1:
+        return members[0]
+    if members:
         (first, _), *others = pairs
         for other, _ in others:
             reading.mistake(other, f"{other.value} and {first.value} exclude each other", "leave one of them out")
-    elif not any(_means(hint, name) for hint in hints for name in readers):
+    elif not any(name in meant for name in readers):
         reading.mistake(node, f"one of {', '.join(readers)} is missing")
     return UNREAD
-
-
-def _means(hint: str, name: str) -> bool:
-    """Whether an unknown field was taken for this one, so that it is not missed as well."""
-    return hint == _WRITE_OUT or f'"{name}"' in hint
 
 
 def _record(kind: type[Stated]) -> Read:
@@ -313,45 +315,48 @@ def _record(kind: type[Stated]) -> Read:
         pairs = reading.pairs(node)
         if pairs is None:
             return blank(kind, reading.origin(node))
-        found: dict[str, Any] = {}
-        inline, hints = [], []
+        values: dict[str, Any] = {}
+        inline: list[tuple[ScalarNode, Node]] = []
+        meant: set[str] = set()
+        odd = False
         beside = {key.value for key, _ in pairs}
         beside |= members.keys() if beside & members.keys() else set()
         for key, value in pairs:
             if key.value in fields:
                 attribute, read_field = fields[key.value]
-                found[attribute] = read_field(value, reading)
+                values[attribute] = read_field(value, reading)
             elif key.value in members:
                 inline.append((key, value))
             else:
-                hints.append(reading.unknown(key, (*fields, *members), beside))
+                odd = True
+                meant.update(reading.unknown(key, (*fields, *members), beside))
         if union:
-            found[union] = _member(inline, node, members, hints, reading)
+            values[union] = _member(inline, node, members, meant, reading)
         for name in required:
-            if fields[name][0] not in found and not any(_means(hint, name) for hint in hints):
+            if fields[name][0] not in values and name not in meant:
                 reading.mistake(node, f'"{name}" is missing')
         if len(reading.mistakes) == before:
-            return kind(**found, origin=reading.origin(node))
-        return _partial(kind, found, bool(hints), reading.origin(node))
+            return kind(**values, origin=reading.origin(node))
+        return _partial(kind, values, odd, reading.origin(node))
 
     return read_record
 
 
-def _partial(kind: type[Stated], found: Mapping[str, Any], odd: bool, origin: Origin) -> Stated:
-    """The record as far as it could be read; what is odd in it may be any of the fields that are left out."""
-    values = {name: value for name, value in found.items() if value is not UNREAD}
+def _partial(kind: type[Stated], read_values: Mapping[str, Any], odd: bool, origin: Origin) -> Stated:
+    """Return a record as far as it could be read; an unknown field in it may be any of those that are left out."""
+    values = {name: value for name, value in read_values.items() if value is not UNREAD}
     lacking = {name: _missing(kind, name, origin) for name in fields_of(kind) if name not in values}
-    unsure = [name for name in lacking if odd or name in found or name not in kind._defaults]
-    known = Origin(origin.file, origin.node, origin.placed, [yaml_name(name) for name in unsure])
-    return kind(**values, **lacking, origin=known)
+    unsure = [name for name in lacking if odd or name in read_values or name not in kind._defaults]
+    partial = Origin(origin.file, origin.node, origin.placed, [yaml_name(name) for name in unsure])
+    return kind(**values, **lacking, origin=partial)
 
 
 def fields_of(kind: type[Stated]) -> dict[str, Any]:
     """The fields of a record and their types, its origin apart."""
-    found: dict[str, Any] = {}
+    annotations: dict[str, Any] = {}
     for base in reversed(kind.__mro__):
-        found |= getattr(base, "__annotations__", {})
-    return {name: found[name] for name in kind._fields if name != "origin"}
+        annotations |= getattr(base, "__annotations__", {})
+    return {name: annotations[name] for name in kind._fields if name != "origin"}
 
 
 def yaml_names(kind: type[Stated]) -> list[str]:
