@@ -37,7 +37,14 @@ NOT_BASE64 = [
 def extracted(value: bytes, property_: str | None = None, encoding: Encoding = "none") -> bytes:
     """What a key gets of a value in the source."""
     remote = Remote(
-        key=KEY, remote_name="x", name="x", property=property_, encoding=encoding, explicit=False, overridden=False
+        key=KEY,
+        remote_name="x",
+        name="x",
+        property=property_,
+        encoding=encoding,
+        explicit=False,
+        overridden=False,
+        literal=False,
     )
     return extract(remote, Sensitive(value)).reveal()
 

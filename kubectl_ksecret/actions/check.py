@@ -12,7 +12,7 @@ from ..frozen import Record
 from ..model.resolution import Environment
 from ..model.types.overlay import FILE
 from ..sources import OpenedBy
-from .provision import FromSource, Keys, refuse_bad_patterns
+from .provision import Keys, SourceValues, refuse_bad_patterns
 from .survey import all_of, declaring, reach
 
 
@@ -59,7 +59,7 @@ def _unread(environment: Environment) -> Mistake | None:
 
 
 def _held(environment: Environment, opened_by: OpenedBy) -> values.Held:
-    provision = FromSource(environment, opened_by)
+    provision = SourceValues(environment, opened_by)
     keys: Keys = {name: list(secret.values) for name, secret in environment.secrets.items()}
     there = provision.versions(keys)
     disabled = {name for name, version in there.items() if version and not version.enabled}

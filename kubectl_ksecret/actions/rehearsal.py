@@ -6,8 +6,8 @@ from ..errors import Mistake
 from ..model.resolution import Environment, SourceRead
 from ..sensitive import Sensitive
 from ..sources import OpenSource, SourceValue, Version
+from ..values import gate
 from ..values.extraction import extract
-from ..values.rules import broken
 
 
 class WithNewValue:
@@ -39,5 +39,5 @@ def refused(read: SourceRead, kept: Sensitive) -> Iterator[Mistake]:
     except ValueError as error:
         yield Mistake(f"{read.address}: the new value {error}", place)
         return
-    for rule in broken(read.remote.key.rules, value):
-        yield Mistake(f"the new value of {read.address} breaks {rule}", place)
+    for objection in gate.objections_to(read.address, read.remote, value, which="the new value"):
+        yield objection.mistake

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from ..checks.values import broken_rules
 from ..errors import InputError, Mistake, Refusal, nearest
 from ..frozen import Record
 from ..model.loading import select
@@ -11,10 +10,11 @@ from ..model.resolution import Derived, Environment, Remote, SourceRead
 from ..sealing import Sealer
 from ..sensitive import Sensitive
 from ..sources import OpenedBy, Progress, WritableSource
+from ..values import gate
 from ..values.extraction import stored
 from ..values.generation import generate
 from . import journal
-from .provision import FromSource, refuse_bad_patterns
+from .provision import SourceValues, refuse_bad_patterns
 from .rehearsal import WithNewValue, refused
 from .seal_overlay import OverlayRequest, Sealed, seal_overlay
 from .trust import Consent, admit, refuse, statement_of
@@ -181,11 +181,12 @@ def _refuse_unusable(plan: Plan, opened_by: OpenedBy) -> None:
         for read in reads:
             keys.setdefault(read.secret, []).append(read.key)
         try:
-            reading = FromSource(environment, opened_by).reading(keys)
+            reading = SourceValues(environment, opened_by).reading(keys)
         except Refusal:
             continue  # the operator can't fetch the rest either, which status reports
         values = {(secret, key): value for (secret, key), value in reading.values.items() if key in keys[secret]}
-        mistakes += [*reading.mistakes, *broken_rules(environment, values)]
+        objections = gate.objections(environment, values)
+        mistakes += [*reading.mistakes, *(objection.mistake for objection in objections)]
     if mistakes:
         raise InputError(*mistakes)
 
@@ -197,7 +198,7 @@ def _seal(plan: Plan, sealers: Mapping[str, Sealer], ports: Ports, now: datetime
         environment = reads[0].environment
         addresses = [read.address for read in reads]
         request = OverlayRequest(addresses=addresses, alone=True, dry_run=dry_run)
-        provision = FromSource(environment, ports.opened_by)
+        provision = SourceValues(environment, ports.opened_by)
         results.append(
             seal_overlay(
                 environment=environment,
@@ -213,10 +214,9 @@ def _seal(plan: Plan, sealers: Mapping[str, Sealer], ports: Ports, now: datetime
 
 def _stored(plan: Plan, source: WritableSource, value: Sensitive) -> Sensitive:
     """Return the value as the source holds it. Raises InputError if the source or a key that reads it can't take it."""
-    rules = plan.remote.key.rules
-    if not value.reveal() and not (rules and rules.min_length == 0):
-        hint = "declare rules: {minLength: 0} if nothing is meant"
-        raise InputError(Mistake(f"the new value of {plan.address} is empty", plan.remote.key.origin.at(), hint))
+    objections = gate.objections_to(plan.address, plan.remote, value, which="the new value")
+    if mistakes := [objection.mistake for objection in objections]:
+        raise InputError(*mistakes)
     stored_value = stored(plan.remote, value)
     if wrong := source.refused(plan.remote.name, stored_value):
         raise InputError(Mistake(f"{plan.address}: {wrong}", plan.remote.key.origin.at()))

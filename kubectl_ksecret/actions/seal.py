@@ -14,7 +14,7 @@ from ..model.validation.environment import with_source
 from ..sealing import Sealer, open_sealer
 from ..sources import GivenSecrets, OpenSource, Progress, WritableSource, open_source
 from .missing import generate_missing
-from .provision import FromSecrets, FromSource, Provision, refuse_bad_patterns
+from .provision import GivenValues, SourceValues, ValueProvider, refuse_bad_patterns
 from .seal_overlay import OverlayRequest, Sealed, seal_overlay
 from .trust import Consent, admit, statement_of
 
@@ -24,7 +24,7 @@ class TypedSource(Record):
 
     dotenv: str | None
 
-    def provision(self, environment: Environment, progress: Progress) -> Provision:
+    def provision(self, environment: Environment, progress: Progress) -> ValueProvider:
         """Return the environment's values out of it. Raises InputError for two keys that come to one name there."""
         origin, path = environment.overlay.origin, self.dotenv
         kind = EnvironmentVariables(origin=origin) if path is None else Dotenv(origin=origin, file=path)
@@ -32,10 +32,10 @@ class TypedSource(Record):
         if mistakes := list(sharing.mistakes([changed], [changed])):
             raise InputError(*mistakes)
         if path is None:
-            return FromSource(changed, lambda source: open_source(source, progress))
+            return SourceValues(changed, lambda source: open_source(source, progress))
         from ..sources.dotenv import open_file
 
-        return FromSource(changed, lambda _: open_file(path))
+        return SourceValues(changed, lambda _: open_file(path))
 
 
 class SealRequest(Record):
@@ -133,12 +133,12 @@ def _untrusted(
 
 def _provision(
     environment: Environment, values: GivenSecrets | None, request: SealRequest, ports: SealPorts
-) -> Provision:
+) -> ValueProvider:
     if values is not None:
-        return FromSecrets(environment, values)
+        return GivenValues(environment, values)
     if request.source is not None:
         return request.source.provision(environment, ports.reading)
-    return FromSource(environment, ports.opened_by)
+    return SourceValues(environment, ports.opened_by)
 
 
 def _outcome(

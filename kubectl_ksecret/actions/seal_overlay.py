@@ -12,8 +12,8 @@ from ..manifests.record import Entries, Provenance
 from ..model.kubernetes import Object
 from ..model.resolution import Environment
 from ..sealing import Sealer
-from ..sources import Progress, problems
-from .provision import Provided, Provision, changed
+from ..sources import Progress, Version, problems
+from .provision import Plaintext, ValueProvider, changed
 from .render import writing
 
 
@@ -48,7 +48,7 @@ class Sealed(Record):
 
 def seal_overlay(
     environment: Environment,
-    provision: Provision,
+    provision: ValueProvider,
     sealer: Sealer,
     request: OverlayRequest,
     now: datetime,
@@ -95,15 +95,14 @@ def seal_overlay(
 
 
 def _warnings(
-    environment: Environment, provided: Mapping[str, Mapping[str, Provided]], now: datetime
+    environment: Environment, provided: Mapping[str, Mapping[str, Plaintext]], now: datetime
 ) -> Iterator[Mistake]:
-    """Versions that the source hands out all the same."""
-    versions = {
-        name: version
-        for found in provided.values()
-        for each in found.values()
-        for name, version in each.versions.items()
-    }
+    """Find what may be an oversight in values, and in versions that the source hands out all the same."""
+    versions: dict[str, Version] = {}
+    for plaintexts in provided.values():
+        for plaintext in plaintexts.values():
+            versions.update(plaintext.versions)
+            yield from plaintext.warnings
     place = environment.source.origin.at() if environment.source else None
     for name, version in sorted(versions.items()):
         for problem in problems(version, now):
@@ -153,7 +152,7 @@ class _Choice(Record):
 
 def _choose(
     environment: Environment,
-    provision: Provision,
+    provision: ValueProvider,
     sealer: Sealer,
     manifests: Committed,
     wish: _Wish,
@@ -164,7 +163,7 @@ def _choose(
     others = {
         name: set() if wish.alone else secret.keys.keys() - asked[name] for name, secret in environment.secrets.items()
     }
-    known = provision.known({name: sorted(held[name] & others[name]) for name in held})
+    known = provision.states({name: sorted(held[name] & others[name]) for name in held})
     for name, secret in environment.secrets.items():
         manifest = manifests.get(name)
         entries = record.of(manifest.object, backend_of(environment)) if manifest else {}
@@ -196,17 +195,17 @@ def _choose(
 
 
 def _entries(
-    held: Mapping[str, str], old: Entries, sealed: Mapping[str, Provided], *, by: str, now: datetime
+    held: Mapping[str, str], old: Entries, sealed: Mapping[str, Plaintext], *, by: str, now: datetime
 ) -> dict[str, Provenance]:
     """Return what is known after sealing: of the new values, and as before of those that stay."""
     entries = {key: provenance for key, provenance in old.items() if key in held}
     time = f"{now:%Y-%m-%dT%H:%M:%SZ}"
-    for key, provided in sealed.items():
+    for key, plaintext in sealed.items():
         entries[key] = Provenance(
             time=time,
             by=by,
-            version=provided.known.version,
-            inputs=provided.known.inputs,
-            template=provided.known.template,
+            version=plaintext.state.version,
+            inputs=plaintext.state.inputs,
+            template=plaintext.state.template,
         )
     return entries

@@ -13,7 +13,7 @@ from ..model.types.names import seconds
 from ..sealing.validity import judge, read_validity
 from ..sources import OpenedBy, Problem, Version
 from ..sources import problems as problems_of
-from .provision import FromSource, Known, changed
+from .provision import SourceState, SourceValues, changed
 
 
 class StatusRequest(Record):
@@ -82,10 +82,10 @@ def status(environment: Environment, opened_by: OpenedBy, request: StatusRequest
 
 def _rows(environment: Environment, opened_by: OpenedBy, request: StatusRequest, now: datetime) -> Iterator[StatusRow]:
     asked = not request.offline and _tells(environment)
-    provision = FromSource(environment, opened_by)
+    provision = SourceValues(environment, opened_by)
     keys = {name: list(secret.keys) for name, secret in environment.secrets.items()}
     versions = provision.versions(keys) if asked else {}
-    known = provision.known_from(keys, versions if asked and environment.has_versions else None)
+    known = provision.states_from(keys, versions if asked and environment.has_versions else None)
     backend, manifests = backend_of(environment), read_committed(environment)
     for name, secret in environment.secrets.items():
         document: Object = manifests[name].object if name in manifests else {"metadata": {}}
@@ -110,7 +110,7 @@ def _rows(environment: Environment, opened_by: OpenedBy, request: StatusRequest,
             )
 
 
-def _of_sealed(ciphertext: str | None, entry: Provenance | None, known: Known) -> Iterator[Problem]:
+def _of_sealed(ciphertext: str | None, entry: Provenance | None, known: SourceState) -> Iterator[Problem]:
     if ciphertext is None:
         yield Problem("not-sealed", "not sealed")
     elif record.is_by_another_hand(entry, ciphertext):

@@ -1,26 +1,15 @@
 """What stands where somebody meant to write the real thing later."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from ..model.kubernetes import OPERATOR, STORES
 from ..objects.documents import Document, Path, dotted, plain
+from ..values.placeholders import placeholder_in
 from . import Finding, rule
 from .objects import built, loose, once, place_of
 from .scope import Repository
 
-_KINDS = (
-    ("YOUR_…", r"(?<![A-Za-z0-9])YOUR_\w|(?i:(?<![A-Za-z0-9_-])your[-_]\w)"),
-    ("${…}", r"\$\{[^{}]*\}"),
-    ("<…>", r"<(?!path:)[A-Za-z][^<>]*>"),
-    ("changeme", r"(?i:(?<![A-Za-z0-9])change[-_]?me(?![A-Za-z]))"),
-    ("REDACTED", r"(?i:(?<![A-Za-z0-9])redacted(?![A-Za-z0-9]))"),
-    ("xxxx", r"(?i:(?<![A-Za-z0-9])x{4,}(?![A-Za-z0-9]))"),
-    ("TODO", r"(?<![A-Za-z0-9])TODO(?![A-Za-z0-9])"),  # todo is a name that applications have
-    ("a UUID of one digit", r"(?i:([0-9a-f])\1{7}-\1{4}-\1{4}-\1{4}-[0-9a-f]{12})"),
-)
-_ANY = tuple((kind, re.compile(pattern)) for kind, pattern in _KINDS)
 # What people write for people, commands, regular expressions and bodies of requests, in which all of this means itself.
 _FREE = {"reason", "omit", "arguments", "namespaceRegexes", "body", "kubectl.kubernetes.io/last-applied-configuration"}
 _FIELDS = {
@@ -77,7 +66,7 @@ def _in_objects(repository: Repository) -> Iterator[Finding]:
 def _below(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     """The fields that hold a placeholder, each with its kind."""
     if isinstance(value, str):
-        if kind := _kind_of(value):
+        if kind := placeholder_in(value):
             yield path, kind
     elif isinstance(value, dict):
         for name, each in value.items():
@@ -86,13 +75,6 @@ def _below(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     elif isinstance(value, list):
         for index, each in enumerate(value):
             yield from _below(each, (*path, index))
-
-
-def _kind_of(text: str) -> str:
-    """The kind of a placeholder; a sentence holds none unless it begins with one."""
-    said = text.strip()
-    sentence = any(character.isspace() for character in said)
-    return next((kind for kind, form in _ANY if (form.match(said) if sentence else form.search(said))), "")
 
 
 def _hint(path: Path) -> str:

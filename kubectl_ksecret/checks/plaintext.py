@@ -11,6 +11,7 @@ from ..kustomize.generators import entries, kustomizations, name_of, sources_of
 from ..model.kubernetes import SERVICE_ACCOUNT, Object, Subject
 from ..model.types.names import KEY_PATTERN
 from ..objects.documents import Document, dotted, mapping, sequence
+from ..values.placeholders import replaced
 from . import Finding, rule
 from .objects import built, encrypted_by_sops, root_path, written
 from .scope import Repository
@@ -19,8 +20,6 @@ _FIELDS = ("data", "stringData")
 _HINT = "change the value, declare the key, and seal it: kubectl ksecret seal"
 _VAULT_PLUGIN = "avp.kubernetes.io/path"
 _INSERTED = re.compile(r"<path:[^<>\n]+>")  # argocd-vault-plugin, also within a line
-# What a deployer replaces as a whole: Flux and envsubst, Helm, vals, the webhook of Bank-Vaults.
-_REPLACED = re.compile(r"\$\{[^{}\n]+\}|\{\{.*\}\}|ref\+[a-z0-9]+://\S+|vault:[^\s#]+#\S+")
 
 
 @rule("plaintext-secret", "error")
@@ -94,7 +93,7 @@ def _decoded(text: str) -> str:
 def _is_no_value(text: str, by_name: bool) -> bool:
     """Whether it is empty, or stands for what a deployer puts in; `by_name` it takes <key> for such a place too."""
     said = text.strip()
-    if not said or _REPLACED.fullmatch(said) or (by_name and re.fullmatch(r"<[^<>\n]+>", said)):
+    if not said or replaced(said) or (by_name and re.fullmatch(r"<[^<>\n]+>", said)):
         return True
     return "\n" not in said and _INSERTED.search(said) is not None
 

@@ -6,21 +6,9 @@ from typing import NamedTuple
 from ..errors import Mistake, Place
 from ..frozen import Record
 from ..model.resolution import Environment, Remote, SourceRead
-from ..sensitive import Sensitive
 from ..values.forms import How, forms
-from ..values.rules import broken
+from ..values.gate import Objection, Values, objections
 from . import Finding, rule
-
-Values = Mapping[tuple[str, str], Sensitive]  # by Secret and key
-
-
-def broken_rules(environment: Environment, values: Values) -> Iterator[Mistake]:
-    """What the values of one environment break; what is sealed breaks nothing."""
-    for (name, key), value in values.items():
-        said = environment.secrets[name].values[key].key
-        for each in broken(said.rules, value):
-            place = said.rules.origin.at(each.partition(":")[0]) if said.rules else None
-            yield Mistake(f"the value of {name}/{key} breaks {each}", place)
 
 
 class Held(Record):
@@ -70,18 +58,19 @@ def missing(held: Sequence[Held]) -> Iterator[Finding]:
 
 @rule("value-unusable", "error")
 def unusable(held: Sequence[Held]) -> Iterator[Finding]:
-    """A value is not what its declaration takes it for: JSON with a property, base64, a certificate.
+    """A value is not what its declaration or its Secret's type takes it for, or only stands for a value.
 
-    Neither `seal` nor External Secrets Operator can make a Secret of it. Correct the value, or the declaration.
+    It is not the JSON, base64 or certificate that is declared, or it is empty, a placeholder, ciphertext, or another
+    tool's reference. `seal` refuses it, and what External Secrets Operator makes of it no program can use. Correct the
+    value, or the declaration; `rules: {literal: true}` allows a value that looks like a placeholder.
     """
-    for each in held:
-        for message, place, hint, _ in each.unusable:
-            yield Finding(
-                message=message,
-                place=place,
-                hint=hint,
-                overlay=each.environment.name,
-            )
+    for source in held:
+        overlay = source.environment.name
+        for mistake in source.unusable:
+            yield Finding(message=mistake.message, place=mistake.place, hint=mistake.hint, overlay=overlay)
+        for objection in objections(source.environment, source.values):
+            if not objection.breaks_rule:
+                yield _refused(source.environment, objection)
 
 
 @rule("value-breaks-rule", "error")
@@ -90,14 +79,15 @@ def breaking_rules(held: Sequence[Held]) -> Iterator[Finding]:
 
     The program that reads it may not start, or be open to anyone who guesses. Set a value that keeps the rule.
     """
-    for each in held:
-        for message, place, hint, _ in broken_rules(each.environment, each.values):
-            yield Finding(
-                message=f"{message} in {each.environment.name}",
-                place=place,
-                hint=hint,
-                overlay=each.environment.name,
-            )
+    for source in held:
+        for objection in objections(source.environment, source.values):
+            if objection.breaks_rule:
+                yield _refused(source.environment, objection)
+
+
+def _refused(environment: Environment, objection: Objection) -> Finding:
+    message, place, hint = objection.mistake.message, objection.mistake.place, objection.mistake.hint
+    return Finding(message=f"{message} in {environment.name}", place=place, hint=hint, overlay=environment.name)
 
 
 @rule("same-value", "warning")

@@ -7,17 +7,18 @@ import click
 from ..errors import InputError, Mistake
 from ..sensitive import Sensitive
 from ..sources import GivenSecrets, secretfile
+from ..values.lines import without_line_end
 
 
 def secrets(filename: str) -> GivenSecrets:
-    """The Secrets in a file, or on standard input where it is `-`."""
+    """Return the Secrets in a file, or on standard input where it is `-`."""
     if filename == "-":
         return secretfile.parse(_piped(), "standard input")
     return secretfile.parse(content(filename), filename)
 
 
 def content(filename: str) -> bytes:
-    """A file that the user names; it may lie anywhere."""
+    """Return the content of a file that the user names; it may lie anywhere."""
     try:
         with open(filename, "rb") as file:
             return file.read()
@@ -26,7 +27,7 @@ def content(filename: str) -> bytes:
 
 
 def value(addresses: tuple[str, ...]) -> GivenSecrets:
-    """The value of the one addressed key, less one newline at its end; asked for without echo on a terminal."""
+    """Return the value of the one addressed key; on a terminal it is asked for without echo."""
     secret, _, key = addresses[0].partition("/")
     return GivenSecrets(values={secret: {key: one(addresses[0])}})
 
@@ -38,9 +39,9 @@ def refuse_several(addresses: tuple[str, ...]) -> None:
 
 
 def one(address: str) -> Sensitive:
-    """The same, of the key at an address."""
+    """Return the value of the key at an address, without the line end that a pipe puts behind it."""
     asked = sys.stdin is not None and sys.stdin.isatty()
-    return Sensitive(_typed(address) if asked else _piped().removesuffix(b"\n"))
+    return Sensitive(without_line_end(_typed(address) if asked else _piped()))
 
 
 def _piped() -> bytes:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import Place
@@ -25,6 +25,7 @@ class Remote(Record):
     encoding: Encoding
     explicit: bool  # remoteName is written out, in the declaration or in an override
     overridden: bool  # by the overlay, here or at the end of its `from`
+    literal: bool  # a value that looks like a placeholder is meant
 
 
 class Derived(Record):
@@ -32,6 +33,7 @@ class Derived(Record):
 
     key: Key
     parts: Parts
+    literal: bool  # a value that looks like a placeholder is meant
 
 
 Value = Remote | Derived
@@ -218,7 +220,8 @@ def _secret(overlay: SecretOverlay, declarations: Declarations, declaration: Sec
 def _value(overlay: SecretOverlay, declarations: Declarations, secret: str, name: str) -> Value:
     own = declarations[secret].spec.entries[name]
     if own.template is not None:
-        return Derived(key=own, parts=parsed(own))
+        overrides = _overrides_of(overlay, (secret, name))
+        return Derived(key=own, parts=parsed(own), literal=_is_literal(own, overrides))
     root_secret, root_name = root_of(declarations, secret, name) if own.from_ else (secret, name)
     key = declarations[root_secret].spec.entries[root_name] if own.from_ else own
     overrides = _overrides_of(overlay, (secret, name), (root_secret, root_name))
@@ -231,8 +234,13 @@ def _value(overlay: SecretOverlay, declarations: Declarations, secret: str, name
         property=next((override.property for override in overrides if override.property), key.property),
         encoding=key.encoding,
         explicit=bool(remote_name or key.remote_name),
-        overridden=bool(overrides),
+        overridden=any(override.remote_name or override.property for override in overrides),
+        literal=_is_literal(key, overrides),
     )
+
+
+def _is_literal(key: Key, overrides: Sequence[KeyOverride]) -> bool:
+    return bool(key.rules and key.rules.literal) or any(override.literal for override in overrides)
 
 
 def _overrides_of(overlay: SecretOverlay, *keys: tuple[str, str]) -> list[KeyOverride]:

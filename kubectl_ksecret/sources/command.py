@@ -11,6 +11,7 @@ from ..errors import Mistake, Refusal
 from ..model.types.names import seconds
 from ..model.types.sources import Command
 from ..sensitive import Sensitive
+from ..values.lines import without_line_end
 from . import SourceValue, Version
 
 
@@ -25,7 +26,7 @@ class CommandSource:
         return dict.fromkeys(names)
 
     def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
-        """The values, standard output less one newline at its end. Raises Refusal with every call that failed."""
+        """Return the values: standard output without its line end. Raises Refusal with every call that failed."""
         values: dict[str, SourceValue] = {}
         mistakes: list[Mistake] = []
         for name in names:
@@ -60,7 +61,7 @@ class CommandSource:
             raise Refusal(Mistake(f"{program}: {what}", place)) from None
         if done.returncode != 0:
             raise Refusal(Mistake(f"{program} failed for {name} with exit code {done.returncode}", place))
-        return Sensitive(done.stdout.removesuffix(b"\n"))
+        return Sensitive(without_line_end(done.stdout))
 
 
 def open_source(command: Command) -> CommandSource:

@@ -131,7 +131,8 @@ def reader(kind: Any) -> Read:
         return _list(reader(kind.__args__[0]))
     if is_record(kind):
         return _record(kind)
-    return _integer if kind is int else _text(Form("a string"))
+    scalars: Mapping[type, Read] = {int: _integer, bool: _boolean}
+    return scalars.get(kind) or _text(Form("a string"))
 
 
 def members_of(kind: Any) -> Mapping[str, type]:
@@ -179,6 +180,16 @@ def _integer(node: Node, reading: Reading) -> Any:
     hint = "leave the quotes out" if plain and node.tag == STRING else ""
     found = "another notation" if node.tag == "tag:yaml.org,2002:int" else _found(node)
     reading.mistake(node, f"expected an integer such as 32, found {found}", hint)
+    return UNREAD
+
+
+def _boolean(node: Node, reading: Reading) -> Any:
+    # YAML 1.1 has yes, on and others; they are read as kubectl writes them alone, so that nobody wonders.
+    if isinstance(node, ScalarNode) and node.tag == "tag:yaml.org,2002:bool" and node.value in ("true", "false"):
+        return node.value == "true"
+    hint = "leave the quotes out" if isinstance(node, ScalarNode) and node.value in ("true", "false") else ""
+    found = "another notation" if node.tag == "tag:yaml.org,2002:bool" else _found(node)
+    reading.mistake(node, f"expected true or false, found {found}", hint)
     return UNREAD
 
 
@@ -253,7 +264,7 @@ def blank(kind: Any, origin: Origin) -> Any:
     origin_type: Any = getattr(kind, "__origin__", None)
     if origin_type is Literal:
         return kind.__args__[0]
-    empty: dict[Any, object] = {Mapping: {}, tuple: (), int: 0}
+    empty: dict[Any, object] = {Mapping: {}, tuple: (), int: 0, bool: False}
     return empty.get(origin_type or kind, "")
 
 

@@ -45,7 +45,7 @@ def _of(kind: Any) -> Schema:
         return {"type": "array", "items": _of(kind.__args__[0])}
     if is_record(kind):
         return _record(kind)
-    return {"type": "integer"} if kind is int else {"type": "string"}
+    return {"type": {int: "integer", bool: "boolean"}.get(kind, "string")}
 
 
 def _members(kind: Any) -> Schema:

@@ -32,12 +32,14 @@ class Rules(Stated):
     maxLength: Bytes at most.
     pattern: Regular expression (RE2) that must be found in the value; anchor it with ^ and $.
     format: Well-known form of the value.
+    literal: Whether a value that looks like ciphertext, a reference, a variable or a placeholder is meant as it is.
     """
 
     min_length: int | None = None
     max_length: int | None = None
     pattern: Pattern | None = None
     format: Format | None = None
+    literal: bool = False
 
 
 class Generate(Stated):

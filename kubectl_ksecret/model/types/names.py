@@ -32,6 +32,14 @@ Pattern = Annotated[str, Form("a regular expression", r"[\s\S]+")]
 Reason = Annotated[
     str, Form("the reason, in words", r"\s*\S[\s\S]*", hint="say why it is absent, as omit: Not deployed in production")
 ]
+LiteralReason = Annotated[
+    str,
+    Form(
+        "the reason, in words",
+        r"\s*\S[\s\S]*",
+        hint="say why the value is meant as it is, as literal: The application expands it itself",
+    ),
+]
 Property = Annotated[
     str, Form("a property such as password, or database.password", r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 ]

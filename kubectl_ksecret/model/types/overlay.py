@@ -6,7 +6,20 @@ from typing import Annotated, Literal
 from .backends import BACKENDS, BackendSpec
 from .declaration import Metadata
 from .forms import OneOf
-from .names import Date, FieldPath, KeyName, Line, Name, Namespace, ObjectName, Path, Property, Reason, Uid
+from .names import (
+    Date,
+    FieldPath,
+    KeyName,
+    Line,
+    LiteralReason,
+    Name,
+    Namespace,
+    ObjectName,
+    Path,
+    Property,
+    Reason,
+    Uid,
+)
 from .origin import Stated
 from .sources import SOURCES, Source
 
@@ -40,11 +53,13 @@ class KeyOverride(Stated):
     remoteName: Name as it stands in the source; no pattern is applied.
     property: Member of the value, which is a JSON object.
     omit: Why the key is absent here, on purpose.
+    literal: Why its value here is meant as it is, though it looks like a placeholder or another stand-in.
     """
 
     remote_name: Line | None = None
     property: Property | None = None
     omit: Reason | None = None
+    literal: LiteralReason | None = None
 
 
 class SecretOverride(Stated):

@@ -112,11 +112,13 @@ def _override_mistakes(overlay: SecretOverlay, declaration: SecretDeclaration) -
 
 def _key_override_mistakes(place: Place, spec: DeclarationSpec, name: str, override: KeyOverride) -> Iterator[Mistake]:
     derived = spec.entries[name].template is not None
-    if override.omit and (override.remote_name or override.property):
+    if override.omit and (override.remote_name or override.property or override.literal):
         yield Mistake(f"{name} is omitted, so nothing else can be said of it", override.origin.key("omit"))
     elif override.omit and name in spec.inputs:
         yield Mistake(f"{name} is an input", place, "omit the key whose template uses it")
-    elif derived and not override.omit and override.origin.sure_of("omit"):
+    elif not derived or not override.origin.sure_of("omit", "literal"):
+        return
+    elif override.remote_name or override.property or not (override.omit or override.literal):
         yield Mistake(f"{name} is made by a template", place, "override what its template names")
 
 
