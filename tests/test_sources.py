@@ -34,7 +34,7 @@ def test_a_dotenv_value_is_literal(tmp_path: Path) -> None:
         "unicode": ("UNICODE=pässwörd 🔑", "pässwörd 🔑"),
     }
     project = Project(tmp_path)
-    project.declare("app", {name: {} for name in lines})
+    project.declare("app", {name: {"rules": {"minLength": 0}} for name in lines})
     project.sealed_overlay()
     content = "\ufeff# a comment\n\n" + "\n".join(line for line, _ in lines.values()).replace("plain=", "PLAIN=")
     project.write(".env", content)
@@ -57,21 +57,21 @@ def test_an_environment_variable_may_hold_any_bytes(tmp_path: Path) -> None:
     """What is no UTF-8 is sealed as it is."""
     project = shop(tmp_path)
     project.sealed_overlay(source={"environment": {}})
-    project.done("seal", "prod", TOKEN=os.fsdecode(b"\xff\xfe\n"), PASSWORD="")
-    assert opened_by_kubeseal(project.manifest("app")) == {"token": b"\xff\xfe\n", "password": b""}
+    project.done("seal", "prod", TOKEN=os.fsdecode(b"\xff\xfe\n"), PASSWORD="p")
+    assert opened_by_kubeseal(project.manifest("app")) == {"token": b"\xff\xfe\n", "password": b"p"}
 
 
 def test_a_command_prints_one_value_a_call(tmp_path: Path) -> None:
-    """Its arguments are a list, {name} is filled in, and one newline at the end goes."""
+    """Its arguments are a list, {name} is filled in, and one line end goes."""
     project = shop(tmp_path)
-    program = project.write("vault.sh", '#!/bin/sh\nprintf "%s|" "$@" && printf "\\\\n\\\\n"\n')
+    program = project.write("vault.sh", '#!/bin/sh\nprintf "%s|" "$@" && printf "end\\\\r\\\\n"\n')
     program.chmod(0o755)
     arguments = [str(program), "get", "two words", "path={name}/value"]
     project.sealed_overlay(source={"names": "prod/{remoteName}", "command": {"arguments": arguments}})
     project.done("seal", "prod")
     assert opened_by_kubeseal(project.manifest("app")) == {
-        "token": b"get|two words|path=prod/token/value|\n",
-        "password": b"get|two words|path=prod/password/value|\n",
+        "token": b"get|two words|path=prod/token/value|end",
+        "password": b"get|two words|path=prod/password/value|end",
     }
 
 
@@ -91,7 +91,7 @@ def test_every_command_that_fails_is_named_and_nothing_is_written(tmp_path: Path
 def test_secret_manifests_give_values_by_name_and_key(tmp_path: Path) -> None:
     """data, stringData (which goes first, as in the API server), a List, null for an empty value; in one go."""
     project = Project(tmp_path)
-    project.declare("app", {"token": {}, "both": {}, "nothing": {}})
+    project.declare("app", {"token": {}, "both": {}, "nothing": {"rules": {"minLength": 0}}})
     project.declare("other", {"binary": {}})
     project.sealed_overlay()
     data = {"both": "b25l", "nothing": None}

@@ -8,4 +8,8 @@ def without_line_end(content: bytes) -> bytes:
 
 def is_line_with_end(content: bytes) -> bool:
     """Return whether a value is one line of text with its line end."""
-    return content.endswith(b"\n") and b"\n" not in content[:-1] and len(content.strip()) > 0
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return False
+    return text.endswith("\n") and "\n" not in text[:-1] and text.strip() != ""
