@@ -163,7 +163,7 @@ def test_a_project_without_an_overlay_is_told_how_to_make_one(project: Project) 
 def test_what_is_not_the_projects_own_is_not_searched(project: Project) -> None:
     """A submodule is a project of its own, and so is a work tree inside; dependencies and test data are none."""
     text = (project.root / OVERLAY).read_text()
-    for folder in ("node_modules/a", "tests/testdata/b", ".hidden", "submodule/c", "tree/d"):
+    for folder in ("node_modules/a", "tests/testdata/b", "submodule/c", "tree/d"):
         project.write(f"{folder}/ksecret.yaml", text)
     project.write("submodule/.git", "gitdir: ../.git/modules/submodule\n")
     (project.root / "tree" / ".git").mkdir()

@@ -68,7 +68,7 @@ def plan(chosen: Sequence[Environment], address: str) -> Plan:
     if others:
         raise InputError(Mistake("a rotation begins in one overlay", hint="name it, and not a folder of several"))
     remote = _remote(environment, address)
-    reads = _reads(select([environment.project.root]), environment, remote.name)
+    reads = _reads(select([environment.project.root, environment.file]), environment, remote.name)
     for read in reads:
         if read.remote.property:
             raise InputError(

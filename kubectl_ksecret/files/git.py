@@ -1,56 +1,89 @@
-"""What Git says of a work tree, with nothing that the repository names being run."""
+"""What Git knows of a work tree, with nothing that the repository names being run."""
 
 import os
-import subprocess
+import re
 from collections.abc import Collection
+from typing import NamedTuple
 
 from ..errors import Mistake, Refusal, printable
 from .project import Project
 
+_UNREAD = re.compile(rb"could not open directory '(.+)'")
+
+
+class FileList(NamedTuple):
+    """Files by their path from the project's root, and the folders that Git could not look into."""
+
+    paths: Collection[str]
+    unread: Collection[str]
+
 
 def tracked(project: Project) -> Collection[str] | None:
-    """The files that Git tracks, by their path from the project's root; None without Git.
+    """Return the files that Git tracks, by their path from the project's root; None without Git.
 
     Raises Refusal if Git can't tell.
     """
     if project.git is None:
         return None
-    variables = {n: v for n, v in os.environ.items() if not n.startswith("GIT_") or n.startswith("GIT_CONFIG")}
-    try:
-        done = subprocess.run(
-            ["git", "-c", "core.fsmonitor=false", "-C", project.root, "ls-files", "-z"],
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-    except OSError:
-        done = None
-    if done is None or done.returncode != 0:
-        raise Refusal(Mistake("Git can't tell which files it tracks", hint="see what it says: git ls-files"))
+    files = _list_files(project)
+    if files is None:
+        raise Refusal(Mistake("Git can't tell which files it tracks", hint="see the reason with: git ls-files"))
+    return files.paths
+
+
+def not_ignored(project: Project, name: str) -> FileList | None:
+    """Return the files of a name that Git tracks or does not ignore; None if Git is absent or refuses.
+
+    A folder that is a work tree of its own is none of this one.
+    """
+    return _list_files(project, "--cached", "--others", "--exclude-standard", "--", f":(top,glob)**/{name}")
+
+
+def _list_files(project: Project, *arguments: str) -> FileList | None:
+    answer = _answer(project, "ls-files", "-z", *arguments)
+    if answer is None:
+        return None
+    output, complaints = answer
     # In the middle of a merge a file is listed once for each side.
-    return dict.fromkeys(os.fsdecode(name) for name in done.stdout.split(b"\0") if name)
+    paths = dict.fromkeys(os.fsdecode(path) for path in output.split(b"\0") if path)
+    return FileList(paths, [os.fsdecode(path) for path in _UNREAD.findall(complaints)])
 
 
 def last_commit(project: Project, path: str) -> str | None:
     """Return the commit that last changed a file, for a person; None if the file is not committed as it is now."""
-    if project.git is None or _run(project, "diff", "--quiet", "--no-ext-diff", "HEAD", "--", path) is None:
+    if project.git is None or _answer(project, "diff", "--quiet", "--no-ext-diff", "HEAD", "--", path) is None:
         return None
-    log = _run(project, "log", "-1", "--no-show-signature", "--format=%h of %as by %an: %s", "--", path)
-    return printable(log.decode(errors="replace").strip()) if log else None
+    log = _answer(project, "log", "-1", "--no-show-signature", "--format=%h of %as by %an: %s", "--", path)
+    return printable(log[0].decode(errors="replace").strip()) if log and log[0] else None
 
 
-def _run(project: Project, *arguments: str) -> bytes | None:
-    """Return what Git prints; None if it fails. Nothing that the repository names is run."""
+def _answer(project: Project, *arguments: str) -> tuple[bytes, bytes] | None:
+    """Return what Git prints and what it complains of; None if it is absent, or if it fails.
+
+    Nearly every command of ours asks Git, and the module subprocess takes longer to import than Git to answer.
+    """
+    # A hook sets GIT_DIR and others, which are of the repository that it belongs to.
     variables = {n: v for n, v in os.environ.items() if not n.startswith("GIT_") or n.startswith("GIT_CONFIG")}
-    try:
-        done = subprocess.run(
-            ["git", "-c", "core.fsmonitor=false", "-C", project.root, *arguments],
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-    except OSError:
-        return None
-    return done.stdout if done.returncode == 0 else None
+    output, output_end = os.pipe()
+    complaints, complaints_end = os.pipe()
+    os.set_blocking(complaints_end, False)  # read only when Git has ended: what does not fit is dropped
+    with open(output, "rb") as written, open(complaints, "rb") as complained:
+        try:
+            process = os.posix_spawnp(
+                "git",
+                ["git", "-c", "core.fsmonitor=false", "-C", project.root, *arguments],
+                variables | {"LC_ALL": "C"},
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, output_end, 1),
+                    (os.POSIX_SPAWN_DUP2, complaints_end, 2),
+                ],
+            )
+        except OSError:
+            return None
+        finally:
+            os.close(output_end)
+            os.close(complaints_end)
+        content = written.read()
+        _, status = os.waitpid(process, 0)
+        return (content, complained.read()) if status == 0 else None

@@ -19,7 +19,8 @@ class Project:
         self.root = os.path.realpath(root)
         self._shown_from = os.path.join(os.path.realpath(shown_from or "."), "")
         self._real_folders: dict[str, str] = {}
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
+        self._found: dict[str, list[str]] = {}
 
     @classmethod
     def around(cls, path: str, shown_from: str | None = None) -> Self:
@@ -173,32 +174,65 @@ class Project:
                 yield entry.path
 
     def find(self, name: str, folder: str | None = None) -> list[str]:
-        """All files of a name below a folder or in the project.
+        """Return the files of a name in the project, or below a folder that the user names.
 
-        Left out are hidden folders, node_modules, testdata, and Git work trees of their own. What can't be read is
-        told: a project may hold a volume that is private, or an overlay that the user misses.
+        These are the files that Git tracks or does not ignore and that exist, hidden folders included, but none below
+        testdata or node_modules or in a work tree of its own. A folder in which Git knows of none is walked by the
+        same rules, as is a project of which it knows nothing.
         """
-        found = []
-        for where, folders, names in os.walk(folder or self.root, onerror=self._tell):
-            folders[:] = sorted(each for each in folders if self._is_searched(where, each))
+        if name not in self._found:
+            self._found[name] = self._find(name)
+        if folder is None or folder == self.root:
+            return [path for path in self._found[name] if self._is_ours(path, self.root)]
+        below = os.path.join(folder, "")
+        found = [path for path in self._found[name] if path.startswith(below) and self._is_ours(path, folder)]
+        return found or list(self._walked(name, folder))
+
+    def _find(self, name: str) -> list[str]:
+        from . import git  # a build searches for nothing
+
+        files = git.not_ignored(self, name) if self.git else None
+        if files is None:
+            if self.git:
+                hint = "see the reason with: git status"
+                self._warn(Mistake("Git can't tell which files are ignored, so all folders are searched", None, hint))
+            return list(self._walked(name, self.root))
+        for folder in files.unread:
+            self._report(PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.path.join(self.root, folder)))
+        in_order = sorted(files.paths, key=lambda path: path.split("/")[:-1])
+        return [path for path in (os.path.join(self.root, path) for path in in_order) if os.path.lexists(path)]
+
+    def _is_ours(self, path: str, above: str) -> bool:
+        """Whether nothing between a folder and a file makes the file somebody else's."""
+        folder = os.path.dirname(path)
+        while len(folder) > len(above):
+            if not self._is_searched(*os.path.split(folder)):
+                return False
+            folder = os.path.dirname(folder)
+        return True
+
+    def _walked(self, name: str, folder: str) -> Iterator[str]:
+        """Yield the files of a name below a folder; what can't be read is reported: an overlay may be in it."""
+        for path, folders, names in os.walk(folder, onerror=self._report):
+            folders[:] = sorted(below for below in folders if self._is_searched(path, below))
             if name in names:
-                found.append(os.path.join(where, name))
-        return found
+                yield os.path.join(path, name)
 
-    def _is_searched(self, where: str, name: str) -> bool:
-        if name.startswith(".") or name in NOT_OURS:
+    def _is_searched(self, above: str, name: str) -> bool:
+        if name == ".git" or name in NOT_OURS:
             return False
-        return not os.path.lexists(os.path.join(where, name, ".git"))
+        return not os.path.lexists(os.path.join(above, name, ".git"))
 
-    def _tell(self, error: OSError) -> None:
-        if error.filename in self._told:
-            return
-        import logging  # a build searches for nothing
-
-        self._told.add(error.filename)
+    def _report(self, error: OSError) -> None:
         hint = "no overlay in it is found"
-        unread = Mistake(f"{self.name(error.filename)}: {error.strerror}", hint=hint)
-        logging.getLogger(__name__).warning("%s", unread.said("warning"))
+        self._warn(Mistake(f"{self.name(error.filename)}: {error.strerror}", None, hint))
+
+    def _warn(self, mistake: Mistake) -> None:
+        if mistake.message not in self._warned:
+            import logging  # a build searches for nothing
+
+            self._warned.add(mistake.message)
+            logging.getLogger(__name__).warning("%s", mistake.said("warning"))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

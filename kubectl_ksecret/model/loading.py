@@ -179,53 +179,54 @@ def _object(type_: type[Object], node: Node, reading: Reading) -> Object | None:
 
 
 def select(arguments: Sequence[str]) -> list[Environment]:
-    """The overlays of the command line: names, files or folders; all of the project if there are none.
+    """Return the overlays of the command line: names, files or folders; all of the project if there are none.
 
     Raises InputError with every mistake in the chosen ones; mistakes elsewhere in the project are not theirs.
     """
     project = Project.around(_start(arguments))
     loader = Loader(project)
     files = project.find(overlay_type.FILE)
-    chosen, wrong = _chosen(project, arguments, files)
+    chosen, mistakes = _chosen(project, arguments, files)
     loaded: dict[str, Environment] = {}
     for file in dict.fromkeys((*chosen, *files)):
         try:
             loaded[file] = loader.load(file)
         except InputError as error:
             if file in chosen:
-                wrong += error.mistakes
+                mistakes += error.mistakes
     environments = [loaded[file] for file in chosen if file in loaded]
-    if not wrong:
-        wrong = [*_one_name(list(loaded.values()), environments), *sharing.mistakes(loaded.values(), environments)]
-    if wrong:
-        raise InputError(*in_order(wrong))
+    if not mistakes:
+        everything = list(loaded.values())
+        mistakes = [*_one_name(everything, environments), *sharing.mistakes(everything, environments)]
+    if mistakes:
+        raise InputError(*in_order(mistakes))
     return environments
 
 
-def readable(project: Project) -> list[Environment]:
-    """All overlays of a project that have no mistake."""
-    loader, found = Loader(project), []
+def with_others(chosen: Sequence[Environment]) -> list[Environment]:
+    """Return these overlays of one project and all others of it that have no mistake, in the order of their files."""
+    project = chosen[0].project
+    loader = Loader(project)
+    environments = {environment.file: environment for environment in chosen}
     for file in project.find(overlay_type.FILE):
-        try:
-            found.append(loader.load(file))
-        except InputError:
-            continue  # told to whoever chooses it
-    return found
+        if file not in environments:
+            try:
+                environments[file] = loader.load(file)
+            except InputError:
+                continue  # whoever chooses it is told
+    return [environments[file] for file in sorted(environments)]
 
 
 def _start(arguments: Sequence[str]) -> str:
-    """The first argument that is a path says which project it is; else the working directory."""
+    """Return the folder that says which project it is: of the first argument that is a path, or where we are."""
     path = next((argument for argument in arguments if os.path.exists(argument)), ".")
     return path if os.path.isdir(path) else os.path.dirname(path) or "."
 
 
 def _chosen(project: Project, arguments: Sequence[str], files: Sequence[str]) -> tuple[list[str], list[Mistake]]:
     if not arguments:
-        if files:
-            return list(files), []
-        return [], [
-            Mistake(f"there is no {overlay_type.FILE} in {project.root}", None, "kubectl ksecret init DIR makes one")
-        ]
+        hint = "kubectl ksecret init DIR makes one"
+        return list(files), [] if files else [Mistake(f"there is no {overlay_type.FILE} in {project.root}", None, hint)]
     chosen: list[str] = []
     mistakes = []
     names: dict[str, list[str]] = {}
@@ -235,19 +236,21 @@ def _chosen(project: Project, arguments: Sequence[str], files: Sequence[str]) ->
         if argument in names:
             chosen += names[argument]
         elif os.path.isdir(argument):
-            found = project.find(overlay_type.FILE, os.path.realpath(argument))
-            mistakes += [] if found else [Mistake(f"there is no {overlay_type.FILE} below {argument}")]
-            chosen += found
+            below = project.find(overlay_type.FILE, os.path.realpath(argument))
+            mistakes += [] if below else [Mistake(f"there is no {overlay_type.FILE} below {argument}")]
+            chosen += below
         elif os.path.isfile(argument):
-            chosen.append(os.path.realpath(argument))
+            # The same path as a search gives: of a link itself, in the folder that it really lies in.
+            folder, name = os.path.split(argument)
+            chosen.append(os.path.join(os.path.realpath(folder), name))
         else:
             mistakes.append(Mistake(f"no overlay is named {argument}", None, nearest(argument, names)))
-            chosen += names.get("", ())  # it may be one whose name can't be read: what is wrong there is told too
+            chosen += names.get("", ())  # it may be one whose name can't be read: its mistakes are reported too
     return list(dict.fromkeys(chosen)), mistakes
 
 
 def name_of(project: Project, file: str) -> str:
-    """The name that a file gives its overlay, however wrong the rest of it is; empty if it gives none."""
+    """Return the name that a file gives its overlay, however wrong the rest of it is; empty if it gives none."""
     try:
         nodes = compose(project.read_text(file), project.name(file))
     except InputError:
@@ -258,12 +261,12 @@ def name_of(project: Project, file: str) -> str:
     return ""
 
 
-def _one_name(all_: Sequence[Environment], chosen: Sequence[Environment]) -> list[Mistake]:
+def _one_name(everything: Sequence[Environment], chosen: Sequence[Environment]) -> list[Mistake]:
     mistakes = []
     for environment in chosen:
-        for other in all_:
-            told = other in chosen and other.file < environment.file
-            if other.name == environment.name and other is not environment and not told:
-                place, second = (each.overlay.metadata.origin.at("name") for each in (environment, other))
+        for other in everything:
+            reported = other in chosen and other.file < environment.file
+            if other.name == environment.name and other is not environment and not reported:
+                place, second = (named.overlay.metadata.origin.at("name") for named in (environment, other))
                 mistakes.append(Mistake(f"two overlays are named {environment.name}", place, f"the other at {second}"))
     return mistakes
