@@ -12,7 +12,7 @@ from ..files import contents, git
 from ..files.project import Project
 from ..frozen import Record
 from ..kustomize import building, layers
-from ..model.loading import with_others
+from ..model.loading import readable
 from ..model.resolution import Environment
 from ..objects.documents import KUSTOMIZATION_FILES, Tree
 from ..sealing.validity import Validity, read_validity
@@ -29,7 +29,7 @@ class Built(Record):
 def survey(chosen: Sequence[Environment], built: Built | None, now: datetime) -> Repository:
     """All that the rules look at. Raises InputError for what can't be read, Refusal for what can't be built."""
     project = chosen[0].project
-    everything = with_others(chosen)
+    everything = readable(project, chosen)
     tree = Tree(project)
     roots = list(_roots(project, chosen, everything, tree) if built is None else _given(chosen, everything, built))
     tracked = git.tracked(project)

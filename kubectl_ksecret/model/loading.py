@@ -203,9 +203,8 @@ def select(arguments: Sequence[str]) -> list[Environment]:
     return environments
 
 
-def with_others(chosen: Sequence[Environment]) -> list[Environment]:
-    """Return these overlays of one project and all others of it that have no mistake, in the order of their files."""
-    project = chosen[0].project
+def readable(project: Project, chosen: Sequence[Environment] = ()) -> list[Environment]:
+    """Return the overlays of a project that have no mistake, and those that were chosen, wherever they lie."""
     loader = Loader(project)
     environments = {environment.file: environment for environment in chosen}
     for file in project.find(overlay_type.FILE):
