@@ -104,7 +104,9 @@ def test_a_missing_right_comes_with_the_command_that_makes_the_role(
     mock: tuple[Any, Path], target: Any, command: str
 ) -> None:
     handler, path = mock
-    handler[f"get {target.path}"] << 403 << {"kind": "Status", "reason": "Forbidden"}
+    verb = "get" if target.name else "list"
+    text = f'... is forbidden: User "me" cannot {verb} resource "..." in API group "" ...'
+    handler[f"get {target.path}"] << 403 << {"kind": "Status", "reason": "Forbidden", "message": text}
     with pytest.raises(Refused) as refusal:
         api(path).get(target)
     assert str(refusal.value).endswith(f"hint: a Role that allows it: kubectl {command}")

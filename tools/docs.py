@@ -50,8 +50,11 @@ def commands() -> str:
     for name in group.list_commands(top):
         command = group.get_command(top, name)
         assert command is not None
-        blocks.append(f"## kubectl ksecret {name}\n")
-        blocks.append(help_of(click.Context(command, info_name=name, parent=top)))
+        context = click.Context(command, info_name=name, parent=top)
+        blocks += [f"## kubectl ksecret {name}\n", help_of(context)]
+        for below, subcommand in command.commands.items() if isinstance(command, click.Group) else ():
+            blocks.append(f"### kubectl ksecret {name} {below}\n")
+            blocks.append(help_of(click.Context(subcommand, info_name=below, parent=context)))
     return "\n".join(blocks)
 
 

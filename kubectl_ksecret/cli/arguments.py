@@ -6,6 +6,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from ..errors import InputError, Mistake
 from ..model.loading import select
 from ..model.resolution import Environment
 
@@ -18,6 +19,23 @@ class Overlays(tuple[str, ...]):
     def load(self) -> list[Environment]:
         """The overlays they mean. Raises InputError with every mistake in them."""
         return select(self)
+
+
+class OneOverlay(str):
+    """The OVERLAY argument of a command that works on one."""
+
+    def load(self) -> Environment:
+        """The overlay that it means. Raises InputError with every mistake in it, and if it means several."""
+        environments = select([self])
+        if len(environments) > 1:
+            names = ", ".join(environment.name for environment in environments)
+            raise InputError(Mistake("this command works on one overlay", hint=f"name one of: {names}"))
+        return environments[0]
+
+
+def one_overlay() -> Decorator:
+    """One OVERLAY argument."""
+    return click.argument("overlay", metavar="OVERLAY", callback=lambda _context, _parameter, given: OneOverlay(given))
 
 
 def overlays() -> Decorator:

@@ -14,6 +14,7 @@ from ..errors import InputError, Mistake
 # The module of each command; one called list would hide the builtin from this package.
 COMMANDS = {
     "check": "check",
+    "cluster": "cluster",
     "import": "importing",
     "init": "init",
     "list": "inventory",
@@ -21,6 +22,7 @@ COMMANDS = {
     "rotate": "rotate",
     "seal": "seal",
     "status": "status",
+    "sync": "sync",
     "unseal": "unseal",
 }
 

@@ -214,9 +214,10 @@ def _decoded(content: bytes) -> Object:
 
 def _refused(method: str, target: Target, status: int, content: bytes) -> Refused:
     """Return a refusal with the parts of the server's Status that hold no value."""
-    reason, fields = "", []
+    reason, fields, text = "", [], ""
     with suppress(ValueError, AttributeError, TypeError):
         answer = json.loads(content)
+        text = str(answer.get("message"))
         reason = printable(str(answer.get("reason") or ""))
         causes = (answer.get("details") or {}).get("causes") or ()
         fields = [shown(str(cause["field"])) for cause in causes if cause.get("field")]
@@ -224,14 +225,16 @@ def _refused(method: str, target: Target, status: int, content: bytes) -> Refuse
     message = f"the cluster refused to {verb} {target}: {status} {reason}".rstrip()
     if fields:
         message += f" ({', '.join(dict.fromkeys(fields))})"
-    return Refused(Mistake(message, hint=_remedy(status, verb, target)), status, reason)
+    # An admission rule refuses with 403 too; the text is looked at, and never shown.
+    lacks_right = status == 403 and f"cannot {verb} resource" in text
+    return Refused(Mistake(message, hint=_remedy(status, verb, target, lacks_right)), status, reason)
 
 
-def _remedy(status: int, verb: str, target: Target) -> str:
+def _remedy(status: int, verb: str, target: Target, lacks_right: bool) -> str:
     """Return the next step after a refusal, where it is known."""
     if status == 401:
         return "the kubeconfig's credential is not accepted; kubectl auth whoami asks who you are"
-    if status == 403:
+    if lacks_right:
         subresource = target.subresource.partition("/")[0]
         resource = target.resources.full_name + (f"/{subresource}" if subresource else "")
         # A Role of the namespace itself allows to read the namespace.

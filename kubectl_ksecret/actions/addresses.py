@@ -1,0 +1,25 @@
+"""The addresses of the command line: SECRET or SECRET/KEY."""
+
+from collections.abc import Sequence
+
+from ..errors import InputError, Mistake, nearest, shown
+from ..model.resolution import Environment
+
+
+def secrets_of(environment: Environment, addresses: Sequence[str]) -> list[str]:
+    """Return the Secrets that are addressed, or all of the environment. Raises InputError for what it does not have."""
+    names: dict[str, None] = {}
+    mistakes = []
+    for address in addresses:
+        name, slash, key = address.partition("/")
+        secret = environment.secrets.get(name)
+        if secret is None:
+            hint = nearest(name, environment.secrets)
+            mistakes.append(Mistake(f"overlay {environment.name} has no Secret {shown(name)}", hint=hint))
+        elif slash and key not in secret.keys:
+            hint = nearest(key, secret.keys)
+            mistakes.append(Mistake(f"{name} has no key {shown(key)} in {environment.name}", hint=hint))
+        names[name] = None
+    if mistakes:
+        raise InputError(*mistakes)
+    return list(names) or list(environment.secrets)

@@ -1,0 +1,56 @@
+"""Write into an overlay which cluster it belongs to."""
+
+import os
+
+from ..cluster.api import Api
+from ..cluster.guard import namespace_uid, refuse_another_namespace
+from ..files.folder import locked
+from ..files.project import decode
+from ..frozen import Record
+from ..model.resolution import Environment
+from ..yamlio import editing
+from .deployment import deployment
+
+
+class Pin(Record):
+    """The UID of the namespace that an overlay is deployed to, and the one that was written before."""
+
+    file: str
+    namespace: str
+    server: str
+    uid: str
+    before: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether the overlay belonged to another cluster, or to none that was known."""
+        return self.uid != self.before
+
+
+def pin(environment: Environment, api: Api) -> Pin:
+    """Pin an overlay to the cluster at hand.
+
+    Raises InputError if the cluster lacks the namespace or the overlay can't be edited, Refusal if it is not reached.
+    """
+    namespace = deployment(environment).namespace
+    refuse_another_namespace(api, namespace)
+    cluster = environment.overlay.spec.cluster
+    outcome = Pin(
+        file=environment.project.name(environment.file),
+        namespace=namespace,
+        server=api.server,
+        uid=namespace_uid(api, namespace),
+        before=cluster.uid if cluster else "",
+    )
+    if outcome.changed:
+        _write(environment, outcome.uid)
+    return outcome
+
+
+def _write(environment: Environment, uid: str) -> None:
+    path = environment.project.inside(environment.file)
+    folder, name = os.path.split(path)
+    with locked(folder) as held:
+        content, shown = environment.project.read(path), environment.project.name(path)
+        text = editing.with_field(decode(content, shown), shown, ("spec", "cluster"), {"uid": uid})
+        held.write(name, editing.encoded(text, content))

@@ -1,0 +1,122 @@
+"""External Secrets Operator: asking for a refresh, and knowing when this very refresh has happened.
+
+Tried on 0.20.4. ESO writes its status with the resourceVersion of what it read, so a sync that began before our write
+can't be recorded after it; and status.syncedResourceVersion moves on success alone.
+"""
+
+import hashlib
+import re
+import time
+from collections.abc import Mapping
+
+from ..model.kubernetes import OPERATOR, Object
+from .api import MERGE, Api
+from .arrival import Expectation, Failure, Outcome, View, condition, scrubbed
+from .delivery import Delivery, Order, apply, arrived, event_versions, refused_adoption
+from .resources import EXTERNAL_SECRETS
+
+KIND = "ExternalSecret"
+FORCE = "ksecret.dev/force-sync"
+_NOT_REALLY_READY = ("SecretMissing", "SecretDeleted")
+
+
+class ExternalSecretDelivery(Delivery):
+    """Applies an ExternalSecret and forces a refresh."""
+
+    kind = KIND
+    resources = EXTERNAL_SECRETS
+    verb = "refreshed"
+
+    def deliver(self, api: Api, order: Order, before: View) -> Expectation | Outcome:
+        """Apply the ExternalSecret, unless a GitOps controller does that, and ask ESO for a refresh."""
+        target = EXTERNAL_SECRETS.among(order.namespace, order.object_name)
+        if order.object_name not in before.objects and (refusal := refused_adoption(order, KIND)):
+            return refusal
+        live = apply(api, order, target)
+        if reason := _ignores_refresh(live):
+            return Outcome(state="never", cause=f"{reason}; {_way_out(order)}")
+        body = {"metadata": {"annotations": {FORCE: str(time.time_ns()), **order.mark}}}
+        live = api.patch(target, body, MERGE, dry_run=order.dry_run)
+        if order.dry_run:
+            return Outcome(state="arrived")
+        return _Refresh(api, order, live, event_versions(before, live))
+
+
+class _Refresh(Expectation):
+    """A refresh that was asked for; `written` is what the API server answered."""
+
+    def __init__(self, api: Api, order: Order, written: Object, events: Mapping[str, str]) -> None:
+        self._api, self._order, self._written, self._events = api, order, written, events
+        self._status = written.get("status") or {}
+        self._request = written["metadata"]["annotations"][FORCE]
+        self._failure = Failure()
+
+    def look(self, view: View) -> Outcome | None:
+        """Return the outcome once ESO has synced what was written or a later form of it, or fails for some time."""
+        uid = self._written["metadata"]["uid"]
+        live = view.objects.get(self._order.object_name)
+        if live is None or live["metadata"]["uid"] != uid:
+            return Outcome(state="failed", cause="somebody deleted the ExternalSecret")
+        status, before = live.get("status") or {}, self._status.get("syncedResourceVersion")
+        ready = condition(status, "Ready")
+        if status.get("syncedResourceVersion") not in (None, "", before):
+            if ready.get("reason") in _NOT_REALLY_READY:
+                # ESO says Ready=True all the same.
+                return Outcome(state="failed", cause=f"{ready['reason']}: {scrubbed(ready.get('message', ''))}")
+            return arrived(self._api, self._order, owner="External Secrets Operator")
+        failures = view.new_events(uid, self._events, "UpdateFailed")
+        if failures:
+            self._failure.note(scrubbed(failures[-1]["message"]))
+        elif ready.get("status") == "False" and ready != condition(self._status, "Ready"):
+            self._failure.note(scrubbed(ready.get("message", "")))
+        if self._failure.lasts():
+            return Outcome(state="failed", cause=self._failure.cause)
+        annotations = live["metadata"].get("annotations") or {}
+        if annotations.get(FORCE) != self._request and synced_version(live) == before:
+            return Outcome(state="failed", cause="somebody took the request for a refresh away before it was seen")
+        return None
+
+    def give_up(self, view: View) -> Outcome:
+        """Return the last cause that is known, or that ESO did not answer."""
+        live = view.objects.get(self._order.object_name) or {}
+        if condition(live.get("status") or {}, "Ready").get("status") == "False":
+            # A failure that repeats does not move the condition, and after 25 Events of one object there are no more.
+            uid = self._written["metadata"]["uid"]
+            causes = [event for event in view.events.get(uid, ()) if event.get("reason") == "UpdateFailed"]
+            last = max(causes, key=lambda event: event.get("lastTimestamp") or "", default=None)
+            cause = scrubbed(last["message"]) if last else "no Event says why"
+            return Outcome(state="failed", cause=f"still failing; the last cause that is known: {cause}")
+        question = "is it running, and does it serve this namespace?"
+        return Outcome(state="unknown", cause=f"External Secrets Operator did not answer: {question}")
+
+
+def synced_version(external_secret: Object) -> str:
+    """Return the status.syncedResourceVersion that ESO writes once it has synced this very form of the object.
+
+    It is "<generation>-<sha3-224>" of Go's %+v of a struct of two maps (pkg/controllers/util of ESO 0.20).
+    """
+    metadata = external_secret["metadata"]
+    fields = " ".join(f"{name}:{_go_map(metadata.get(name) or {})}" for name in ("annotations", "labels"))
+    digest = hashlib.sha3_224(f"{{{fields}}}".encode()).hexdigest()
+    return f"{metadata['generation']}-{digest}"
+
+
+def _go_map(values: Mapping[str, str]) -> str:
+    return "map[" + " ".join(f"{key}:{value}" for key, value in sorted(values.items())) + "]"
+
+
+def _ignores_refresh(external_secret: Object) -> str:
+    """Return why ESO will not look at this object again, or nothing."""
+    spec, synced = external_secret["spec"], (external_secret.get("status") or {}).get("syncedResourceVersion")
+    policy = spec.get("refreshPolicy") or "Periodic"
+    if synced and policy == "CreatedOnce":
+        return "refreshPolicy is CreatedOnce, so External Secrets Operator does not look again"
+    if synced and policy == "Periodic" and not re.search(r"[1-9]", spec.get("refreshInterval") or "1h0m0s"):
+        return "refreshInterval is 0, so External Secrets Operator does not look again"
+    return ""
+
+
+def _way_out(order: Order) -> str:
+    """Return the command after which ESO makes the Secret anew: without its data-hash the Secret counts as changed."""
+    annotation = f"reconcile.{OPERATOR}/data-hash-"
+    return f"it does after: kubectl annotate secret {order.name} --namespace={order.namespace} {annotation}"

@@ -1,0 +1,70 @@
+"""Who else writes an object: GitOps controllers, which own what they apply, and earlier ways of applying it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import shown
+from ..model.kubernetes import Object
+from .api import FIELD_MANAGER, JSON_PATCH, Api
+from .resources import Target
+
+_FLUX = ("kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
+_ARGO_ANNOTATION = "argocd.argoproj.io/tracking-id"
+_ARGO_LABELS = ("argocd.argoproj.io/instance",)
+# Argo CD's default label is also one that people set by themselves; with a Helm chart's it is no sign of Argo CD.
+_INSTANCE, _MANAGED_BY = "app.kubernetes.io/instance", "app.kubernetes.io/managed-by"
+# What people apply and create with. A later `kubectl edit` or `annotate` is an exception that somebody meant.
+_KUBECTL = frozenset(
+    {"kubectl-client-side-apply", "before-first-apply", "kubectl", "kubectl-create", "kubectl-replace"}
+)
+
+
+def gitops_owner(live: Object) -> str:
+    """Return the GitOps controller that applies an object, or nothing. Nobody else should apply it."""
+    metadata = live.get("metadata") or {}
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    if any(label in labels for label in _FLUX):
+        return "Flux"
+    if _ARGO_ANNOTATION in annotations or any(label in labels for label in _ARGO_LABELS):
+        return "Argo CD"
+    managers = {entry.get("manager", "") for entry in metadata.get("managedFields") or ()}
+    if _INSTANCE in labels and labels.get(_MANAGED_BY) != "Helm" and any("argocd" in name for name in managers):
+        return "Argo CD"
+    return "Flux" if managers & {"kustomize-controller", "helm-controller"} else ""
+
+
+def take_over_from_kubectl(api: Api, target: Target, live: Object, *, dry_run: bool = False) -> None:
+    """Make what kubectl applied or created ours.
+
+    Else a key that is no longer declared would stay, owned by a manager that never comes back, and so would the old
+    values in the last-applied annotation. kubectl itself renames its entry when it goes over to server-side apply.
+    """
+    entries: list[Object] = live["metadata"].get("managedFields") or []
+    old = [entry for entry in entries if entry.get("manager") in _KUBECTL and not entry.get("subresource")]
+    if not old:
+        return
+    ours = [entry for entry in entries if (entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply")]
+    fields: Object = {}
+    for entry in (*ours, *old):
+        fields = _united(fields, entry.get("fieldsV1") or {})
+    taken = {**old[0], "manager": FIELD_MANAGER, "operation": "Apply", "fieldsV1": fields}
+    others = [entry for entry in entries if entry not in old and entry not in ours]
+    guard = {"op": "test", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]}
+    patch = [guard, {"op": "replace", "path": "/metadata/managedFields", "value": [*others, taken]}]
+    api.patch(target, patch, JSON_PATCH, dry_run=dry_run)
+
+
+def _united(fields: Object, more: Object) -> Object:
+    """Return the fields of two managers together; a field without fields below it is an empty mapping."""
+    return {**fields, **{name: _united(fields.get(name) or {}, below) for name, below in more.items()}}
+
+
+def other_managers(live: Object, *path: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield who else manages fields below a path, such as the keys of `data`, and which."""
+    for entry in live["metadata"].get("managedFields") or ():
+        fields: Any = entry.get("fieldsV1") or {}
+        for name in path:
+            fields = fields.get(f"f:{name}") or {}
+        names = frozenset(name.removeprefix("f:") for name in fields if name.startswith("f:"))
+        if names and entry.get("manager") != FIELD_MANAGER:
+            yield shown(str(entry.get("manager", ""))), names

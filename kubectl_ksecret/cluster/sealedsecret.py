@@ -1,0 +1,108 @@
+"""Sealed Secrets: applying a SealedSecret, and knowing when this very form of it has been unsealed.
+
+Tried on 0.38.4. The condition alone is not believed. If anybody writes the object's metadata while the controller
+works on it, the status update conflicts and is lost for good; with --update-status=false there is none at all.
+"""
+
+from collections.abc import Mapping
+
+from ..manifests import record
+from ..model.kubernetes import Object
+from .api import MERGE, Api
+from .arrival import Expectation, Failure, Outcome, View, condition, scrubbed
+from .delivery import Delivery, Order, apply, arrived, event_versions, refused_adoption
+from .resources import SEALED_SECRETS, SECRETS
+from .secrets import read_secret
+
+KIND = "SealedSecret"
+_MANAGED = "sealedsecrets.bitnami.com/managed"
+
+
+class SealedSecretDelivery(Delivery):
+    """Applies a SealedSecret, which the controller unseals."""
+
+    kind = KIND
+    resources = SEALED_SECRETS
+    verb = "applied"
+
+    def deliver(self, api: Api, order: Order, before: View) -> Expectation | Outcome:
+        """Apply the SealedSecret, unless a GitOps controller does that."""
+        target = SEALED_SECRETS.among(order.namespace, order.object_name)
+        if refusal := refused_adoption(order, KIND):
+            if order.before is None or not order.before.managed_by_sealed_secrets:
+                return refusal
+        elif order.adopt and order.before is not None and not order.dry_run:
+            self._let_take_over(api, order)
+        live_before = before.objects.get(order.object_name)
+        live = apply(api, order, target)
+        if order.dry_run:
+            return Outcome(state="arrived")
+        touched = live_before is None or live_before["metadata"]["generation"] != live["metadata"]["generation"]
+        return _Unsealing(api, order, live, event_versions(before, live), touched=touched)
+
+    def _let_take_over(self, api: Api, order: Order) -> None:
+        """Annotate a Secret that exists: the controller refuses it otherwise. In the template it would not count."""
+        if order.before and not any(owner.kind == KIND for owner in order.before.owners):
+            body = {"metadata": {"annotations": {_MANAGED: "true"}}}
+            api.patch(SECRETS.among(order.namespace, order.name), body, MERGE)
+
+
+class _Unsealing(Expectation):
+    """A SealedSecret that was applied. Three witnesses are heard, and the first that speaks counts.
+
+    They are the record that came to the Secret together with the data, the status of this generation, and the Events
+    since our write.
+    """
+
+    def __init__(self, api: Api, order: Order, written: Object, events: Mapping[str, str], *, touched: bool) -> None:
+        self._api, self._order, self._written, self._events = api, order, written, events
+        self._touched = touched
+        self._record = _record_of(written)
+        self._failure = Failure()
+
+    def look(self, view: View) -> Outcome | None:
+        """Return the outcome once this generation has been unsealed, or fails for some time."""
+        metadata = self._written["metadata"]
+        live = view.objects.get(self._order.object_name)
+        if live is None or live["metadata"]["uid"] != metadata["uid"]:
+            return Outcome(state="failed", cause="somebody deleted the SealedSecret")
+        if live["metadata"]["generation"] != metadata["generation"]:
+            return Outcome(state="failed", cause="somebody else changed the SealedSecret")
+        if self._record and self._has_record():
+            return arrived(self._api, self._order, owner="the Sealed Secrets controller")
+        status = live.get("status") or {}
+        current = status.get("observedGeneration") == metadata["generation"]
+        synced = condition(status, "Synced") if current else {}
+        unsealed = view.new_events(metadata["uid"], self._events, "Unsealed")
+        if synced.get("status") == "True" or (unsealed and not self._record):
+            return arrived(self._api, self._order, owner="the Sealed Secrets controller")
+        failures = view.new_events(metadata["uid"], self._events, "ErrUnsealFailed", "ErrUpdateFailed")
+        if synced.get("status") == "False" or failures:
+            self._failure.note(scrubbed(synced.get("message") or failures[-1]["message"]))
+        return Outcome(state="failed", cause=self._failure.cause) if self._failure.lasts() else None
+
+    def _has_record(self) -> bool:
+        secret = read_secret(self._api, self._order.namespace, self._order.name)
+        return secret is not None and secret.record_text == self._record
+
+    def give_up(self, view: View) -> Outcome:
+        """Return that the controller did not answer, which says nothing of what had been applied before."""
+        if not self._touched:
+            outcome = arrived(self._api, self._order, owner="the Sealed Secrets controller")
+            if outcome.state == "arrived":
+                cause = "it was applied before, and nothing says whether it was ever unsealed"
+                return Outcome(state="unknown", cause=cause)
+        question = "is it running, and does it serve this namespace?"
+        return Outcome(state="unknown", cause=f"the Sealed Secrets controller did not answer: {question}")
+
+
+def _record_of(sealed_secret: Object) -> str:
+    """Return the record in the template, if every key stands in it with the digest of its ciphertext.
+
+    Of any other the Secret may have had the same record before the ciphertext changed.
+    """
+    template = sealed_secret["spec"].get("template") or {}
+    text = ((template.get("metadata") or {}).get("annotations") or {}).get(record.ANNOTATION) or ""
+    entries, encrypted = record.parse(text), sealed_secret["spec"].get("encryptedData") or {}
+    complete = encrypted and all(key in entries and record.is_of(entries[key], encrypted[key]) for key in encrypted)
+    return text if complete else ""

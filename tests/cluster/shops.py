@@ -1,0 +1,113 @@
+"""A project that is deployed to the test cluster: a Secret, a workload that reads it, and one that does not."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kubectl_ksecret.sealing import certificate
+
+from ..projects import Done, Project
+from .controlplane import Cluster
+
+STORE = "external-secrets.io/v1"
+
+
+class Shop:
+    """A project and the cluster that it is deployed to. Its one namespace is the test's own."""
+
+    def __init__(self, folder: Path, cluster: Cluster, namespace: str) -> None:
+        self.project, self.cluster, self.namespace = Project(folder), cluster, namespace
+        self.project.declare("app", {"token": {}, "password": {}})
+        self.project.write("overlays/base/kustomization.yaml", "resources: [workloads.yaml]\n")
+        self.project.write("overlays/base/workloads.yaml", json.dumps(_list(_reader(), _other())))
+
+    def external_overlay(self, name: str = "test", **spec: Any) -> None:
+        """An overlay of ExternalSecrets, whose store is there already."""
+        backend = {"externalSecret": {"store": {"name": "fake"}, **spec}}
+        source = {"azureKeyVault": {"vaultUrl": "https://shop.vault.example"}}
+        self.project.overlay(name, backend, source=source, namespace=self.namespace)
+        self._kustomization(name)
+        done = self.ksecret("render", name, "--write")
+        assert done.code == 0, done.err
+
+    def sealed_overlay(self, name: str = "prod") -> None:
+        """An overlay of SealedSecrets for the cluster's own controller; the values are in .env."""
+        self.project.write(f"overlays/{name}/secrets/sealing.pem", self.cluster.sealing_certificate())
+        source = {"dotenv": {"file": "../../../.env"}}
+        backend = {"sealedSecret": {"certificate": "sealing.pem"}}
+        self.project.overlay(name, backend, source=source, namespace=self.namespace)
+        self._kustomization(name)
+
+    def seal(self, name: str = "prod", *addresses: str, **values: str) -> None:
+        """Put values in .env and seal them."""
+        self.project.write(".env", "".join(f"{key.upper()}={value}\n" for key, value in values.items()))
+        pem = self.project.root / "overlays" / name / "secrets" / "sealing.pem"
+        fingerprint = certificate.read(pem.read_bytes()).fingerprint
+        done = self.ksecret("seal", name, *addresses, "--accept", fingerprint)
+        assert done.code == 0, done.err
+
+    def store(self, **values: str) -> None:
+        """Write what the store holds, by the keys' names."""
+        data = [{"key": key, "value": value} for key, value in values.items()]
+        spec = {"provider": {"fake": {"data": data}}}
+        metadata = {"name": "fake", "namespace": self.namespace}
+        self.cluster.apply({"apiVersion": STORE, "kind": "SecretStore", "metadata": metadata, "spec": spec})
+
+    def deploy(self, name: str) -> None:
+        """Apply the whole overlay, as a person does for the first time, and wait for the workloads."""
+        self.kubectl("apply", "--server-side", "-k", str(self.project.root / "overlays" / name))
+        for workload in ("deployment/reader", "deployment/other"):
+            self.kubectl("rollout", "status", workload, "--timeout=60s")
+
+    def kubectl(self, *arguments: str) -> str:
+        return self.cluster.kubectl(f"--namespace={self.namespace}", *arguments)
+
+    def ksecret(self, *arguments: str, **variables: str) -> Done:
+        """Run the command against the cluster."""
+        return self.project.ksecret(*arguments, **{"KUBECONFIG": str(self.cluster.kubeconfig), **variables})
+
+    def object(self, kind: str, name: str) -> dict[str, Any]:
+        """A live object."""
+        live: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "--output=json"))
+        return live
+
+    def secret(self, name: str = "app") -> dict[str, str]:
+        """The values of a live Secret."""
+        template = "{{range $key, $value := .data}}{{$key}}={{base64decode $value}}\n{{end}}"
+        lines = self.kubectl("get", "secret", name, f"--output=go-template={template}").splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+    def generations(self) -> dict[str, int]:
+        """The generations of the workloads: a restart counts one up."""
+        return {name: self.object("deployment", name)["metadata"]["generation"] for name in ("reader", "other")}
+
+    def _kustomization(self, name: str) -> None:
+        folder = f"overlays/{name}"
+        text = f"resources: [../base, secrets]\nnamespace: {self.namespace}\n"
+        self.project.write(f"{folder}/kustomization.yaml", text)
+        self.project.write(f"{folder}/secrets/kustomization.yaml", "resources: [manifests]\n")
+
+
+def _list(*items: Mapping[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "List", "items": items}
+
+
+def _deployment(name: str, *environment: Mapping[str, Any]) -> dict[str, Any]:
+    labels = {"app": name}
+    pod = {"containers": [{"name": "main", "image": name, "env": environment}]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
+    }
+
+
+def _reader() -> dict[str, Any]:
+    key = {"name": "app", "key": "token"}
+    return _deployment("reader", {"name": "TOKEN", "valueFrom": {"secretKeyRef": key}})
+
+
+def _other() -> dict[str, Any]:
+    return _deployment("other", {"name": "PLAIN", "value": "text"})
