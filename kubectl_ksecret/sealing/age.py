@@ -4,7 +4,8 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from base64 import b64decode
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import pyrage
 
@@ -12,12 +13,15 @@ from ..errors import InputError, Mistake, Refusal
 from ..sensitive import Sensitive
 
 COMMAND_SECONDS = 60.0
+_POST_QUANTUM_RECIPIENT = "age1pq1"
+_POST_QUANTUM_IDENTITY = "AGE-SECRET-KEY-PQ-1"
+_POST_QUANTUM_STANZA = b"-> mlkem768x25519 "
 
 
 def identities(environment: Mapping[str, str]) -> tuple[Sensitive, ...]:
-    """The user's age identities, from everywhere sops 3.13 reads them (age/keysource.go); there may be none.
+    """Return the user's age identities, from everywhere sops 3.13 reads them (age/keysource.go); there may be none.
 
-    Those that pyrage can't read are left out: plugins, SSH keys, a key file with a passphrase.
+    Left out are plugins, SSH keys and a key file with a passphrase.
     Raises InputError for a key file that can't be read, Refusal for a command that fails.
     """
     lines = (line for text in _texts(environment) for line in text.decode(errors="replace").splitlines())
@@ -75,6 +79,8 @@ def _printed(command: str, environment: Mapping[str, str]) -> bytes:
 
 
 def _is_identity(word: str) -> bool:
+    if word.startswith(_POST_QUANTUM_IDENTITY):
+        return True
     try:
         pyrage.x25519.Identity.from_str(word)
     except pyrage.IdentityError:
@@ -83,10 +89,12 @@ def _is_identity(word: str) -> bool:
 
 
 def wrap(data_key: Sensitive, recipient: str) -> str:
-    """A data key encrypted for one recipient, armored, as it stands in `enc`.
+    """Return a data key encrypted for one recipient, armored, as it stands in `enc`.
 
-    Raises InputError if that is no X25519 recipient.
+    Raises InputError if that is no recipient, Refusal if it is a post-quantum one and the age program can't be had.
     """
+    if recipient.startswith(_POST_QUANTUM_RECIPIENT):
+        return _age("--encrypt", "--armor", "--recipient", recipient, content=data_key.reveal()).decode()
     try:
         to = pyrage.x25519.Recipient.from_str(recipient)
     except pyrage.RecipientError:
@@ -97,9 +105,56 @@ def wrap(data_key: Sensitive, recipient: str) -> str:
 
 
 def unwrap(enc: str, identities: Iterable[Sensitive]) -> Sensitive | None:
-    """The data key; nothing if none of the identities opens it."""
-    keys = [pyrage.x25519.Identity.from_str(identity.reveal().decode()) for identity in identities]
+    """Return the data key; nothing if none of the identities opens it."""
+    everything = [identity.reveal().decode() for identity in identities]
+    keys = [text for text in everything if not text.startswith(_POST_QUANTUM_IDENTITY)]
     try:
-        return Sensitive(pyrage.decrypt(enc.encode(errors="replace"), keys))
+        return Sensitive(pyrage.decrypt(enc.encode(errors="replace"), list(map(pyrage.x25519.Identity.from_str, keys))))
     except pyrage.DecryptError:
+        pass
+    post_quantum = [text for text in everything if text.startswith(_POST_QUANTUM_IDENTITY)]
+    return _opened_by_age(enc, post_quantum) if post_quantum and _POST_QUANTUM_STANZA in _decoded(enc) else None
+
+
+def _decoded(enc: str) -> bytes:
+    """Return an armored age file as bytes; its header, in which the kinds of its recipients stand, is plain text."""
+    lines = [line for line in enc.splitlines() if not line.startswith("-----")]
+    try:
+        return b64decode("".join(lines))
+    except ValueError:
+        return b""
+
+
+def _opened_by_age(enc: str, identities: Iterable[str]) -> Sensitive | None:
+    """Return a data key that the age program opens; identities are handed over by a pipe, and lie in no file."""
+    reader, writer = os.pipe()
+    os.write(writer, "".join(f"{identity}\n" for identity in identities).encode())  # far less than a pipe holds
+    os.close(writer)
+    try:
+        identity = ("--identity", f"/dev/fd/{reader}")
+        return Sensitive(_age("--decrypt", *identity, content=enc.encode(errors="replace"), passed=(reader,)))
+    except Refusal:
         return None
+    finally:
+        os.close(reader)
+
+
+def _age(*arguments: str, content: bytes, passed: Collection[int] = ()) -> bytes:
+    """Return what the age program prints; pyrage knows no post-quantum keys. Raises Refusal if it can't be run."""
+    hint = "install age 1.3 or newer"
+    try:
+        done = subprocess.run(
+            ["age", *arguments],
+            input=content,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=passed,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        message = "a post-quantum recipient takes the age program, which can't be run"
+        raise Refusal(Mistake(message, hint=hint)) from None
+    if done.returncode:
+        raise Refusal(Mistake("the age program can't encrypt for a post-quantum recipient", hint=hint))
+    return done.stdout

@@ -188,5 +188,11 @@ def _difference(added: set[str], lacking: set[str]) -> str:
     return " and ".join(parts)
 
 
-def _names(recipients: set[str]) -> str:
-    return ", ".join(shown(name) if " " in name else f"{shown(name[:16])}…" for name in sorted(recipients))
+def _names(readers: set[str]) -> str:
+    return ", ".join(map(_shown, sorted(readers)))
+
+
+def _shown(reader: str) -> str:
+    if not reader.startswith("age1"):
+        return shown(reader)
+    return f"{shown(reader[:16])}…" + (" (post-quantum)" if reader.startswith("age1pq1") else "")

@@ -59,7 +59,9 @@ ObjectName = Annotated[
 ]
 Uid = Annotated[str, Form("the UID of an object in a cluster", r"[0-9A-Za-z-]{8,64}")]
 HttpsUrl = Annotated[str, Form("an https:// URL of a host", r"https://[A-Za-z0-9.-]+(:[0-9]+)?/?")]
-AgeRecipient = Annotated[str, Form("an age recipient (age1…)", r"age1[02-9ac-hj-np-z]{58}")]
+# The second form is that of post-quantum keys.
+_AGE_RECIPIENT = r"age1[02-9ac-hj-np-z]{58}|age1pq1[02-9ac-hj-np-z]{1952}"
+AgeRecipient = Annotated[str, Form("an age recipient (age1…)", _AGE_RECIPIENT)]
 
 KEY_VAULT_NAME = re.compile("[0-9a-zA-Z-]{1,127}")
 
