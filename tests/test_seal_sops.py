@@ -220,11 +220,11 @@ CREATION_RULES: dict[str, tuple[list[str], list[dict[str, Any]], str]] = {
     "conflict": (["alice"], [{"age": age("bob").recipient}], "the recipients are not those of .sops.yaml:2:1"),
     "none fits": ([], [{"path_regex": "nowhere", "age": age("bob").recipient}], "no age recipient is declared for app"),
     "no rules": ([], [], "no age recipient is declared for app"),
-    "another key": ([], [{"kms": "arn:aws:kms:x", "age": age("bob").recipient}], "the creation rule names other keys"),
+    "another key": ([], [{"kms": "arn:aws:kms:x", "age": age("bob").recipient}], "the creation rule names keys of kms"),
     "groups": (
         [],
         [{"key_groups": [{"age": [age("bob").recipient]}, {"age": [age("alice").recipient]}]}],
-        "several key groups are not supported",
+        "several key groups, which are not supported",
     ),
     "pattern": ([], [{"path_regex": "(", "age": age("bob").recipient}], "path_regex is not a regular expression of Go"),
     "recipient": ([], [{"age": "age1wrong"}], "not an age recipient"),

@@ -486,15 +486,18 @@ def test_an_identity_that_is_no_recipient_does_not_open_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["pgp", "kms", "gcp_kms", "hckms", "azure_kv", "hc_vault"])
-def test_other_key_types_are_refused(name: str) -> None:
-    """By the name of the type, beside age or in a key group; an empty list, as older releases write it, is none."""
+def test_other_key_types_alone_are_refused(name: str) -> None:
+    """By the name of the type; beside age, in the block or in its group, the file is opened by age, as sops does."""
     document = encrypted(token="value")
     block = document["sops"]
-    for changed in ({**block, name: [{"enc": "x"}]}, {**block, "key_groups": [{name: [{"enc": "x"}]}]}):
+    other = {name: [{"enc": "x"}]}
+    rest = {field: value for field, value in block.items() if field != "age"}
+    for changed in ({**rest, **other}, {**rest, "key_groups": [other]}):
         with pytest.raises(InputError, match=f"encrypted with {name}") as error:
             opened({**document, "sops": changed})
         assert "age" in error.value.mistakes[0].hint
-    assert opened({**document, "sops": {**block, name: []}}).values().keys() == {"token"}
+    for changed in ({**block, **other}, {**rest, "key_groups": [{"age": block["age"], **other}]}, {**block, name: []}):
+        assert opened({**document, "sops": changed}).values().keys() == {"token"}
 
 
 def test_one_key_group_is_read_and_several_are_refused(real: Sops) -> None:
@@ -818,7 +821,7 @@ def test_the_usual_key_file_lies_in_the_configuration_folder_that_is_named(
 
 
 def test_identities_that_can_not_be_used_are_passed_over(tmp_path: Path) -> None:
-    """Plugins, SSH keys, post-quantum keys, a key file with a passphrase, bytes that are no text."""
+    """Plugins, SSH keys, half a post-quantum key, a key file with a passphrase, bytes that are no text."""
     keys = tmp_path / "keys.txt"
     lines = ["AGE-PLUGIN-YUBIKEY-1XYZ", "AGE-SECRET-KEY-PQ-1XYZ", "-----BEGIN OPENSSH PRIVATE KEY-----", "age1xyz"]
     keys.write_bytes("\n".join(lines).encode() + b"\n\xff\xfe\n" + ALICE.identity.encode())

@@ -1,6 +1,7 @@
 """Age keys for SOPS: the user's identities, and a data key wrapped for a recipient."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -79,7 +80,7 @@ def _printed(command: str, environment: Mapping[str, str]) -> bytes:
 
 
 def _is_identity(word: str) -> bool:
-    if word.startswith(_POST_QUANTUM_IDENTITY):
+    if re.fullmatch(_POST_QUANTUM_IDENTITY + "[02-9AC-HJ-NP-Z]{58}", word):
         return True
     try:
         pyrage.x25519.Identity.from_str(word)

@@ -102,10 +102,10 @@ def _data_key(written: Object, file: str, identities: Sequence[Sensitive]) -> Da
         key = age.unwrap(entry["enc"], identities)
         if key is not None and len(key.reveal()) == KEY_BYTES:
             return DataKey(key)
-    if not age_entries(written):
-        kinds = ", ".join(kind for kind in OTHER_KINDS if any(holder.get(kind) for holder in (block(written), *groups)))
+    kinds = [kind for kind in OTHER_KINDS if any(holder.get(kind) for holder in (block(written), *groups))]
+    if kinds and not age_entries(written):
         hint = "only age keys are supported here; sops can open it, and sops rotate --add-age adds one"
-        raise InputError(Mistake(f"the data key is encrypted with {kinds or 'no key'}", Place(file), hint))
+        raise InputError(Mistake(f"the data key is encrypted with {', '.join(kinds)}", Place(file), hint))
     hint = "set SOPS_AGE_KEY_FILE to the key file of one of its recipients"
     raise Refusal(Mistake("no age identity at hand opens it", Place(file), hint))
 
