@@ -22,10 +22,10 @@ ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}
 
 def optional(name: str) -> str:
     """The path of a tool that `make tools` doesn't build; without it the test skips, in CI too."""
-    found = shutil.which(name)
-    if found is None:
+    program = shutil.which(name)
+    if program is None:
         pytest.skip(f"{name} is not at hand")
-    return str(found)
+    return str(program)
 
 
 def from_manifests(folder: Path) -> str:
@@ -55,9 +55,9 @@ def switch_to_generator(secrets: Path) -> None:
     """Do what the comment in an overlay's kustomization.yaml says."""
     path = secrets / "kustomization.yaml"
     above, below = path.read_text().split(_REPLACED_BY)
-    kept = [line for line in above.splitlines() if not line.startswith("#")][:-2]
+    lines = [line for line in above.splitlines() if not line.startswith("#")][:-2]
     replacing = [line.removeprefix("# ") for line in below.splitlines()]
-    path.write_text("\n".join([*kept, *replacing]) + "\n")
+    path.write_text("\n".join([*lines, *replacing]) + "\n")
 
 
 def objects(build: str) -> list[Object]:

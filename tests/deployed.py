@@ -26,14 +26,14 @@ def deployed(folder: Path, *resources: str, vault: str = "https://shop-kv.vault.
 def kustomize(project: Project, **fields: Any) -> None:
     """The overlay's kustomization, with other fields."""
     path = project.root / OVERLAY / "kustomization.yaml"
-    said = yaml.safe_load(path.read_text()) if path.exists() else {"namespace": NAMESPACE}
-    project.write(f"{OVERLAY}/kustomization.yaml", yaml.safe_dump({**said, **fields}, sort_keys=False))
+    kustomization = yaml.safe_load(path.read_text()) if path.exists() else {"namespace": NAMESPACE}
+    project.write(f"{OVERLAY}/kustomization.yaml", yaml.safe_dump({**kustomization, **fields}, sort_keys=False))
 
 
 def line(project: Project, file: str, text: str) -> str:
     """`file:line` of the only line with a text."""
     lines = (project.root / file).read_text().splitlines()
-    (number,) = [number for number, each in enumerate(lines, 1) if text in each]
+    (number,) = [number for number, line in enumerate(lines, 1) if text in line]
     return f"{file}:{number}"
 
 
@@ -41,6 +41,6 @@ def found(project: Project, *rules: str, arguments: tuple[str, ...] = (), stdin:
     """The places of what these rules find: `file:line`, or the file alone; nobody's traceback."""
     done = project.ksecret("check", "-o", "json", *arguments, stdin=stdin)
     assert done.err == "", done.err
-    items = [each for each in json.loads(done.out)["items"] if each["rule"] in rules]
-    places = sorted((each["file"], each["line"] or 0) for each in items)
+    items = [item for item in json.loads(done.out)["items"] if item["rule"] in rules]
+    places = sorted((item["file"], item["line"] or 0) for item in items)
     return [f"{file}:{number}" if number else file for file, number in places]

@@ -12,21 +12,21 @@ from .peers import peer, run
 def rendered(templates: Mapping[str, str], values: Sequence[Mapping[str, bytes]]) -> list[dict[str, bytes]]:
     """What the operator makes of one Secret's templates, for each set of fetched values."""
     batch = [
-        {"templates": templates, "data": {name: b64encode(value).decode() for name, value in each.items()}}
-        for each in values
+        {"templates": templates, "data": {name: b64encode(value).decode() for name, value in inputs.items()}}
+        for inputs in values
     ]
-    found = json.loads(run(peer("eso-template"), input=json.dumps(batch)))
-    return [{key: b64decode(text or "") for key, text in each.items()} for each in found]
+    results = json.loads(run(peer("eso-template"), input=json.dumps(batch)))
+    return [{key: b64decode(text or "") for key, text in data.items()} for data in results]
 
 
 def synced(external_secret: Mapping[str, Any], source: Mapping[str, bytes]) -> dict[str, bytes]:
     """The Secret that the operator makes of an ExternalSecret with a template, out of a source's values."""
     fetched = {}
-    for each in external_secret["spec"]["data"]:
-        remote = each["remoteRef"]
-        found = source[remote["key"]]
+    for entry in external_secret["spec"]["data"]:
+        remote = entry["remoteRef"]
+        text = source[remote["key"]]
         strategy = remote.get("decodingStrategy", "None")
         assert strategy in {"None", "Base64"}
-        fetched[each["secretKey"]] = b64decode(re.sub(rb"[\r\n]", b"", found)) if strategy == "Base64" else found
+        fetched[entry["secretKey"]] = b64decode(re.sub(rb"[\r\n]", b"", text)) if strategy == "Base64" else text
     (secret,) = rendered(external_secret["spec"]["target"]["template"]["data"], [fetched])
     return secret

@@ -171,9 +171,10 @@ def component(folder: str, name: str, text: str) -> Change:
         head = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
         project.write(f"overlays/components/{name}/kustomization.yaml", head + text)
         file = f"{folder}/kustomization.yaml"
-        said = (project.root / file).read_text()
-        known = said.replace("resources:\n", "components:\nresources:\n") if "components:\n" not in said else said
-        project.write(file, known.replace("components:\n", f"components:\n- ../components/{name}\n"))
+        listing = (project.root / file).read_text()
+        if "components:\n" not in listing:
+            listing = listing.replace("resources:\n", "components:\nresources:\n")
+        project.write(file, listing.replace("components:\n", f"components:\n- ../components/{name}\n"))
 
     return apply
 

@@ -21,8 +21,8 @@ VAULT = {"azureKeyVault": {"vaultUrl": "https://shop-kv.vault.azure.net"}}
 
 def environment(project: Project, name: str = "test", **spec: Any) -> Environment:
     """An overlay of ExternalSecrets from a store that is there; its namespace is shop unless it is said."""
-    said = {"namespace": "shop", "source": VAULT, **spec}
-    project.overlay(name, {"externalSecret": {"store": {"name": "vault"}}}, **said)
+    stated = {"namespace": "shop", "source": VAULT, **spec}
+    project.overlay(name, {"externalSecret": {"store": {"name": "vault"}}}, **stated)
     return Loader(Files(str(project.root))).load(str(project.root / f"overlays/{name}/secrets/ksecret.yaml"))
 
 
@@ -33,7 +33,10 @@ def landscape(build: str, *environments: Environment) -> Repository:
     return Repository(
         project=project,
         now=datetime(2026, 1, 1, tzinfo=UTC),
-        overlays=[CommittedOverlay(environment=each, manifests=read_committed(each)) for each in environments],
+        overlays=[
+            CommittedOverlay(environment=environment, manifests=read_committed(environment))
+            for environment in environments
+        ],
         environments=environments,
         builds=[root],
         certificates={},
@@ -56,8 +59,8 @@ def lines(findings: Sequence[Finding]) -> list[tuple[int, str]]:
 
 def expected(build: str) -> list[tuple[int, str]]:
     """The lines on which the comments of a build expect findings, with the rules."""
-    said = ((number, re.search(r"# ([a-z-]+)$", line)) for number, line in enumerate(build.splitlines(), 1))
-    return sorted((number, match[1]) for number, match in said if match)
+    comments = ((number, re.search(r"# ([a-z-]+)$", line)) for number, line in enumerate(build.splitlines(), 1))
+    return sorted((number, match[1]) for number, match in comments if match)
 
 
 def fetched(name: str, *keys: str, namespace: str = "shop", annotations: Mapping[str, str] | None = None) -> str:

@@ -34,11 +34,11 @@ def crds(name: str) -> Path:
     return path
 
 
-def missing(what: str) -> None:
+def missing(tool: str) -> None:
     """Skip where a tool is not at hand; in CI that is a failure."""
     if os.environ.get("CI"):
-        pytest.fail(f"{what} is missing; make tools builds it")
-    pytest.skip(f"{what} is missing; make tools builds it where Go is at hand")
+        pytest.fail(f"{tool} is missing; make tools builds it")
+    pytest.skip(f"{tool} is missing; make tools builds it where Go is at hand")
 
 
 def unprivileged() -> list[str]:

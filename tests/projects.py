@@ -112,8 +112,8 @@ class Project:
 
     def overlay(self, name: str, backend: Mapping[str, Any], **spec: Any) -> None:
         """A SecretOverlay in overlays/NAME/secrets; its namespace is shop-NAME unless it is said."""
-        said = {"declarations": ["../../../generators"], "namespace": f"shop-{name}", "backend": backend, **spec}
-        self.write(f"overlays/{name}/secrets/ksecret.yaml", _object("SecretOverlay", name, said))
+        stated = {"declarations": ["../../../generators"], "namespace": f"shop-{name}", "backend": backend, **spec}
+        self.write(f"overlays/{name}/secrets/ksecret.yaml", _object("SecretOverlay", name, stated))
 
     def sealed_overlay(self, name: str = "prod", scope: str = "strict", number: int = 1, **spec: Any) -> None:
         """An overlay of SealedSecrets; its source is .env at the root unless it is said."""
@@ -122,7 +122,7 @@ class Project:
 
     def sops_overlay(self, *people: str, name: str = "prod", **spec: Any) -> None:
         """An overlay of Secrets encrypted for these people; its source is .env at the root unless it is said."""
-        self.overlay(name, {"sops": {"age": [age(each).recipient for each in people]}}, **DOTENV | spec)
+        self.overlay(name, {"sops": {"age": [age(person).recipient for person in people]}}, **DOTENV | spec)
 
     def manifest(self, secret: str, overlay: str = "prod") -> Path:
         """The committed file of a Secret."""
@@ -130,8 +130,8 @@ class Project:
 
     def object(self, secret: str, overlay: str = "prod") -> dict[str, Any]:
         """The committed object of a Secret."""
-        found: dict[str, Any] = yaml.load(self.manifest(secret, overlay).read_text(), yaml.CSafeLoader)
-        return found
+        document: dict[str, Any] = yaml.load(self.manifest(secret, overlay).read_text(), yaml.CSafeLoader)
+        return document
 
     def files(self) -> dict[str, bytes]:
         """All files outside of .git."""
@@ -253,8 +253,8 @@ def sops_shop(folder: Path, *people: str) -> Project:
 
 def ciphertext(project: Project, secret: str = "app") -> dict[str, str]:
     """What a committed file holds of each key."""
-    found = project.object(secret)
-    return dict(found["data"] if found["kind"] == "Secret" else found["spec"]["encryptedData"])
+    document = project.object(secret)
+    return dict(document["data"] if document["kind"] == "Secret" else document["spec"]["encryptedData"])
 
 
 def record(project: Project, secret: str = "app") -> str:

@@ -48,10 +48,10 @@ def encodings(secret: str, piece: int) -> set[bytes]:
 
     None is shorter than the piece: base64 of base64 has a middle of four letters, which stand in many a ciphertext.
     """
-    found = {secret[at : at + piece] for at in range(len(secret) - piece + 1)}
+    forms = {secret[at : at + piece] for at in range(len(secret) - piece + 1)}
     for text in (secret, *in_base64(secret)):
-        found |= {text, text.encode().hex()} | in_base64(text)
-    return {each.lower().encode() for each in found if len(each) >= piece}
+        forms |= {text, text.encode().hex()} | in_base64(text)
+    return {form.lower().encode() for form in forms if len(form) >= piece}
 
 
 # A short piece stands in any ciphertext by chance, once in a thousand runs of these tests.
@@ -59,10 +59,10 @@ _OF_IDENTITY = encodings(IDENTITY.removeprefix("AGE-SECRET-KEY-1"), 12)
 SHOWN, STORED = encodings(CORE, 6) | _OF_IDENTITY, encodings(CORE, 8) | _OF_IDENTITY
 
 
-def traces(content: bytes, known: set[bytes]) -> list[bytes]:
+def traces(content: bytes, forms: set[bytes]) -> list[bytes]:
     """The pieces and encodings of a secret that stand somewhere."""
     lower = content.lower()
-    return [trace for trace in known if trace in lower]
+    return [trace for trace in forms if trace in lower]
 
 
 class Watched(Project):
@@ -159,7 +159,7 @@ def seal_from(project: Watched, source: str) -> Done:
 def test_a_value_leaves_no_trace_when_it_is_sealed_or_refused(tmp_path: Path, source: str, key: str) -> None:
     """From every source, for every key that takes it and every one that does not."""
     project = Watched(tmp_path)
-    inputs = {name: said for name, said in INPUTS.items() if name in KEYS[key].get("template", "")}
+    inputs = {name: stated for name, stated in INPUTS.items() if name in KEYS[key].get("template", "")}
     project.declare("app", {"token": KEYS[key]}, inputs=inputs)
     done = seal_from(project, source)
     refused = "rules" in KEYS[key]
@@ -208,8 +208,8 @@ def test_plain_values_are_on_standard_output_alone_when_they_are_asked_for(tmp_p
     ):
         for output in ("yaml", "json"):
             done = project.ksecret(*arguments, "-o", output, SOPS_AGE_KEY=age("bob").identity)
-            found = yaml.safe_load(done.out)
-            (token,) = [each["data"]["token"] for each in found.get("items", [found])]
+            shown = yaml.safe_load(done.out)
+            (token,) = [document["data"]["token"] for document in shown.get("items", [shown])]
             assert b64decode(token).decode() == CANARY
             project.assert_nothing_leaked(done.err)
         with (project.temporary / "out").open("wb") as file:
@@ -323,7 +323,7 @@ def test_an_error_shows_nothing_of_what_a_vault_answered(tmp_path: Path, name: s
         met = vault.faults.add(fault, requests)
         done = project.ksecret(*command, stdin=CANARY, **vault.environment)
         assert met.count > 0
-        assert [each for each in (vault.environment["AZURE_CLIENT_SECRET"], "access_") if each in done.err] == []
+        assert [text for text in (vault.environment["AZURE_CLIENT_SECRET"], "access_") if text in done.err] == []
     project.assert_nothing_leaked(done.out, done.err)
     journal = b"".join(path.read_bytes() for path in (project.root / ".git").rglob("*") if path.is_file())
     assert traces(journal, STORED) == []
@@ -417,8 +417,8 @@ TAMPERING = {
 }
 
 
-@pytest.mark.parametrize("what", TAMPERING)
-def test_an_error_shows_nothing_of_a_sops_file_that_was_tampered_with(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("fault", TAMPERING)
+def test_an_error_shows_nothing_of_a_sops_file_that_was_tampered_with(tmp_path: Path, fault: str) -> None:
     """Of the part that can be decrypted, and of the new value that would stand beside it."""
     project = Watched(tmp_path)
     project.declare(
@@ -428,12 +428,12 @@ def test_an_error_shows_nothing_of_a_sops_file_that_was_tampered_with(tmp_path: 
     project.give(".env", f"TOKEN={CANARY}\n")
     project.done("seal")
     text = project.manifest("app").read_text()
-    changed = re.sub(*TAMPERING[what], text, count=1)
+    changed = re.sub(*TAMPERING[fault], text, count=1)
     assert changed != text
     project.manifest("app").write_text(changed)
     for arguments in (["render", "--decrypt"], ["seal", "prod", "app/other", "--from-stdin"]):
         done = project.ksecret(*arguments, stdin=CANARY, SOPS_AGE_KEY=age("bob").identity)
-        if what != "the recipient's name" or arguments[0] == "seal":
+        if fault != "the recipient's name" or arguments[0] == "seal":
             assert (arguments, done.out, done.code in (2, 3)) == (arguments, "", True)
             project.assert_nothing_leaked(done.out)
         project.assert_nothing_leaked(done.err)
@@ -734,7 +734,7 @@ def test_nor_does_the_function_of_one_pasted_into_a_declaration(tmp_path: Path, 
 def test_a_value_leaves_no_trace_when_sops_encrypts_it(tmp_path: Path, source: str, key: str) -> None:
     """The values are the same; what is written, and by whom, is not."""
     project = Watched(tmp_path)
-    inputs = {name: said for name, said in INPUTS.items() if name in KEYS[key].get("template", "")}
+    inputs = {name: stated for name, stated in INPUTS.items() if name in KEYS[key].get("template", "")}
     project.declare("app", {"token": KEYS[key]}, inputs=inputs)
     project.sops_overlay("bob")
     if source == "dotenv":
@@ -756,8 +756,8 @@ KUSTOMIZATIONS = {
 }
 
 
-@pytest.mark.parametrize("what", KUSTOMIZATIONS)
-def test_an_error_shows_nothing_of_a_kustomization_or_creation_rules(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("fault", KUSTOMIZATIONS)
+def test_an_error_shows_nothing_of_a_kustomization_or_creation_rules(tmp_path: Path, fault: str) -> None:
     """Broken files of other tools are told by their place."""
     project = Watched(tmp_path)
     project.declare("app", {"token": {}})
@@ -765,13 +765,13 @@ def test_an_error_shows_nothing_of_a_kustomization_or_creation_rules(tmp_path: P
     project.overlay("eu", {"sops": {}}, **DOTENV)
     project.write(".env", "TOKEN=x\n")
     for name in ("kustomization.yaml", "manifests/kustomization.yaml"):
-        given = project.give(f"overlays/prod/secrets/{name}", KUSTOMIZATIONS[what])
+        given = project.give(f"overlays/prod/secrets/{name}", KUSTOMIZATIONS[fault])
         for arguments in (["render", "prod", "--write"], ["seal", "prod"]):
             done = project.ksecret(*arguments)
-            assert done.code == 2 or what == "an anchor"
+            assert done.code == 2 or fault == "an anchor"
             project.assert_nothing_leaked(done.out, done.err)
         (project.root / given).unlink()
-    project.give(".sops.yaml", KUSTOMIZATIONS[what].replace("resources", "creation_rules"))
+    project.give(".sops.yaml", KUSTOMIZATIONS[fault].replace("resources", "creation_rules"))
     done = project.ksecret("seal", "eu")
     assert (done.code, done.out) == (2, "")
     project.assert_nothing_leaked(done.err)
@@ -782,11 +782,11 @@ def test_init_shows_nothing_of_a_value_in_the_wrong_place(tmp_path: Path, option
     """As after a paste into the wrong terminal; nothing is made."""
     project = Watched(tmp_path)
     backend = "sops" if option == "--age" else "externalSecret"
-    said = {"--backend": backend, "--namespace": "a", "--vault-url": "https://v.vault.azure.net"}
+    options = {"--backend": backend, "--namespace": "a", "--vault-url": "https://v.vault.azure.net"}
     folder = f"overlays/{CANARY.replace('/', '')}" if option == "DIR" else "overlays/a"
     if option != "DIR":
-        said[option] = CANARY
-    done = project.ksecret("init", folder, *(word for pair in said.items() for word in pair))
+        options[option] = CANARY
+    done = project.ksecret("init", folder, *(word for pair in options.items() for word in pair))
     assert (done.code, done.out, project.files()) == (2, "", {})
     assert traces(done.err.encode(), SHOWN) == []
 
@@ -838,8 +838,8 @@ def test_what_can_not_be_written_leaves_no_trace(tmp_path: Path, why: str, backe
     command = [*wrapper, COMMAND, "seal", "prod"]
     done = subprocess.run(command, cwd=project.root, env=environment, capture_output=True, check=False)
     folder.chmod(0o755)
-    said = "app.yaml: File too large" if why == "full" else "Permission denied"
-    assert (done.returncode, said in done.stderr.decode()) == (3, True)
+    reason = "app.yaml: File too large" if why == "full" else "Permission denied"
+    assert (done.returncode, reason in done.stderr.decode()) == (3, True)
     project.assert_nothing_leaked(done.stdout.decode(), done.stderr.decode())
 
 
@@ -877,7 +877,7 @@ def test_made_values_leave_no_trace(tmp_path: Path) -> None:
 def test_rotate_status_and_check_show_nothing_of_a_value(tmp_path: Path, key: str) -> None:
     """Of a value that is given, and of the old one in the source; whether they are taken or refused."""
     project = Watched(tmp_path)
-    inputs = {name: said for name, said in INPUTS.items() if name in KEYS[key].get("template", "")}
+    inputs = {name: stated for name, stated in INPUTS.items() if name in KEYS[key].get("template", "")}
     project.declare("app", {"token": KEYS[key]}, inputs=inputs)
     project.sealed_overlay()
     project.give(".env", f"TOKEN={CANARY}\n")

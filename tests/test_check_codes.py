@@ -101,8 +101,8 @@ def test_what_overlays_share_is_told_once(tmp_path: Path) -> None:
     """With the first of them, in every rule; one alone tells the same."""
     project = two_of_one_base(tmp_path)
     done = project.ksecret("check", "-o", "json")
-    found = [(each["rule"], each["line"], each["overlay"]) for each in json.loads(done.out)["items"]]
-    assert (done.code, found) == (1, [("missing-key", 13, "eu"), ("no-restart", 3, "eu")])
+    findings = [(item["rule"], item["line"], item["overlay"]) for item in json.loads(done.out)["items"]]
+    assert (done.code, findings) == (1, [("missing-key", 13, "eu"), ("no-restart", 3, "eu")])
     assert json.loads(project.ksecret("check", "prod", "-o", "json").out)["items"][0]["overlay"] == "prod"
 
 
@@ -110,8 +110,8 @@ def test_what_is_told_once_is_accepted_by_each_overlay(tmp_path: Path) -> None:
     """One that accepts it does not speak for the other; --write-exceptions writes an entry into each."""
     project = two_of_one_base(tmp_path)
     project.sealed_overlay("eu", exceptions=[{"rule": "no-restart", "object": "Deployment/web", "reason": "eu"}])
-    found = json.loads(project.ksecret("check", "-o", "json").out)["items"]
-    assert [(each["rule"], each["overlay"]) for each in found] == [("missing-key", "eu"), ("no-restart", "prod")]
+    items = json.loads(project.ksecret("check", "-o", "json").out)["items"]
+    assert [(item["rule"], item["overlay"]) for item in items] == [("missing-key", "eu"), ("no-restart", "prod")]
     project.ksecret("check", "--write-exceptions", "--reason", "until the move")
     done = project.ksecret("check")
     assert (done.code, done.out) == (0, "")

@@ -39,16 +39,16 @@ def report(*findings: Finding, folder: str = "/shop", **fields: Any) -> Report:
     return Report(findings=findings, rules=all_rules, root="/shop", folder=folder, overlays=overlays, **fields)
 
 
-def sarif(said: Report) -> Any:
+def sarif(judged: Report) -> Any:
     """The run of a SARIF log that must be valid by the schema of OASIS."""
-    log = json.loads(text(said, "sarif"))
+    log = json.loads(text(judged, "sarif"))
     assert validation_errors(log) == []
     return log["runs"][0]
 
 
-def physical(said: Report) -> Any:
+def physical(judged: Report) -> Any:
     """The place of the only result."""
-    [result] = sarif(said)["results"]
+    [result] = sarif(judged)["results"]
     return result["locations"][0]["physicalLocation"]
 
 
@@ -93,10 +93,10 @@ def test_files_are_named_from_the_root_of_the_repository() -> None:
 )
 def test_what_is_found_in_no_file_of_the_repository_is_shown_at_its_overlay(place: Place | None) -> None:
     """A code scanning service takes no result without a file, and knows no file but the repository's."""
-    there = {"artifactLocation": {"uri": "overlays/prod/secrets/ksecret.yaml", "uriBaseId": "%SRCROOT%"}}
-    said = report(finding(place=place))
-    assert physical(said) == there
-    assert "::error file=overlays/prod/secrets/ksecret.yaml,title=not-sealed::wrong\n" in text(said, "github")
+    location = {"artifactLocation": {"uri": "overlays/prod/secrets/ksecret.yaml", "uriBaseId": "%SRCROOT%"}}
+    judged = report(finding(place=place))
+    assert physical(judged) == location
+    assert "::error file=overlays/prod/secrets/ksecret.yaml,title=not-sealed::wrong\n" in text(judged, "github")
 
 
 def test_a_place_that_is_a_whole_file_or_line_counts_from_one_nowhere() -> None:
@@ -113,9 +113,9 @@ def test_junit_has_a_failure_for_each_finding_and_a_test_that_passes_for_each_ot
     assert clean == [rule.name for rule in rules.OF_REPOSITORY if rule.name != "not-sealed"]
     assert (suite.get("tests"), suite.get("failures")) == (str(len(suite)), "2")
     assert failed[0].attrib == {"classname": "not-sealed", "name": "wrong", "file": "a.yaml", "line": "3"}
-    said = failed[0].find("failure")
-    assert said is not None and said.attrib == {"type": "error", "message": "wrong"}
-    assert said.text == "error: a.yaml:3:5: wrong [not-sealed]\nhint: seal it"
+    failure = failed[0].find("failure")
+    assert failure is not None and failure.attrib == {"type": "error", "message": "wrong"}
+    assert failure.text == "error: a.yaml:3:5: wrong [not-sealed]\nhint: seal it"
 
 
 def test_github_gets_ten_annotations_errors_first_and_then_the_totals() -> None:
@@ -135,8 +135,8 @@ def test_github_gets_ten_annotations_errors_first_and_then_the_totals() -> None:
 
 def test_a_files_name_can_not_end_a_github_property() -> None:
     """Commas, colons and percent signs are escaped."""
-    said = text(report(finding(place=Place("a,b:c%.yaml", 1, 1))), "github")
-    assert said.startswith("::error file=a%2Cb%3Ac%25.yaml,line=1,")
+    annotation = text(report(finding(place=Place("a,b:c%.yaml", 1, 1))), "github")
+    assert annotation.startswith("::error file=a%2Cb%3Ac%25.yaml,line=1,")
 
 
 def test_a_strangers_name_begins_no_line_and_no_command() -> None:
@@ -201,8 +201,8 @@ def drawn(line: int, column: int, content: str = YAML) -> Drawing | None:
 
 def places(content: str) -> Iterator[tuple[int, int]]:
     """Every place of a text, and some outside of it."""
-    for line, said in enumerate(("", *content.splitlines(), "")):
-        yield from ((line, column) for column in range(len(said) + 3))
+    for line, shown in enumerate(("", *content.splitlines(), "")):
+        yield from ((line, column) for column in range(len(shown) + 3))
 
 
 def test_the_name_of_a_field_is_drawn_and_what_it_names() -> None:

@@ -104,7 +104,7 @@ def test_an_overlay_and_not_the_store_that_is_rendered_of_it_is_told(tmp_path: P
     path.write_text(path.read_text().replace("  source:\n", "  source:\n    names: '{remoteName}-x'\n") + overrides)
     project.done("render", "--write")
     file = f"{OVERLAY}/secrets/ksecret.yaml"
-    assert found(project, RULE) == [line(project, file, each) for each in ("serviceAccountName", "vaultUrl", "xxxx")]
+    assert found(project, RULE) == [line(project, file, text) for text in ("serviceAccountName", "vaultUrl", "xxxx")]
 
 
 def test_a_cluster_store_is_looked_at_in_all_its_fields(tmp_path: Path) -> None:

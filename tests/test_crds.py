@@ -31,20 +31,20 @@ METADATA = {
 def strict(schema: Any) -> Any:
     """The schema with unknown fields refused, as the API server refuses them under strict field validation."""
     if isinstance(schema, list):
-        return [strict(each) for each in schema]
+        return [strict(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    found = {name: strict(value) for name, value in schema.items()}
+    fields = {name: strict(value) for name, value in schema.items()}
     open_ = schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in schema
     if schema.get("type") == "object" and isinstance(schema.get("properties"), dict) and not open_:
-        found["additionalProperties"] = False
-    return found
+        fields["additionalProperties"] = False
+    return fields
 
 
 @cache
 def validators() -> dict[tuple[str, str], Draft202012Validator]:
     """A validator for each served version of each kind."""
-    found = {}
+    schemas = {}
     for project in ("external-secrets", "sealed-secrets"):
         for definition in yaml.load_all(crds(project).read_text(), yaml.CSafeLoader):
             spec = definition["spec"] if definition else {"versions": []}
@@ -53,8 +53,8 @@ def validators() -> dict[tuple[str, str], Draft202012Validator]:
                     schema = strict(version["schema"]["openAPIV3Schema"])
                     schema["properties"]["metadata"] = METADATA
                     key = f"{spec['group']}/{version['name']}", spec["names"]["kind"]
-                    found[key] = Draft202012Validator(schema)
-    return found
+                    schemas[key] = Draft202012Validator(schema)
+    return schemas
 
 
 def mistakes(document: Object) -> list[str]:
@@ -132,23 +132,23 @@ def external_overlays(project: Project) -> Iterator[str]:
 
 def test_every_object_of_the_sample_is_valid() -> None:
     """A SecretStore, two ExternalSecrets, two SealedSecrets."""
-    found = sample()
-    assert sorted(each["kind"] for each in found) == [
+    manifests = sample()
+    assert sorted(manifest["kind"] for manifest in manifests) == [
         *["ExternalSecret"] * 2,
         *["SealedSecret"] * 2,
         "SecretStore",
     ]
-    assert [mistakes(each) for each in found] == [[]] * 5
+    assert [mistakes(manifest) for manifest in manifests] == [[]] * 5
 
 
 def test_external_secrets_and_stores_of_every_form_are_valid(tmp_path: Path) -> None:
     """Every field of an overlay and of a declaration that reaches them: 8 stores, 16 ExternalSecrets."""
     project = Project(tmp_path)
     declare_every_field(project)
-    found = rendered(project.root, *external_overlays(project))
-    assert [mistakes(each) for each in found] == [[]] * 24
-    assert {each["kind"] for each in found} == {"SecretStore", "ClusterSecretStore", "ExternalSecret"}
-    text = json.dumps(found)
+    manifests = rendered(project.root, *external_overlays(project))
+    assert [mistakes(manifest) for manifest in manifests] == [[]] * 24
+    assert {manifest["kind"] for manifest in manifests} == {"SecretStore", "ClusterSecretStore", "ExternalSecret"}
+    text = json.dumps(manifests)
     for field in ("property", "decodingStrategy", "refreshPolicy", "deletionPolicy", "environmentType", "identityId"):
         assert f'"{field}":' in text
 
@@ -167,10 +167,10 @@ def test_sealed_secrets_of_every_form_are_valid(tmp_path: Path, scope: str) -> N
         for name, keys in secrets.items()
     )
     assert project.ksecret("seal", "prod", "-f", "-", stdin=given).code == 0
-    found = rendered(project.root, "prod")
-    assert [mistakes(each) for each in found] == [[], []]
-    assert found[0]["metadata"]["labels"] == {"team": "shop"}
-    assert "ksecret.dev/sealed-keys" in found[0]["spec"]["template"]["metadata"]["annotations"]
+    manifests = rendered(project.root, "prod")
+    assert [mistakes(manifest) for manifest in manifests] == [[], []]
+    assert manifests[0]["metadata"]["labels"] == {"team": "shop"}
+    assert "ksecret.dev/sealed-keys" in manifests[0]["spec"]["template"]["metadata"]["annotations"]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_sealed_secrets_of_every_form_are_valid(tmp_path: Path, scope: str) -> N
 )
 def test_an_unknown_field_would_be_seen(kind: str, path: tuple[str | int, ...]) -> None:
     """The schemas are as strict as the tests above take them to be."""
-    document = copy.deepcopy(next(each for each in sample() if each["kind"] == kind))
+    document = copy.deepcopy(next(manifest for manifest in sample() if manifest["kind"] == kind))
     node: Any = document
     for step in path:
         node = node[step]
@@ -215,7 +215,7 @@ def test_an_unknown_field_would_be_seen(kind: str, path: tuple[str | int, ...]) 
 )
 def test_a_wrong_value_would_be_seen(kind: str, path: tuple[str | int, ...], value: object) -> None:
     """The enumerations and types of the schemas are in force."""
-    document = copy.deepcopy(next(each for each in sample() if each["kind"] == kind))
+    document = copy.deepcopy(next(manifest for manifest in sample() if manifest["kind"] == kind))
     node: Any = document
     for step in path[:-1]:
         node = node[step]

@@ -79,7 +79,7 @@ def found(project: Project, arguments: Sequence[str] = ()) -> Counter[str]:
     assert done.err == ""
     items = json.loads(done.out)["items"]
     assert done.code == (1 if items else 0)
-    return Counter(f"{each['rule']} {each['file']}:{each['line'] or 0}" for each in items)
+    return Counter(f"{item['rule']} {item['file']}:{item['line'] or 0}" for item in items)
 
 
 def test_nothing_is_found_in_the_sample(sample: Project, project: Project, vault: KeyVault) -> None:
@@ -92,14 +92,14 @@ def test_nothing_is_found_in_the_sample(sample: Project, project: Project, vault
     assert found(project, [WITH_VALUES]) == Counter()
 
 
-@pytest.mark.parametrize("name", [name for name, each in FAULTS.items() if WITH_VALUES not in each.arguments])
+@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if WITH_VALUES not in fault.arguments])
 def test_one_fault_is_found_at_its_line_and_nothing_else(name: str, project: Project) -> None:
     """In a copy of its own."""
     put(FAULTS[name], project)
     assert found(project, FAULTS[name].arguments) == Counter(FAULTS[name].expected)
 
 
-@pytest.mark.parametrize("name", [name for name, each in FAULTS.items() if WITH_VALUES in each.arguments])
+@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if WITH_VALUES in fault.arguments])
 def test_one_value_is_found_at_its_line_and_nothing_else(name: str, project: Project, vault: KeyVault) -> None:
     """In a copy of its own, and a Key Vault of its own."""
     fill(project, vault, FAULTS[name].values)
@@ -109,14 +109,14 @@ def test_one_value_is_found_at_its_line_and_nothing_else(name: str, project: Pro
 
 def test_all_faults_together_are_found_and_nothing_else(project: Project, vault: KeyVault) -> None:
     """All that can stand in one copy: three of four, and of each rule one at least but for those that say why not."""
-    together = [each for each in FAULTS.values() if stands_with_others(each)]
-    values = {name: value for each in together for name, value in each.values.items()}
+    together = [fault for fault in FAULTS.values() if stands_with_others(fault)]
+    values = {name: value for fault in together for name, value in fault.values.items()}
     fill(project, vault, values)
     for fault in together:
         put(fault, project)
-    assert found(project, [WITH_VALUES]) == Counter(place for each in together for place in each.expected)
+    assert found(project, [WITH_VALUES]) == Counter(place for fault in together for place in fault.expected)
     assert len(together) >= len(FAULTS) * 3 // 4
-    left = {rule.name for rule in rules.ALL} - {each.expected[0].partition(" ")[0] for each in together}
+    left = {rule.name for rule in rules.ALL} - {fault.expected[0].partition(" ")[0] for fault in together}
     assert left == {"not-deployed", "generator-skipped", "namespace-missing", "certificate-changed", "vault-collision"}
 
 
@@ -131,5 +131,5 @@ def test_every_rule_has_two_faults_at_least() -> None:
     assert {rule.name: counted[rule.name] for rule in rules.ALL if counted[rule.name] < 2} == {}
     assert set(counted) == {rule.name for rule in rules.ALL}
     assert [
-        name for name, each in FAULTS.items() if not each.expected[0].startswith(f"{name.partition(',')[0]} ")
+        name for name, fault in FAULTS.items() if not fault.expected[0].startswith(f"{name.partition(',')[0]} ")
     ] == []

@@ -84,14 +84,14 @@ def failed(project: Project) -> str:
     """What ksecret-fn says in a build that prints nothing; kustomize's own line comes after it."""
     done = through_function(project.root / "shop")
     assert (done.returncode, done.stdout) == (1, "")
-    said, _, kustomize = done.stderr.partition("Error: ")
+    message, _, kustomize = done.stderr.partition("Error: ")
     assert "exit status 2" in kustomize
-    return said
+    return message
 
 
 def test_the_project_that_these_tests_break_builds(project: Project) -> None:
     """An ExternalSecret, as nothing is wrong yet."""
-    assert [each["kind"] for each in objects(generated(project.root / "shop"))] == ["ExternalSecret"]
+    assert [document["kind"] for document in objects(generated(project.root / "shop"))] == ["ExternalSecret"]
 
 
 @pytest.mark.parametrize(
@@ -255,9 +255,9 @@ def test_a_link_out_of_the_project_is_refused(project: Project, link: str) -> No
     path = project.root / link
     path.unlink(missing_ok=True)
     path.symlink_to(elsewhere if link == "generators/more" else elsewhere / "canary.yaml")
-    said = failed(project)
-    assert f"{link} lies outside the project\n" in said
-    assert "canary" not in said
+    message = failed(project)
+    assert f"{link} lies outside the project\n" in message
+    assert "canary" not in message
 
 
 def test_without_a_git_work_tree_it_says_what_the_project_is(project: Project) -> None:

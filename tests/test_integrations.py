@@ -54,15 +54,17 @@ def test_github_takes_the_action() -> None:
 
 def step(project: Project, name: str, **inputs: str) -> Done:
     """Run a step of the action as GitHub's runner does; what it needs is installed already."""
-    [found] = [step for step in ACTION["runs"]["steps"] if step["name"] == name]
-    given = {key: str(said["default"]) for key, said in ACTION["inputs"].items()} | inputs
-    environment = {key: given[said.split()[1].removeprefix("inputs.")] for key, said in found["env"].items()}
+    [named] = [step for step in ACTION["runs"]["steps"] if step["name"] == name]
+    given = {key: str(declared["default"]) for key, declared in ACTION["inputs"].items()} | inputs
+    environment = {
+        key: given[expression.split()[1].removeprefix("inputs.")] for key, expression in named["env"].items()
+    }
     installed = project.root.parent / "kubectl-ksecret" / "bin"
     installed.mkdir(parents=True, exist_ok=True)
     (installed / "kubectl-ksecret").unlink(missing_ok=True)
     (installed / "kubectl-ksecret").symlink_to(COMMAND)
     done = subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", found["run"]],
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", named["run"]],
         cwd=project.root,
         env=project.environment | environment | {"RUNNER_TEMP": str(project.root.parent)},
         capture_output=True,

@@ -144,7 +144,7 @@ def test_what_is_set_can_be_read(vault: KeyVault) -> None:
     assert re.fullmatch("[0-9a-f]{32}", made.version or "")
     assert (read.value, read.properties.content_type, read.properties.tags) == ("a+ü", "text/plain", {"rotation": "7"})
     assert (read.properties.expires_on, read.properties.not_before) == (SOON, SOON)
-    assert [(each.id, each.value) for each in vault.versions("jwt-key")] == [(made.version, "a+ü")]
+    assert [(version.id, version.value) for version in vault.versions("jwt-key")] == [(made.version, "a+ü")]
 
 
 def test_an_update_changes_the_attributes_it_names(vault: KeyVault) -> None:
@@ -162,7 +162,7 @@ def test_a_listing_reads_no_value(vault: KeyVault) -> None:
     vault.set("jwt-key", "a", expires_on=SOON)
     vault.set("plain", "b")
     client = client_of(vault)
-    listed = {each.name: each for each in client.list_properties_of_secrets()}
+    listed = {properties.name: properties for properties in client.list_properties_of_secrets()}
     assert list(listed) == ["jwt-key", "plain"]
     assert listed["jwt-key"].expires_on == SOON
     assert listed["plain"].tags is None
@@ -174,7 +174,7 @@ def test_a_listing_reads_no_value(vault: KeyVault) -> None:
 def test_versions_come_in_pages_and_in_no_order(vault: KeyVault) -> None:
     """Sixty versions are three pages of 25, in the order of their random ids."""
     made = [vault.set("jwt-key", str(number)) for number in range(60)]
-    listed = [each.version for each in client_of(vault).list_properties_of_secret_versions("jwt-key")]
+    listed = [properties.version for properties in client_of(vault).list_properties_of_secret_versions("jwt-key")]
     assert listed == sorted(made)
     assert listed != made
     assert [seen.path for seen in vault.requests] == ["/secrets/jwt-key/versions"] * 3
@@ -209,7 +209,7 @@ def test_names_are_compared_without_case(vault: KeyVault) -> None:
     client.set_secret("jwt-key", "b")
     read = client.get_secret("jwt-KEY")
     assert (read.name, read.value) == ("JWT-Key", "b")
-    assert [each.name for each in client.list_properties_of_secrets()] == ["JWT-Key"]
+    assert [properties.name for properties in client.list_properties_of_secrets()] == ["JWT-Key"]
 
 
 def test_a_disabled_version_is_refused(vault: KeyVault) -> None:
@@ -299,7 +299,7 @@ def test_a_value_may_have_25_kilobytes(vault: KeyVault) -> None:
     with pytest.raises(HttpResponseError) as caught:
         client.set_secret("large", "ü" * 12_801)
     assert reason(caught.value) == (400, "BadParameter", None)
-    assert [len(each.value) for each in vault.versions("large")] == [25_600]
+    assert [len(version.value) for version in vault.versions("large")] == [25_600]
 
 
 # Faults
@@ -449,7 +449,7 @@ def test_a_write_can_be_kept_from_being_repeated(vault: KeyVault) -> None:
     vault.faults.add(cut("after"), times=1)
     with pytest.raises(ServiceResponseError):
         client.set_secret("jwt-key", "b", retry_on_methods=["GET"])
-    assert [each.value for each in vault.versions("jwt-key")] == ["a", "b"]
+    assert [version.value for version in vault.versions("jwt-key")] == ["a", "b"]
 
 
 def test_a_garbled_answer_is_quoted_by_the_sdk(vault: KeyVault) -> None:
@@ -505,11 +505,11 @@ def test_nothing_is_left_behind() -> None:
         bundle = Path(vault.environment["REQUESTS_CA_BUNDLE"])
         assert [part for part in bundle.parent.iterdir() if b"PRIVATE" in part.read_bytes()] == []
         address = ("127.0.0.1", int(vault.url.rsplit(":")[-1]))
-        kept = http.client.HTTPSConnection(*address, context=ssl.create_default_context(cafile=str(bundle)))
-        kept.request("GET", "/secrets")
-        kept.getresponse().read()
-    assert kept.sock.recv(1) == b""
-    kept.close()
+        connection = http.client.HTTPSConnection(*address, context=ssl.create_default_context(cafile=str(bundle)))
+        connection.request("GET", "/secrets")
+        connection.getresponse().read()
+    assert connection.sock.recv(1) == b""
+    connection.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address)
     assert not bundle.parent.exists()

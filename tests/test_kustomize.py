@@ -78,14 +78,14 @@ REFERENCES = {"app": 9 * 9 + 1 + 3 + 1 + 1 + 1 + 4, "registry": 9 + 1, "tls": 1}
 def references(node: Any) -> Iterator[str]:
     """The name of a Secret in every place that names one, by the names of the fields."""
     if isinstance(node, list):
-        for each in node:
-            yield from references(each)
+        for element in node:
+            yield from references(element)
     elif isinstance(node, dict):
         for name, value in node.items():
             if name in ("secretKeyRef", "nodePublishSecretRef") or (name == "secretRef" and isinstance(value, dict)):
                 yield value["name"]
             elif name in ("imagePullSecrets", "secrets"):
-                yield from (each["name"] for each in value)
+                yield from (element["name"] for element in value)
             elif name == "secret" and "name" in value:
                 yield value["name"]
             elif name in (*STORAGE_PARAMETERS, *AUTH_ANNOTATIONS):
@@ -208,7 +208,7 @@ over_renames = pytest.mark.parametrize(("renames", "name"), RENAMES.values(), id
 def test_every_reference_to_a_secret_follows_a_rename(shop: Shop, renames: list[Object], name: str) -> None:
     """Each of the 103 references of the base names an ExternalSecret, SealedSecret or Secret of the overlay."""
     built = objects(shop.committed(*renames))
-    provided = {each["metadata"]["name"] for each in built if each["kind"].endswith("Secret")}
+    provided = {document["metadata"]["name"] for document in built if document["kind"].endswith("Secret")}
     assert provided == {name.format(secret) for secret in (*GIVEN, "login")}
     assert Counter(references(built)) == {name.format(secret): count for secret, count in REFERENCES.items()}
     assert sum(REFERENCES.values()) == 103
@@ -218,17 +218,17 @@ def test_every_reference_to_a_secret_follows_a_rename(shop: Shop, renames: list[
 def test_a_store_and_what_it_signs_in_with_follow_a_rename(shop: Shop, renames: list[Object], name: str) -> None:
     """ExternalSecret to store, store to ServiceAccount or to the Secret of its service principal."""
     built = objects(shop.committed(*renames))
-    stores = [each for each in built if each["kind"].endswith("SecretStore")]
-    external = [each for each in built if each["kind"] == "ExternalSecret"]
+    stores = [document for document in built if document["kind"].endswith("SecretStore")]
+    external = [document for document in built if document["kind"] == "ExternalSecret"]
     assert (len(stores), len(external)) == ((0, 0) if shop.backend != "externalSecret" else (1, 3))
-    assert {each["spec"]["secretStoreRef"]["name"] for each in external} <= {name.format("vault")}
+    assert {document["spec"]["secretStoreRef"]["name"] for document in external} <= {name.format("vault")}
     for store in stores:
         provider = store["spec"]["provider"]["azurekv"]
         named = [*provider.get("authSecretRef", {}).values(), provider.get("serviceAccountRef")]
         expected = name.format("reader" if "serviceAccountRef" in provider else "login")
         assert store["metadata"]["name"] == name.format("vault")
-        assert {each["name"] for each in named if each} == {expected}
-        assert expected in {each["metadata"]["name"] for each in built}
+        assert {reference["name"] for reference in named if reference} == {expected}
+        assert expected in {document["metadata"]["name"] for document in built}
 
 
 @over_renames
@@ -260,7 +260,7 @@ def test_a_sealed_secret_of_the_cluster_wide_scope_is_opened_under_its_new_name(
     built = objects(shop.committed(*RENAMES["nested"][0]))
     key = shop.project.write("key.pem", sealing(1).private_key)
     opening = (peer("kubeseal"), "--recovery-unseal", "--recovery-private-key", key)
-    moved = next(each for each in built if each["metadata"]["name"] == "team-web-app-v2")
+    moved = next(document for document in built if document["metadata"]["name"] == "team-web-app-v2")
     moved["metadata"]["namespace"] = "elsewhere"
     opened = json.loads(run(*opening, input=json.dumps(moved)))
     assert (opened["metadata"]["name"], opened["metadata"]["namespace"]) == ("team-web-app-v2", "elsewhere")
@@ -349,8 +349,8 @@ def test_a_deployment_reads_the_secret_of_its_own_namespace(services: Project) -
     built = objects(from_manifests(services.root / "deploy"))
     expected = {(f"shop-{e}-{region}", service) for e in ENVIRONMENTS for region in REGIONS for service in SERVICES}
     for kinds in (["Deployment"], ["ExternalSecret", "SealedSecret"]):
-        found = [each["metadata"] for each in built if each["kind"] in kinds]
-        assert len(found) == 18
-        assert {(each["namespace"], each["name"]) for each in found} == expected
-    keys = {item["remoteRef"]["key"] for each in built for item in each["spec"].get("data", ())}
+        metadata = [document["metadata"] for document in built if document["kind"] in kinds]
+        assert len(metadata) == 18
+        assert {(stated["namespace"], stated["name"]) for stated in metadata} == expected
+    keys = {item["remoteRef"]["key"] for document in built for item in document["spec"].get("data", ())}
     assert keys == {f"{s}-token-{e}-{region}" for e in ("dev", "test") for region in REGIONS for s in SERVICES}

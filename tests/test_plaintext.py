@@ -69,11 +69,11 @@ def test_decrypted_secrets_are_those_that_were_sealed(tmp_path: Path) -> None:
     project = sops_shop(tmp_path, "alice")
     project.declare("app", {"token": {}, "password": {}}, type="example.org/t", labels={"a": "b"})
     project.done("seal", "prod")
-    found = yaml.safe_load(project.done("render", "prod", "--decrypt", SOPS_AGE_KEY=age("alice").identity))
-    values = {key: b64decode(text) for key, text in found.pop("data").items()}
+    opened = yaml.safe_load(project.done("render", "prod", "--decrypt", SOPS_AGE_KEY=age("alice").identity))
+    values = {key: b64decode(text) for key, text in opened.pop("data").items()}
     assert values == {"token": b"the token", "password": b"the password"}
-    assert found["metadata"].pop("annotations").keys() == {RECORD}
-    assert found == {
+    assert opened["metadata"].pop("annotations").keys() == {RECORD}
+    assert opened == {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": "app", "namespace": "shop-prod", "labels": {"a": "b"}},
@@ -90,7 +90,7 @@ def test_a_whole_folder_of_manifests_is_recovered(tmp_path: Path) -> None:
     folder = project.manifest("app").parent
     files = sorted(map(str, folder.glob("*.yaml")))
     opened = yaml.safe_load_all(project.done("unseal", *files, "--private-key", "key.pem"))
-    assert sorted(each["metadata"]["name"] for each in opened) == ["app", "kustomization"]
+    assert sorted(document["metadata"]["name"] for document in opened) == ["app", "kustomization"]
     done = project.ksecret("unseal", str(folder / "kustomization.yaml"), "--private-key", "key.pem")
     assert (done.code, done.out) == (2, "")
 

@@ -259,34 +259,34 @@ Change = Callable[[list[yaml.Node]], None]
 
 def containers(roots: list[yaml.Node]) -> list[yaml.CollectionNode]:
     """The mappings and lists of a file that hold anything, each once."""
-    found: dict[int, yaml.CollectionNode] = {}
+    containers: dict[int, yaml.CollectionNode] = {}
     todo = list(roots)
     while todo:
         node = todo.pop()
-        if isinstance(node, yaml.CollectionNode) and node.value and id(node) not in found:
-            found[id(node)] = node
-            todo += [each for entry in node.value for each in (entry if isinstance(entry, tuple) else (entry,))]
-    return list(found.values())
+        if isinstance(node, yaml.CollectionNode) and node.value and id(node) not in containers:
+            containers[id(node)] = node
+            todo += [below for entry in node.value for below in (entry if isinstance(entry, tuple) else (entry,))]
+    return list(containers.values())
 
 
 def changed(text: str, changes: list[tuple[str, int, int, yaml.Node]]) -> str:
     """A file in which fields were removed, doubled, replaced, renamed, or stand a second time as an alias."""
     roots: list[yaml.Node] = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
-    for what, where, which, node in changes:
-        found = containers(roots)
-        if not found:
+    for change, where, which, node in changes:
+        nodes = containers(roots)
+        if not nodes:
             break
-        container = found[where % len(found)]
+        container = nodes[where % len(nodes)]
         index = which % len(container.value)
         entry = container.value[index]
-        if what == "remove":
+        if change == "remove":
             del container.value[index]
-        elif what == "double":
+        elif change == "double":
             container.value.append(entry)
-        elif what == "rename" and isinstance(entry, tuple):
+        elif change == "rename" and isinstance(entry, tuple):
             container.value[index] = (node, entry[1])
         else:
-            other = found[which % len(found)] if what == "alias" else node
+            other = nodes[which % len(nodes)] if change == "alias" else node
             container.value[index] = (entry[0], other) if isinstance(entry, tuple) else other
     return str(yaml.serialize_all(roots, Dumper=yaml.SafeDumper, allow_unicode=True))
 
@@ -311,8 +311,10 @@ SCALARS = st.one_of(
 NODES = st.recursive(
     SCALARS,
     lambda below: st.one_of(
-        st.lists(below, max_size=2).map(lambda each: yaml.SequenceNode("tag:yaml.org,2002:seq", each)),
-        st.lists(st.tuples(below, below), max_size=2).map(lambda each: yaml.MappingNode("tag:yaml.org,2002:map", each)),
+        st.lists(below, max_size=2).map(lambda nodes: yaml.SequenceNode("tag:yaml.org,2002:seq", nodes)),
+        st.lists(st.tuples(below, below), max_size=2).map(
+            lambda pairs: yaml.MappingNode("tag:yaml.org,2002:map", pairs)
+        ),
     ),
     max_leaves=4,
 )
@@ -370,15 +372,15 @@ def assert_place(folder: Path, mistake: Mistake) -> None:
 
 def assert_environment_or_mistakes(folder: Path, declaration: str, overlay: str) -> None:
     """An environment that renders, or mistakes of one printable line, each told once, at its place."""
-    found = load(folder, declaration, overlay)
-    if isinstance(found, InputError):
-        assert len(found.mistakes) == len(set(found.mistakes)) > 0
-        for mistake in found.mistakes:
+    environment = load(folder, declaration, overlay)
+    if isinstance(environment, InputError):
+        assert len(environment.mistakes) == len(set(environment.mistakes)) > 0
+        for mistake in environment.mistakes:
             assert_place(folder, mistake)
             assert (mistake.message + mistake.hint).isprintable()
     else:
-        assert dump(render(found, {})) == dump(render(found, {}))
-        for mistake in sharing.mistakes([found], [found]):
+        assert dump(render(environment, {})) == dump(render(environment, {}))
+        for mistake in sharing.mistakes([environment], [environment]):
             assert_place(folder, mistake)
 
 
@@ -431,7 +433,7 @@ def fields(node: yaml.Node, above: str = "") -> Iterator[tuple[yaml.MappingNode,
 def one_thing_wrong(text: str) -> Iterator[tuple[str, str]]:
     """A file with one field misspelt, or of a wrong type, and what the one mistake must say, for every field."""
     roots: list[yaml.Node] = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
-    for mapping, index, above in [each for root in roots for each in fields(root)]:
+    for mapping, index, above in [field for root in roots for field in fields(root)]:
         key, value = mapping.value[index]
         wrong: list[tuple[str, yaml.Node, yaml.Node]] = [
             ("expected", key, yaml.SequenceNode("tag:yaml.org,2002:seq", [yaml.SequenceNode("tag:x", [])]))
@@ -440,20 +442,20 @@ def one_thing_wrong(text: str) -> Iterator[tuple[str, str]]:
             wrong = [("expected a list", key, scalar("text"))]
         if above not in NAMES_OF_ITS_OWN and key.value not in {"apiVersion", "kind"}:  # without these nothing is read
             wrong.append((f'unknown field "{key.value}x"', scalar(f"{key.value}x"), value))
-        for said, *entry in wrong:
+        for message, *entry in wrong:
             mapping.value[index] = tuple(entry)
-            yield said, str(yaml.serialize_all(roots, Dumper=yaml.SafeDumper))
+            yield message, str(yaml.serialize_all(roots, Dumper=yaml.SafeDumper))
         mapping.value[index] = key, value
 
 
 @pytest.mark.parametrize("overlay", OVERLAY_TEXTS)
 def test_one_field_that_is_wrong_is_one_mistake(folder: Path, overlay: str) -> None:
     """What is misspelt is not missed as well, and nothing that depends on it is told."""
-    pairs = [(said, (text, overlay)) for said, text in one_thing_wrong(DECLARATION_TEXT)]
-    pairs += [(said, (DECLARATION_TEXT, text)) for said, text in one_thing_wrong(overlay)]
+    pairs = [(message, (text, overlay)) for message, text in one_thing_wrong(DECLARATION_TEXT)]
+    pairs += [(message, (DECLARATION_TEXT, text)) for message, text in one_thing_wrong(overlay)]
     assert len(pairs) > 100
-    for said, texts in pairs:
-        found = load(folder, *texts)
-        assert isinstance(found, InputError)
-        assert len(found.mistakes) == 1, texts
-        assert found.mistakes[0].message.startswith(said)
+    for message, texts in pairs:
+        loaded = load(folder, *texts)
+        assert isinstance(loaded, InputError)
+        assert len(loaded.mistakes) == 1, texts
+        assert loaded.mistakes[0].message.startswith(message)

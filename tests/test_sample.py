@@ -44,7 +44,7 @@ def sample(tmp_path: Path) -> Path:
 
 def found(build: str, kind: str) -> dict[str, dict[str, Any]]:
     """The objects of a kind, by name."""
-    return {each["metadata"]["name"]: each for each in objects(build) if each["kind"] == kind}
+    return {document["metadata"]["name"]: document for document in objects(build) if document["kind"] == kind}
 
 
 @pytest.mark.parametrize("build", [from_manifests, by_kubectl])
@@ -91,10 +91,10 @@ def test_render_shows_the_objects_that_are_built(overlay: str, count: int) -> No
     """`kubectl ksecret render` and the builds agree on every Secret and store."""
     shown = json.loads(run(COMMAND, "render", overlay, "-o", "json", folder=ROOT))["items"]
     kinds = {"SecretStore", "ExternalSecret", "SealedSecret"}
-    built = [each for each in objects(from_manifests(ROOT / "overlays" / overlay)) if each["kind"] in kinds]
+    built = [document for document in objects(from_manifests(ROOT / "overlays" / overlay)) if document["kind"] in kinds]
 
-    def by_name(each: dict[str, Any]) -> tuple[str, str]:
-        return each["kind"], each["metadata"]["name"]
+    def by_name(document: dict[str, Any]) -> tuple[str, str]:
+        return document["kind"], document["metadata"]["name"]
 
     assert len(shown) == count
     assert sorted(shown, key=by_name) == sorted(built, key=by_name)
@@ -156,19 +156,19 @@ def test_test_has_external_secrets_with_the_names_of_its_key_vault() -> None:
 def test_prod_has_the_same_secrets_sealed_with_a_certificate_of_rsa_4096() -> None:
     """The SealedSecrets of production: the same names and keys, each with a ciphertext of its own."""
     sealed = found(from_manifests(ROOT / "overlays" / "prod"), "SealedSecret")
-    assert {name: each["spec"]["encryptedData"].keys() for name, each in sealed.items()} == {
+    assert {name: document["spec"]["encryptedData"].keys() for name, document in sealed.items()} == {
         name: keys.keys() for name, keys in REMOTE_NAMES.items()
     }
-    assert {each["metadata"]["namespace"] for each in sealed.values()} == {"klinematrix-prod"}
-    ciphertexts = [text for each in sealed.values() for text in each["spec"]["encryptedData"].values()]
+    assert {document["metadata"]["namespace"] for document in sealed.values()} == {"klinematrix-prod"}
+    ciphertexts = [text for document in sealed.values() for text in document["spec"]["encryptedData"].values()]
     assert len(set(ciphertexts)) == 7
     assert all(text.startswith("Ag") for text in ciphertexts)
 
 
 def test_prod_reads_the_same_key_vault_by_its_own_suffix() -> None:
     """Where `seal` reads the values of production."""
-    said = yaml.safe_load((ROOT / "overlays/prod/secrets/ksecret.yaml").read_text())
-    assert said["spec"]["source"] == {"names": "{remoteName}-prod", "azureKeyVault": {"vaultUrl": VAULT}}
+    overlay = yaml.safe_load((ROOT / "overlays/prod/secrets/ksecret.yaml").read_text())
+    assert overlay["spec"]["source"] == {"names": "{remoteName}-prod", "azureKeyVault": {"vaultUrl": VAULT}}
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -178,9 +178,9 @@ def test_the_workloads_read_every_key_of_every_secret(overlay: str) -> None:
     assert found(build, "ServiceAccount").keys() == {"klinematrix-sa", "backend-sa"}
     containers = [
         container
-        for each in objects(build)
-        if each["kind"] in ("Deployment", "StatefulSet")
-        for container in each["spec"]["template"]["spec"]["containers"]
+        for document in objects(build)
+        if document["kind"] in ("Deployment", "StatefulSet")
+        for container in document["spec"]["template"]["spec"]["containers"]
     ]
     read = {
         container["name"]: [variable["valueFrom"]["secretKeyRef"] for variable in container["env"]]

@@ -33,7 +33,7 @@ from .test_reader import DECLARATION_TEXT, OVERLAY_TEXTS
 
 OBJECTS = {"SecretDeclaration": SecretDeclaration, "SecretOverlay": SecretOverlay}
 VALIDATOR = Draft202012Validator(schema())
-VALIDATORS = {kind: Draft202012Validator(each) for kind, each in zip(OBJECTS, schema()["oneOf"], strict=True)}
+VALIDATORS = {kind: Draft202012Validator(part) for kind, part in zip(OBJECTS, schema()["oneOf"], strict=True)}
 VALID = [yaml.safe_load(text) for text in (*DECLARATION_TEXT.split("---"), *OVERLAY_TEXTS)]
 
 
@@ -123,25 +123,25 @@ CHANGES = st.lists(
 
 def changed(valid: Any, changes: list[tuple[str, int, Any, str]]) -> Any:
     """A valid object in which something was removed, replaced or renamed."""
-    found = deepcopy(valid)
-    for what, where, value, name in changes:
-        options = list(places(found))
+    document = deepcopy(valid)
+    for change, where, value, name in changes:
+        options = list(places(document))
         container, key = options[where % len(options)]
-        if what == "replace":
+        if change == "replace":
             container[key] = deepcopy(value)
         else:
             old = container.pop(key)
-            if what == "rename" and isinstance(container, dict):
+            if change == "rename" and isinstance(container, dict):
                 container[name] = old
-    return found
+    return document
 
 
-def assert_agreement(kind: str, found: Any) -> None:
+def assert_agreement(kind: str, document: Any) -> None:
     """The reader and the schema of an object both refuse it, or neither does."""
-    node, *_ = compose(json.dumps(found, ensure_ascii=False), "file")
+    node, *_ = compose(json.dumps(document, ensure_ascii=False), "file")
     reading = Reading("file")
     read(OBJECTS[kind], node, reading)
-    refused = [error.message for error in VALIDATORS[kind].iter_errors(found)]
+    refused = [error.message for error in VALIDATORS[kind].iter_errors(document)]
     assert (refused == []) == (reading.mistakes == []), (refused, reading.mistakes)
 
 
@@ -177,10 +177,10 @@ def test_the_schema_refuses_what_the_reader_refuses(valid: Any, changes: list[tu
 )
 def test_the_schema_refuses_unknown_fields_and_wrong_types(path: tuple[str, ...], value: Any) -> None:
     """An editor underlines them while they are typed."""
-    found = deepcopy(VALID[0])
-    below = found
+    document = deepcopy(VALID[0])
+    below = document
     for name in path[:-1]:
         below = below[name]
     below[path[-1]] = value
     assert VALIDATOR.is_valid(VALID[0])
-    assert not VALIDATOR.is_valid(found)
+    assert not VALIDATOR.is_valid(document)

@@ -35,7 +35,7 @@ def random_values(count: int) -> dict[str, bytes]:
         lambda: b"",
         lambda: chance.randbytes(1),
         lambda: chance.randbytes(chance.randrange(2, 400)),
-        lambda: "\n".join(f"line {each}: {chance.random()}" for each in range(5)).encode() + b"\n",
+        lambda: "\n".join(f"line {number}: {chance.random()}" for number in range(5)).encode() + b"\n",
         lambda: "".join(chance.choices("äßœ–漢字🔑 \t\"'\\%", k=40)).encode(),
     )
     values = {f"key-{number}": kinds[number % len(kinds)]() for number in range(count)}
@@ -167,7 +167,7 @@ UNUSABLE: dict[str, tuple[bytes, str, bool]] = {
 @pytest.mark.parametrize("case", UNUSABLE)
 def test_a_certificate_that_can_not_be_used_is_refused(tmp_path: Path, case: str) -> None:
     """What is wrong is said at the line that names the file; kubeseal refuses the same, or less."""
-    content, said, by_kubeseal = UNUSABLE[case]
+    content, message, by_kubeseal = UNUSABLE[case]
     project = Project(tmp_path)
     project.declare("app", {"token": {}})
     project.sealed_overlay()
@@ -175,7 +175,7 @@ def test_a_certificate_that_can_not_be_used_is_refused(tmp_path: Path, case: str
     before = project.files()
     done = project.ksecret("seal", "prod", "app/token", "--from-stdin", stdin="value")
     assert done.code == 2
-    assert done.err.startswith(f"error: overlays/prod/secrets/ksecret.yaml:11:20: {said}")
+    assert done.err.startswith(f"error: overlays/prod/secrets/ksecret.yaml:11:20: {message}")
     assert project.changed_since(before) == set()
     if by_kubeseal:
         with pytest.raises(AssertionError, match="exit 1"):
@@ -246,12 +246,12 @@ UNUSABLE_KEYS = {
 @pytest.mark.parametrize("case", UNUSABLE_KEYS)
 def test_a_private_key_that_opens_nothing_is_refused(tmp_path: Path, case: str) -> None:
     """The error says whether it is the wrong key or no key."""
-    content, code, said = UNUSABLE_KEYS[case]
+    content, code, message = UNUSABLE_KEYS[case]
     project = sealed_project(tmp_path)
     project.write("key", content)
     done = project.ksecret("unseal", "sealed.yaml", "--private-key", "key")
     assert (done.code, done.out) == (code, "")
-    assert done.err.startswith(f"error: {said}\n")
+    assert done.err.startswith(f"error: {message}\n")
 
 
 BROKEN = {

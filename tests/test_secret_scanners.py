@@ -86,8 +86,8 @@ def _manifests(project: Project) -> list[Path]:
 def detect_secrets(project: Project, *options: str) -> set[tuple[str, int]]:
     """The places that the real detect-secrets finds."""
     scan = [sys.executable, "-m", "detect_secrets", "scan", "--no-verify", *options]
-    found = json.loads(run(*scan, folder=project.root))["results"]
-    return {(file, each["line_number"]) for file, results in found.items() for each in results}
+    files = json.loads(run(*scan, folder=project.root))["results"]
+    return {(file, result["line_number"]) for file, results in files.items() for result in results}
 
 
 def gitleaks(project: Project, config: Path | None) -> set[tuple[str, int]]:
@@ -96,7 +96,7 @@ def gitleaks(project: Project, config: Path | None) -> set[tuple[str, int]]:
     options = ("--config", config) if config else ()
     quiet = ("--no-banner", "--exit-code", "0", "--report-format", "json", "--report-path", report)
     run(peer("gitleaks"), "dir", *quiet, *options, ".", folder=project.root)
-    return {(each["File"], each["StartLine"]) for each in json.loads(report.read_text())}
+    return {(leak["File"], leak["StartLine"]) for leak in json.loads(report.read_text())}
 
 
 def test_detect_secrets_finds_no_ciphertext_and_each_secret_beside_it(tmp_path: Path) -> None:
@@ -170,9 +170,9 @@ def test_the_repositorys_own_hook_finds_nothing_in_it_but_what_is_put_there(tmp_
     files = [file for file in tracked if re.search(hook["files"], file) and not re.search(hook["exclude"], file)]
     assert "overlays/prod/secrets/manifests/backend-secrets.yaml" in files
     command, *options = shlex.split(hook["entry"])
-    found = [str(Path(sys.executable).with_name(command)), *options]
-    run(*found, *files, folder=ROOT)
+    program = [str(Path(sys.executable).with_name(command)), *options]
+    run(*program, *files, folder=ROOT)
     leak = tmp_path / "leak.yaml"
     leak.write_text(f'password: "{real_secret()}"\n')
-    done = subprocess.run([*found, *files, leak], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run([*program, *files, leak], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, set(re.findall("Location: +(.*)", done.stdout))) == (1, {f"{leak}:1"})

@@ -86,8 +86,8 @@ class Sops:
 
     def values(self, document: Object) -> dict[str, bytes]:
         """What an object of ours holds, by key."""
-        found = self.decrypt(yamlio.dump([document]))["data"]
-        return {key: base64.b64decode(text) for key, text in found.items()}
+        data = self.decrypt(yamlio.dump([document]))["data"]
+        return {key: base64.b64decode(text) for key, text in data.items()}
 
 
 @pytest.fixture
@@ -109,7 +109,9 @@ def revealed(values: Mapping[str, Sensitive]) -> dict[str, bytes]:
 
 def opened(document: Object | str, *pairs: Pair) -> sops.Document:
     text = document if isinstance(document, str) else yamlio.dump([document])
-    return sops.open_document(text, "file.yaml", [each for pair in pairs or (ALICE,) for each in pair.identities])
+    return sops.open_document(
+        text, "file.yaml", [identity for pair in pairs or (ALICE,) for identity in pair.identities]
+    )
 
 
 def plain(document: sops.Document) -> Any:
@@ -312,7 +314,7 @@ def test_any_document_that_sops_encrypts_is_read_as_it_was(
 ) -> None:
     """Numbers are compared by value: a whole float that is not encrypted comes back as an integer, from sops too."""
     # JSON is YAML, but for the surrogates in its escapes.
-    text = re.sub(r"[^\n -~]", lambda found: f"\\U{ord(found[0]):08x}", json.dumps(tree, ensure_ascii=False))
+    text = re.sub(r"[^\n -~]", lambda match: f"\\U{ord(match[0]):08x}", json.dumps(tree, ensure_ascii=False))
     assert plain(opened(real.encrypt(text, *options))) == tree
 
 
@@ -324,8 +326,8 @@ def test_without_a_selection_rule_keys_that_end_in_unencrypted_are_plain(real: S
 
 def test_numbers_that_are_encrypted_keep_their_type(real: Sops) -> None:
     """A whole float is a float again, and numbers that JSON does not have are read."""
-    found = plain(opened(real.encrypt("a: 3.0\nb: 3\nc: .inf\nd: -.inf\ne: .nan\nf: -0.0\n")))
-    assert repr(found) == "{'a': 3.0, 'b': 3, 'c': inf, 'd': -inf, 'e': nan, 'f': -0.0}"
+    values = plain(opened(real.encrypt("a: 3.0\nb: 3\nc: .inf\nd: -.inf\ne: .nan\nf: -0.0\n")))
+    assert repr(values) == "{'a': 3.0, 'b': 3, 'c': inf, 'd': -inf, 'e': nan, 'f': -0.0}"
 
 
 def test_bytes_that_are_not_utf_8_are_not_lost(real: Sops) -> None:
@@ -346,8 +348,8 @@ def test_bytes_that_are_not_utf_8_are_not_lost(real: Sops) -> None:
 )  # fmt: skip
 def test_plain_scalars_are_read_as_go_reads_them(text: str, value: object) -> None:
     """Values out of go-yaml's resolve.go, where YAML 1.1 and 1.2 and Go's own numbers meet."""
-    found = goyaml.resolve(text)
-    assert (type(found), found) == (type(value), value)
+    resolved = goyaml.resolve(text)
+    assert (type(resolved), resolved) == (type(value), value)
 
 
 @pytest.mark.parametrize(
@@ -601,16 +603,16 @@ def update(
     document: Object | str,
     values: Mapping[str, Sensitive],
     *,
-    kept: str,
+    untouched: str,
     recipients: Sequence[str] = (ALICE.recipient,),
 ) -> Object:
-    return sops.update(opened(document), shell(), values, kept=kept.split(), recipients=recipients, now=LATER)
+    return sops.update(opened(document), shell(), values, kept=untouched.split(), recipients=recipients, now=LATER)
 
 
 def test_an_update_leaves_untouched_values_as_they_are(real: Sops) -> None:
     """The changed one is new, one that is neither new nor kept is gone, the data key and its recipient are the same."""
     before = encrypted(a="1", b="2", c="3", d="4")
-    after = update(before, sensitive(b="new", c="3", e=""), kept="a b")
+    after = update(before, sensitive(b="new", c="3", e=""), untouched="a b")
     assert {key: after["data"][key] for key in "ac"} == {key: before["data"][key] for key in "ac"}
     assert after["data"]["b"] != before["data"]["b"]
     assert after["sops"]["age"] == before["sops"]["age"]
@@ -631,7 +633,7 @@ def test_an_update_that_changes_no_value_leaves_the_sops_block_as_it_is(real: So
 def test_an_added_recipient_gets_the_data_key_and_nothing_else_changes(real: Sops) -> None:
     """As with sops updatekeys."""
     before = encrypted(a="1")
-    after = update(before, {}, kept="a", recipients=[BOB.recipient, ALICE.recipient])
+    after = update(before, {}, untouched="a", recipients=[BOB.recipient, ALICE.recipient])
     first, added = after["sops"]["age"]
     assert added["recipient"] == BOB.recipient
     assert {**after["sops"], "age": [first]} == before["sops"]
@@ -642,7 +644,7 @@ def test_an_added_recipient_gets_the_data_key_and_nothing_else_changes(real: Sop
 def test_without_a_recipient_that_left_everything_is_encrypted_anew(real: Sops) -> None:
     """Who left knows the data key, so there is a new one."""
     before = sops.encrypt(shell(), sensitive(a="1", b="2"), [ALICE.recipient, BOB.recipient], NOW)
-    after = update(before, sensitive(b="3"), kept="a")
+    after = update(before, sensitive(b="3"), untouched="a")
     assert outside.recipients(after) == (ALICE.recipient,)
     assert opened(after).data_key.key.reveal() != opened(before).data_key.key.reveal()
     assert after["data"]["a"] != before["data"]["a"]
@@ -661,7 +663,7 @@ def test_after_sops_set_we_read_and_update_and_sops_reads_that(real: Sops) -> No
     real.run("set", "ours.yaml", '["data"]["m"]', '"bQ=="')
     changed = yamlio.load(file.read_text(), "ours.yaml")[0]
     assert not outside.mac_survives_rewriting(changed)
-    after = update(file.read_text(), {}, kept="a m z")
+    after = update(file.read_text(), {}, untouched="a m z")
     assert after["data"] == changed["data"]
     assert list(after["data"]) == ["a", "m", "z"]
     assert real.values(after) == {"a": b"new", "m": b"m", "z": b"2"}
@@ -672,7 +674,7 @@ def test_base64_that_we_would_write_otherwise_is_kept_with_its_mac(real: Sops) -
     file = real.folder / "ours.yaml"
     file.write_text(yamlio.dump([encrypted(a="value", b="2")]))
     real.run("set", "ours.yaml", '["data"]["a"]', r'"dmFs\ndWU="')
-    after = update(file.read_text(), sensitive(b="3"), kept="a")
+    after = update(file.read_text(), sensitive(b="3"), untouched="a")
     assert after["data"]["a"] == yamlio.load(file.read_text(), "ours.yaml")[0]["data"]["a"]
     assert real.values(after) == {"a": b"value", "b": b"3"}
 
@@ -695,7 +697,7 @@ def test_a_document_in_another_form_is_converted_into_ours(real: Sops, text: str
     """Everything is encrypted anew, with a new data key."""
     before = real.encrypt(f"apiVersion: v1\nkind: Secret\n{text}", *options)
     assert not outside.in_our_form(opened(before).object)
-    after = update(before, sensitive(c="3"), kept="a b")
+    after = update(before, sensitive(c="3"), untouched="a b")
     assert outside.in_our_form(after)
     assert after["kind"] == "Secret"
     assert opened(after).data_key.key.reveal() != opened(before).data_key.key.reveal()
@@ -706,8 +708,8 @@ def test_our_form_with_the_empty_lists_of_older_releases_is_still_ours(real: Sop
     """They are kept while nothing changes, and go with the next MAC."""
     before = encrypted(a="1")
     before["sops"] |= {"kms": [], "gcp_kms": [], "azure_kv": [], "hc_vault": [], "pgp": []}
-    assert update(before, {}, kept="a")["sops"] == before["sops"]
-    after = update(before, sensitive(b="2"), kept="a")
+    assert update(before, {}, untouched="a")["sops"] == before["sops"]
+    after = update(before, sensitive(b="2"), untouched="a")
     assert after["sops"].keys() == encrypted()["sops"].keys()
     assert real.values(after) == {"a": b"1", "b": b"2"}
 
@@ -790,7 +792,7 @@ def age_environment(folder: Path, **more: str) -> dict[str, str]:
 
 
 def identities(environment: Mapping[str, str]) -> list[str]:
-    return [each.reveal().decode() for each in age.identities(environment)]
+    return [identity.reveal().decode() for identity in age.identities(environment)]
 
 
 def test_identities_are_read_from_everywhere_sops_reads_them(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_a_dotenv_value_is_literal(tmp_path: Path) -> None:
     content = "\ufeff# a comment\n\n" + "\n".join(line for line, _ in lines.values()).replace("plain=", "PLAIN=")
     project.write(".env", content)
     project.done("seal", "prod")
-    assert opened_by_kubeseal(project.manifest("app")) == {name: said.encode() for name, (_, said) in lines.items()}
+    assert opened_by_kubeseal(project.manifest("app")) == {name: value.encode() for name, (_, value) in lines.items()}
 
 
 def test_an_overlays_pattern_gives_the_name_of_the_variable(tmp_path: Path) -> None:
@@ -174,11 +174,11 @@ NOT_GIVEN = {
 @pytest.mark.parametrize("case", NOT_GIVEN)
 def test_a_manifest_that_gives_no_sure_value_is_refused(tmp_path: Path, case: str) -> None:
     """YAML's number 1234 is no text, and of Secrets of two namespaces nobody knows which is meant."""
-    content, said = NOT_GIVEN[case]
+    content, message = NOT_GIVEN[case]
     project = shop(tmp_path)
     before = project.files()
     done = project.ksecret("seal", "prod", "-f", "-", stdin=content)
-    assert (done.code, done.out, done.err.splitlines()[0]) == (2, "", f"error: standard input: {said}")
+    assert (done.code, done.out, done.err.splitlines()[0]) == (2, "", f"error: standard input: {message}")
     assert project.changed_since(before) == set()
 
 
@@ -189,8 +189,8 @@ def test_a_secret_of_another_namespace_is_not_sealed_unawares(tmp_path: Path) ->
     given["metadata"]["namespace"] = "shop-test"
     done = project.ksecret("seal", "prod", "-f", "-", stdin=yaml.safe_dump(given))
     assert (done.code, done.out, project.manifest("app").exists()) == (2, "", False)
-    said, hint = done.err.splitlines()
-    assert said == "error: standard input: the Secret app is of the namespace shop-test, not of shop-prod"
+    message, hint = done.err.splitlines()
+    assert message == "error: standard input: the Secret app is of the namespace shop-test, not of shop-prod"
     (way,) = re.findall(r"sed '.*'", hint)
     without = subprocess.run(
         ["sh", "-c", way], input=yaml.safe_dump(given), text=True, capture_output=True, check=True
@@ -268,7 +268,7 @@ def test_two_keys_that_come_to_one_name_in_the_other_source_are_refused(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "said"),
+    ("options", "code", "message"),
     [
         (["--source", "dotenv"], 2, "expected dotenv=FILE or environment"),
         (["--source", "dotenv=no.env"], 2, "error: no.env: No such file or directory"),
@@ -279,13 +279,13 @@ def test_two_keys_that_come_to_one_name_in_the_other_source_are_refused(tmp_path
         (["app/token", "-f", "given.yaml"], 2, "app/token is not in what was given"),
     ],
 )
-def test_wrong_usage_is_told_with_its_hint(tmp_path: Path, options: list[str], code: int, said: str) -> None:
+def test_wrong_usage_is_told_with_its_hint(tmp_path: Path, options: list[str], code: int, message: str) -> None:
     """And nothing is written."""
     project = shop(tmp_path)
     project.write("given.yaml", json.dumps(secret_manifest("app", stringData={"password": "x"})))
     before = project.files()
     done = project.ksecret("seal", "prod", *options)
-    assert (done.code, done.out, said in done.err) == (code, "", True)
+    assert (done.code, done.out, message in done.err) == (code, "", True)
     assert project.changed_since(before) == set()
 
 
@@ -461,8 +461,8 @@ def test_a_property_is_taken_out_of_a_json_value_and_base64_is_decoded(tmp_path:
         },
     )
     project.sealed_overlay()
-    said = {"db": {"password": 'pä"ss'}, "db.host": "h", "port": 6379, "tls": True, "logo": "/wD\n/"}
-    project.write(".env", f"ALL={json.dumps(said)}\nPLAIN=AAE=\n")
+    content = {"db": {"password": 'pä"ss'}, "db.host": "h", "port": 6379, "tls": True, "logo": "/wD\n/"}
+    project.write(".env", f"ALL={json.dumps(content)}\nPLAIN=AAE=\n")
     project.done("seal", "prod")
     assert opened_by_kubeseal(project.manifest("app")) == {
         "deep": 'pä"ss'.encode(),
@@ -475,7 +475,7 @@ def test_a_property_is_taken_out_of_a_json_value_and_base64_is_decoded(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("value", "key", "said"),
+    ("value", "key", "message"),
     [
         ("{", {"property": "a"}, "X is not JSON, so it has no property a"),
         ("[" * 100_000, {"property": "a"}, "X is not JSON, so it has no property a"),
@@ -490,7 +490,7 @@ def test_a_property_is_taken_out_of_a_json_value_and_base64_is_decoded(tmp_path:
     ids=range(9),
 )
 def test_a_value_of_another_form_is_told_without_showing_it(
-    tmp_path: Path, value: str, key: dict[str, Any], said: str
+    tmp_path: Path, value: str, key: dict[str, Any], message: str
 ) -> None:
     """By address, name in the source and what was expected; exit code 2."""
     project = Project(tmp_path)
@@ -498,7 +498,7 @@ def test_a_value_of_another_form_is_told_without_showing_it(
     project.sealed_overlay()
     project.write(".env", f"X={value}\n")
     done = project.ksecret("seal", "prod")
-    assert (done.code, done.err) == (2, f"error: generators/app.yaml:8:7: app/x: {said}\n")
+    assert (done.code, done.err) == (2, f"error: generators/app.yaml:8:7: app/x: {message}\n")
 
 
 def test_a_shared_value_is_read_once_and_sealed_in_both_places(tmp_path: Path) -> None:
@@ -527,7 +527,7 @@ def dotenv(text: str) -> dict[str, bytes]:
         path = Path(folder) / ".env"
         path.write_bytes(text.encode(errors="surrogatepass"))
         source = open_file(str(path))
-        return {name: found.value.reveal() for name, found in source.read(source.versions(["A", "B"])).items()}
+        return {name: reading.value.reveal() for name, reading in source.read(source.versions(["A", "B"])).items()}
 
 
 @settings(deadline=None)
@@ -552,10 +552,10 @@ def test_every_value_of_one_line_can_stand_in_a_dotenv_file(value: str) -> None:
 def test_every_value_can_stand_in_a_secret_manifest(content: bytes, text: str) -> None:
     """As base64, and as text in whatever style YAML and JSON write it."""
     manifest = secret_manifest("app", data={"a": b64encode(content).decode()}, stringData={"b": text})
-    as_json = [json.dumps(manifest, ensure_ascii=each) for each in (True, False)]
+    as_json = [json.dumps(manifest, ensure_ascii=ascii_only) for ascii_only in (True, False)]
     for written in (yaml.safe_dump(manifest), *as_json):
-        found = secretfile.parse(written.encode(), "file").values["app"]
-        assert {key: value.reveal() for key, value in found.items()} == {"a": content, "b": text.encode()}
+        values = secretfile.parse(written.encode(), "file").values["app"]
+        assert {key: value.reveal() for key, value in values.items()} == {"a": content, "b": text.encode()}
 
 
 fields = st.sampled_from(["kind", "metadata", "name", "items", "data", "stringData"]) | st.text()

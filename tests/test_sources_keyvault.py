@@ -19,12 +19,12 @@ def vault() -> Iterator[KeyVault]:
         yield double
 
 
-def vault_shop(folder: Path, vault: KeyVault, **said: Any) -> Project:
+def vault_shop(folder: Path, vault: KeyVault, **fields: Any) -> Project:
     """A Secret `app` of three keys, one of them made from another; `prod` reads NAME-prod in the vault."""
     project = Project(folder)
     project.environment |= vault.environment
     project.declare("app", {"token": {}, "password": {}, "url": {"template": "redis://:{{ password | urlencode }}@r"}})
-    key_vault = {"vaultUrl": vault.url, **said}
+    key_vault = {"vaultUrl": vault.url, **fields}
     project.sealed_overlay(source={"names": "{remoteName}-prod", "azureKeyVault": key_vault})
     return project
 
@@ -93,8 +93,8 @@ def test_the_newest_enabled_version_is_sealed(tmp_path: Path, skips_disabled: bo
         done = project.ksecret("seal", "prod")
         assert done.code == 0
         assert opened_by_kubeseal(project.manifest("app"))["token"] == b"the token"
-        said = "token-prod: the version that was sealed is not the newest: a newer one is disabled"
-        assert (said in done.err) is not skips_disabled
+        message = "token-prod: the version that was sealed is not the newest: a newer one is disabled"
+        assert (message in done.err) is not skips_disabled
         assert project.done("seal", "prod") == "prod: everything is sealed\n"
 
 
@@ -122,10 +122,10 @@ def test_what_the_vault_no_longer_gives_stays_sealed_and_is_named(tmp_path: Path
     project.done("seal", "prod")
     before = project.files()
     vault.disable("password-prod", vault.versions("password-prod")[0].id)
-    said = "prod: kept as sealed, though the source no longer gives a value for\n  app/password\n  app/url\n"
-    assert project.done("seal", "prod") == said
+    message = "prod: kept as sealed, though the source no longer gives a value for\n  app/password\n  app/url\n"
+    assert project.done("seal", "prod") == message
     vault.delete("password-prod")
-    assert project.done("seal", "prod") == said
+    assert project.done("seal", "prod") == message
     assert project.changed_since(before) == set()
 
 

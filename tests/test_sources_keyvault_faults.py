@@ -273,14 +273,14 @@ CREDENTIALS: dict[str, tuple[Mapping[str, str | None], str, str]] = {
 @pytest.mark.parametrize("name", CREDENTIALS)
 def test_a_sign_in_that_fails_is_told(tmp_path: Path, vault: KeyVault, name: str) -> None:
     """With Azure's own code where it gave one; a malformed variable is not quoted."""
-    variables, *told = CREDENTIALS[name]
+    variables, *texts = CREDENTIALS[name]
     project = vault_shop(tmp_path, vault)
     fill(vault)
     for variable, value in variables.items():
         project.environment.pop(variable, None)
         project.environment |= {variable: value} if value else {}
     project.environment["PATH"] = no_azure_cli(tmp_path, project.environment["PATH"])
-    assert failed(project, vault) == told
+    assert failed(project, vault) == texts
     assert vault.requests == []
 
 

@@ -130,7 +130,7 @@ def internet(folder: Path, vault: str, authority: str) -> Iterator[tuple[str, li
         thread.join()
 
 
-def large_shop(folder: Path, vault: KeyVault, secrets: int, keys: int, **said: object) -> Project:
+def large_shop(folder: Path, vault: KeyVault, secrets: int, keys: int, **fields: object) -> Project:
     """So many Secrets of so many keys each; the value of app-01/key-02 is "value 2 of app-01"."""
     project = Project(folder)
     project.environment |= vault.environment
@@ -138,7 +138,7 @@ def large_shop(folder: Path, vault: KeyVault, secrets: int, keys: int, **said: o
         project.declare(name, {f"key-{key:02}": {"remoteName": f"{name}-key-{key:02}"} for key in range(keys)})
         for key in range(keys):
             vault.set(f"{name}-key-{key:02}", f"value {key} of {name}")
-    project.sealed_overlay(source={"azureKeyVault": {"vaultUrl": vault.url, **said}})
+    project.sealed_overlay(source={"azureKeyVault": {"vaultUrl": vault.url, **fields}})
     return project
 
 
@@ -166,17 +166,17 @@ def opened(project: Project) -> dict[str, list[tuple[str, str]]]:
     files = sorted(str(path) for path in project.manifest("").parent.glob("app-*.yaml"))
     secrets = yaml.load_all(project.done("unseal", *files, "--private-key", str(key)), yaml.CSafeLoader)
     return {
-        each["metadata"]["name"]: [(name, b64decode(text).decode()) for name, text in each["data"].items()]
-        for each in secrets
+        secret["metadata"]["name"]: [(name, b64decode(text).decode()) for name, text in secret["data"].items()]
+        for secret in secrets
     }
 
 
-@pytest.mark.parametrize(("said", "bound"), [({}, 8), ({"parallelism": 3}, 3), ({"parallelism": 1}, 1)])
+@pytest.mark.parametrize(("fields", "bound"), [({}, 8), ({"parallelism": 3}, 3), ({"parallelism": 1}, 1)])
 def test_no_more_than_parallelism_is_asked_at_once(
-    tmp_path: Path, vault: KeyVault, said: dict[str, int], bound: int
+    tmp_path: Path, vault: KeyVault, fields: dict[str, int], bound: int
 ) -> None:
     """Eight where it is not said; one sign-in serves all, and each value is asked for once."""
-    project = large_shop(tmp_path, vault, 2, 20, **said)
+    project = large_shop(tmp_path, vault, 2, 20, **fields)
     vault.faults.latency = 0.02
     project.done("seal", "prod")
     assert min(bound, 2) <= vault.most_at_once <= bound
@@ -202,8 +202,8 @@ def test_a_property_of_null_is_a_missing_value(tmp_path: Path, vault: KeyVault, 
     vault.set("token-prod", json.dumps({"user": member, "other": "the token"}))
     before = project.files()
     done = project.ksecret("seal", "prod")
-    said = "error: generators/app.yaml:8:7: app/token: token-prod has no property user.password\n"
-    assert (done.code, done.out, done.err) == (2, "", said)
+    message = "error: generators/app.yaml:8:7: app/token: token-prod has no property user.password\n"
+    assert (done.code, done.out, done.err) == (2, "", message)
     assert project.changed_since(before) == set()
 
 

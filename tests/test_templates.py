@@ -54,18 +54,18 @@ def ours(template: str, value: bytes) -> bytes:
 def of_operator(folder: Path) -> dict[str, str]:
     """The operator's template that we render for each of FILTERS on the value x."""
     project = Project(folder)
-    keys = {f"key-{index}": {"template": f"{{{{ x | {each} }}}}"} for index, each in enumerate(FILTERS)}
+    keys = {f"key-{index}": {"template": f"{{{{ x | {filters} }}}}"} for index, filters in enumerate(FILTERS)}
     project.declare("app", keys, inputs={"x": {}})
     project.overlay("test", ESO_STORE, source=VAULT)
-    found = yaml.safe_load(project.done("render", "test"))["spec"]["target"]["template"]["data"]
-    return {each: found[f"key-{index}"] for index, each in enumerate(FILTERS)}
+    data = yaml.safe_load(project.done("render", "test"))["spec"]["target"]["template"]["data"]
+    return {filters: data[f"key-{index}"] for index, filters in enumerate(FILTERS)}
 
 
 @pytest.mark.parametrize("value", EXPECTED, ids=repr)
 def test_a_filter_writes_a_value_as_its_reader_needs_it(value: bytes) -> None:
     """For a URL, a JSON document and base64, whatever stands in the value."""
-    found = tuple(ours(f"{{{{ x | {name} }}}}", value).decode() for name in ("urlencode", "json", "base64"))
-    assert found == EXPECTED[value]
+    results = tuple(ours(f"{{{{ x | {name} }}}}", value).decode() for name in ("urlencode", "json", "base64"))
+    assert results == EXPECTED[value]
 
 
 def test_filters_in_a_chain_work_from_left_to_right() -> None:
@@ -77,9 +77,9 @@ def test_filters_in_a_chain_work_from_left_to_right() -> None:
 def test_the_operator_writes_every_value_as_sealing_does(tmp_path: Path) -> None:
     """Each filter and chain on each value: ESO's own template package gives the same bytes."""
     templates = of_operator(tmp_path)
-    found = rendered(templates, [{"x": value} for value in EXPECTED])
-    for value, by_operator in zip(EXPECTED, found, strict=True):
-        assert by_operator == {each: ours(f"{{{{ x | {each} }}}}", value) for each in FILTERS}
+    results = rendered(templates, [{"x": value} for value in EXPECTED])
+    for value, by_operator in zip(EXPECTED, results, strict=True):
+        assert by_operator == {filters: ours(f"{{{{ x | {filters} }}}}", value) for filters in FILTERS}
         assert (by_operator["urlencode"], by_operator["json"], by_operator["base64"]) == tuple(
             text.encode() for text in EXPECTED[value]
         )
@@ -95,9 +95,9 @@ def test_the_operator_agrees_on_any_bytes(tmp_path: Path) -> None:
         values.append(value)
 
     collect()
-    found = rendered(templates, [{"x": value} for value in values])
-    for value, by_operator in zip(values, found, strict=True):
-        assert by_operator == {each: ours(f"{{{{ x | {each} }}}}", value) for each in FILTERS}
+    results = rendered(templates, [{"x": value} for value in values])
+    for value, by_operator in zip(values, results, strict=True):
+        assert by_operator == {filters: ours(f"{{{{ x | {filters} }}}}", value) for filters in FILTERS}
 
 
 def test_one_declaration_gives_both_environments_the_same_secret(tmp_path: Path) -> None:

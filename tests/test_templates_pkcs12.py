@@ -79,10 +79,10 @@ def issue(name: str, kind: str = "EC", issuer: Issued | None = None, identified:
 
 def chain(kind: str, length: int) -> list[Issued]:
     """Certificates from the leaf up to the root."""
-    found = [issue("root", kind)]
+    chain = [issue("root", kind)]
     for index in range(1, length):
-        found.insert(0, issue(f"certificate {index}", kind, found[0]))
-    return found
+        chain.insert(0, issue(f"certificate {index}", kind, chain[0]))
+    return chain
 
 
 def pkcs12(
@@ -93,7 +93,7 @@ def pkcs12(
     """A PKCS #12 file of a key, its certificate and others in this order."""
     assert isinstance(leaf.key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey)
     return serialize_key_and_certificates(
-        b"name", leaf.key, leaf.certificate, [each.certificate for each in others], encryption
+        b"name", leaf.key, leaf.certificate, [issued.certificate for issued in others], encryption
     )
 
 
@@ -132,7 +132,7 @@ def test_a_certificate_and_its_chain_become_a_tls_secret(tmp_path: Path, kind: s
     """The leaf first, then who issued it, up to the root, however the file orders them; the key is the leaf's."""
     leaf, *above = chain(kind, length)
     secret = in_both(shop(tmp_path), pkcs12(leaf, above[::-1]))
-    assert secret == {"tls.crt": b"".join(each.pem for each in (leaf, *above)), "tls.key": leaf.key_pem}
+    assert secret == {"tls.crt": b"".join(issued.pem for issued in (leaf, *above)), "tls.key": leaf.key_pem}
     assert load_pem_private_key(secret["tls.key"], None).public_key() == leaf.certificate.public_key()
 
 
@@ -144,7 +144,7 @@ def test_certificates_that_are_no_single_chain_stay_as_the_file_has_them(tmp_pat
     bare = issue("bare", issuer=bare_root, identified=False)
     for first, others in ((leaf, [root, stranger, middle]), (leaf, [root, leaf, middle]), (bare, [bare_root])):
         secret = in_both(project, pkcs12(first, others))
-        assert secret["tls.crt"] == b"".join(each.pem for each in (first, *others))
+        assert secret["tls.crt"] == b"".join(issued.pem for issued in (first, *others))
 
 
 @pytest.mark.parametrize("options", [[], ["-legacy"], ["-nomac"], ["-keypbe", "NONE", "-certpbe", "NONE"]], ids=str)
@@ -179,10 +179,10 @@ def test_what_is_no_certificate_is_named_and_never_shown(tmp_path: Path) -> None
         (serialize_key_and_certificates(None, issued.key, None, None, PLAIN), no_key),
     )
     before = project.files()
-    for content, said in cases:
+    for content, message in cases:
         held = b64encode(content).decode()
         done = project.ksecret("seal", "prod", CERTIFICATE=held)
         assert (done.code, done.out) == (2, "")
-        assert f"error: generators/shop-tls.yaml:8:17: shop-tls/tls.crt: certificate {said}\n" in done.err
+        assert f"error: generators/shop-tls.yaml:8:17: shop-tls/tls.crt: certificate {message}\n" in done.err
         assert "secret that" not in done.err
         assert project.changed_since(before) == set()

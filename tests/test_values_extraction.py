@@ -80,10 +80,12 @@ def test_base64_is_what_the_operators_decoder_takes_for_it() -> None:
         texts.append(text)
 
     collect()
-    found = rendered({"found": '{{ index . "x" | b64dec | b64enc }}'}, [{"x": text} for text in texts])
+    results = rendered({"found": '{{ index . "x" | b64dec | b64enc }}'}, [{"x": text} for text in texts])
     refusal = b"illegal base64 data"
-    by_operator = [extracted(each["found"], encoding="base64") for each in found]
-    assert [None if each.startswith(refusal) else each for each in by_operator] == [decoded(text) for text in texts]
+    by_operator = [extracted(result["found"], encoding="base64") for result in results]
+    assert [None if result.startswith(refusal) else result for result in by_operator] == [
+        decoded(text) for text in texts
+    ]
 
 
 @pytest.mark.parametrize(

@@ -36,17 +36,17 @@ SAID_BY_OPENSSL: dict[PrivateKey, tuple[str, ...]] = {
 }
 
 
-def made(rules: dict[str, object] | None = None, **said: object) -> bytes:
+def made(rules: dict[str, object] | None = None, **fields: object) -> bytes:
     """A new value."""
     own = Rules(origin=ORIGIN, **rules) if rules is not None else None  # type: ignore[arg-type]
-    return generate(Generate(origin=ORIGIN, **said), own).reveal()  # type: ignore[arg-type]
+    return generate(Generate(origin=ORIGIN, **fields), own).reveal()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("alphabet", get_args(Alphabet))
 def test_a_text_is_made_of_all_characters_of_its_alphabet(alphabet: Alphabet) -> None:
     """And of no others; printable has none that a shell, YAML or a dotenv file takes for the end of a text."""
-    found = made(length=4096, alphabet=alphabet)
-    assert (len(found), set(found.decode())) == (4096, set(CHARACTERS[alphabet]))
+    value = made(length=4096, alphabet=alphabet)
+    assert (len(value), set(value.decode())) == (4096, set(CHARACTERS[alphabet]))
 
 
 def test_a_text_is_alphanumeric_unless_it_is_said() -> None:
@@ -62,11 +62,11 @@ def test_a_text_has_the_length_that_is_declared(length: int) -> None:
 
 def test_no_value_comes_twice() -> None:
     """Nor can a program that seeds Python's other source of randomness make it come again."""
-    found = set()
+    values = set()
     for _ in range(1000):
         random.seed(0)
-        found.add(made(length=22))
-    assert len(found) == 1000
+        values.add(made(length=22))
+    assert len(values) == 1000
 
 
 @pytest.mark.parametrize("pattern", ["[0-9]", "^[A-Z]", "[a-z]$", "^[^0].*[0-9].*[0-9]"])
@@ -95,9 +95,9 @@ def test_every_text_of_an_alphabet_that_is_let_through_has_the_format(
 @pytest.mark.parametrize("kind", get_args(PrivateKey))
 def test_a_private_key_is_of_its_kind_and_pkcs8(kind: PrivateKey) -> None:
     """As cryptography reads it; it has the format pem, and is another one the next time."""
-    found = made({"format": "pem"}, private_key=kind)
-    assert found.startswith(b"-----BEGIN PRIVATE KEY-----\n") and found.endswith(b"\n-----END PRIVATE KEY-----\n")
-    key = load_pem_private_key(found, None)
+    pem = made({"format": "pem"}, private_key=kind)
+    assert pem.startswith(b"-----BEGIN PRIVATE KEY-----\n") and pem.endswith(b"\n-----END PRIVATE KEY-----\n")
+    key = load_pem_private_key(pem, None)
     if isinstance(key, rsa.RSAPrivateKey):
         assert f"rsa-{key.key_size}" == kind
     elif isinstance(key, ec.EllipticCurvePrivateKey):
@@ -105,7 +105,7 @@ def test_a_private_key_is_of_its_kind_and_pkcs8(kind: PrivateKey) -> None:
     else:
         assert isinstance(key, ed25519.Ed25519PrivateKey) and kind == "ed25519"
     if not kind.startswith("rsa"):
-        assert made(private_key=kind) != found
+        assert made(private_key=kind) != pem
 
 
 @pytest.mark.parametrize("kind", get_args(PrivateKey))
@@ -120,13 +120,13 @@ def test_openssl_reads_a_private_key(kind: PrivateKey) -> None:
         )
     except FileNotFoundError:
         missing("openssl")
-    said = done.stdout.decode()
-    assert "Key is valid\n" in said + done.stderr.decode()
-    assert [each for each in SAID_BY_OPENSSL[kind] if each not in said] == []
+    shown = done.stdout.decode()
+    assert "Key is valid\n" in shown + done.stderr.decode()
+    assert [text for text in SAID_BY_OPENSSL[kind] if text not in shown] == []
 
 
 @pytest.mark.parametrize(
-    ("rules", "said", "message"),
+    ("rules", "fields", "message"),
     [
         ({"pattern": "^x{9}$"}, {"length": 8}, "no generated value satisfies pattern: ^x{9}$"),
         ({"pattern": "[G-Z]"}, {"length": 64, "alphabet": "hex"}, "no generated value satisfies pattern: [G-Z]"),
@@ -138,9 +138,9 @@ def test_openssl_reads_a_private_key(kind: PrivateKey) -> None:
     ],
 )
 def test_rules_that_nothing_satisfies_are_named_and_no_value_is_shown(
-    rules: dict[str, object], said: dict[str, object], message: str
+    rules: dict[str, object], fields: dict[str, object], message: str
 ) -> None:
     """After a bounded number of tries, of a private key after one."""
     with pytest.raises(ValueError) as caught:
-        made(rules, **said)
+        made(rules, **fields)
     assert str(caught.value) == message

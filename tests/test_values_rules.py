@@ -110,14 +110,14 @@ def breaks(value: bytes, **rules: object) -> list[str]:
 @pytest.mark.parametrize("format_", get_args(Format))
 def test_a_format_takes_what_its_readers_take(format_: Format) -> None:
     """And no more of it than one thing, for instance one URL."""
-    assert [each for each in FITTING[format_] if breaks(each.encode(), format=format_)] == []
+    assert [value for value in FITTING[format_] if breaks(value.encode(), format=format_)] == []
 
 
 @pytest.mark.parametrize("format_", get_args(Format))
 def test_a_format_refuses_what_comes_near_it(format_: Format) -> None:
     """Nothing, a line break that echo left, characters that only look the same, bytes that are no text."""
-    near = [each.encode() for each in ("", "\n", " ", *OTHER[format_])] + [b"\xff", b"a\xff", b"\x00"]
-    assert [each for each in near if breaks(each, format=format_) != [f"format: {format_}"]] == []
+    near = [text.encode() for text in ("", "\n", " ", *OTHER[format_])] + [b"\xff", b"a\xff", b"\x00"]
+    assert [value for value in near if breaks(value, format=format_) != [f"format: {format_}"]] == []
 
 
 @settings(deadline=None)
@@ -207,18 +207,18 @@ def test_a_pattern_that_is_none_is_told_before_any_value_is_read(tmp_path: Path,
     arguments = ["sh", "-c", f'echo "$0" >> {calls}', "{name}"]
     project.sealed_overlay(source={"command": {"arguments": arguments}})
     done = project.ksecret("seal", "prod", *(["app/c"] if options else []), *options, stdin="x")
-    said = "error: generators/app.yaml:{}:18: not a regular expression of RE2: {}\n"
+    message = "error: generators/app.yaml:{}:18: not a regular expression of RE2: {}\n"
     hint = "hint: RE2 has no lookaround and no backreferences\n"
     assert (done.code, done.out, done.err) == (
         2,
         "",
-        said.format(9, "invalid perl operator: (?=")
+        message.format(9, "invalid perl operator: (?=")
         + hint
-        + said.format(12, "missing ): (x")
-        + said.format(18, "invalid escape sequence: \\1")
+        + message.format(12, "missing ): (x")
+        + message.format(18, "invalid escape sequence: \\1")
         + hint
-        + said.format(21, "invalid repetition size: {1001}")
-        + said.format(27, "invalid character class range: z-a"),
+        + message.format(21, "invalid repetition size: {1001}")
+        + message.format(27, "invalid character class range: z-a"),
     )
     assert not calls.exists()
 
@@ -234,4 +234,4 @@ def test_a_render_reads_no_pattern(tmp_path: Path) -> None:
 
 def test_an_age_is_a_number_of_seconds() -> None:
     """Of days, hours or minutes; a duration as Kubernetes writes it may have several units."""
-    assert [seconds(each) for each in ("90d", "12h", "30m", "1h30m", "500ms")] == [7776000, 43200, 1800, 5400, 0.5]
+    assert [seconds(text) for text in ("90d", "12h", "30m", "1h30m", "500ms")] == [7776000, 43200, 1800, 5400, 0.5]

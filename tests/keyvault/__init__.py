@@ -65,10 +65,10 @@ class KeyVault:
         self._vault = Vault(skips_disabled=skips_disabled)
         self._ended = threading.Event()
         self._folder = tempfile.TemporaryDirectory(prefix="keyvault-")
-        known, ca = certificates.server_context("Key Vault double")
+        trusted, ca = certificates.server_context("Key Vault double")
         unknown, _ = certificates.server_context("Stranger")
         self._ca = self._file("ca.pem", ca)
-        self._server = Server(self._respond, lambda: unknown if self.faults.unknown_ca else known)
+        self._server = Server(self._respond, lambda: unknown if self.faults.unknown_ca else trusted)
         self.url = f"https://127.0.0.1:{self._server.server_port}"
         self._authority = authority.Authority(self.url)
         self._api = SecretsApi(self._vault, self.url, page_size)

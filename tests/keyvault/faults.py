@@ -194,7 +194,7 @@ class Faults:
         so many requests that are spared, happens so many times, or to those alone that exceed the rate.
         """
         rate = None if beyond_per_second is None else Rate(beyond_per_second)
-        patterns = [_pattern(each) for each in requests or ("* /secrets", "* /secrets/**")]
+        patterns = [_pattern(request) for request in requests or ("* /secrets", "* /secrets/**")]
         planned = Planned(fault, patterns, times, after, rate)
         with self._lock:
             self._planned.append(planned)

@@ -31,10 +31,10 @@ class SecretsApi:
         vault = self._vault
         match request.method, request.path.strip("/").split("/"):
             case "GET", ["secrets"]:
-                return self._page(request, vault.every_newest(), lambda each: each.name.lower(), self._named)
+                return self._page(request, vault.every_newest(), lambda version: version.name.lower(), self._named)
             case "GET", ["secrets", name, "versions"]:
                 # As the real vault: in the order of their random ids, and an empty page, no 404, for an unknown name.
-                return self._page(request, vault.versions(name), lambda each: each.id, self._version)
+                return self._page(request, vault.versions(name), lambda version: version.id, self._version)
             case "GET", ["secrets", name, *version]:
                 return self._with_value(vault.get(name, "".join(version)))
             case "PUT", ["secrets", name]:
@@ -67,14 +67,14 @@ class SecretsApi:
         if not 1 <= asked <= max(MAX_PAGE, self._page_size):
             raise Refusal(400, "BadParameter", f"maxresults must be between 1 and {MAX_PAGE}")
         marker = base64.urlsafe_b64decode(request.query.get("$skiptoken", "")).decode()
-        rest = sorted((each for each in versions if key(each) > marker), key=key)
+        rest = sorted((version for version in versions if key(version) > marker), key=key)
         page = rest[: min(asked, self._page_size)]
         link = None
         if len(rest) > len(page):
             token = base64.urlsafe_b64encode(key(page[-1]).encode()).decode()
             version = request.query.get("api-version", "")
             link = f"{self._url}{request.path}?api-version={version}&$skiptoken={token}&maxresults={asked}"
-        return Answer(200, {"value": [show(each) for each in page], "nextLink": link})
+        return Answer(200, {"value": [show(version) for version in page], "nextLink": link})
 
     def _with_value(self, version: Version) -> Answer:
         return Answer(200, {"value": version.value, **self._version(version)})
@@ -86,7 +86,7 @@ class SecretsApi:
         return self._shown(version, f"{self._url}/secrets/{version.name}")
 
     def _removed(self, deleted: Deleted) -> dict[str, object]:
-        newest = max(deleted.versions, key=lambda each: each.age)
+        newest = max(deleted.versions, key=lambda version: version.age)
         return {
             "recoveryId": f"{self._url}/deletedsecrets/{newest.name}",
             "deletedDate": _seconds(deleted.deleted_on),

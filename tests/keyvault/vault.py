@@ -101,21 +101,21 @@ class Vault:
     def get(self, name: str, version: str = "") -> Version:
         """A version, or the current one. Expired and not yet valid ones are handed out all the same."""
         with self._lock:
-            found = self._find(name, version)
-        if not found.enabled:
+            current = self._find(name, version)
+        if not current.enabled:
             raise Refusal(
                 403, "Forbidden", "Operation get is not allowed on a disabled secret.", inner="SecretDisabled"
             )
-        return found
+        return current
 
     def update(self, name: str, version: str = "", **attributes: Unpack[Attributes]) -> Version:
         """Change the attributes of a version, a disabled one too; its value can't be changed."""
         with self._lock:
-            found = self._find(name, version) if version else self.newest(name)
-            changed = replace(found, updated_on=_now())
+            current = self._find(name, version) if version else self.newest(name)
+            changed = replace(current, updated_on=_now())
             changed = replace(changed, **attributes)
             versions = self._live[name.lower()]
-            versions[versions.index(found)] = changed
+            versions[versions.index(current)] = changed
         return changed
 
     def versions(self, name: str) -> list[Version]:
@@ -129,7 +129,7 @@ class Vault:
         versions = self._live.get(name.lower())
         if not versions:
             raise _not_found(name)
-        return max(versions, key=lambda each: each.age)
+        return max(versions, key=lambda candidate: candidate.age)
 
     def every_newest(self) -> list[Version]:
         """The newest version of each secret."""
@@ -168,12 +168,12 @@ class Vault:
         newest = self.newest(name)
         versions = self._live[name.lower()]
         if version:
-            found = next((each for each in versions if each.id == version.lower()), None)
-            if found is None:
+            named = next((candidate for candidate in versions if candidate.id == version.lower()), None)
+            if named is None:
                 raise _not_found(f"{name}/{version}")
-            return found
-        enabled = [each for each in versions if each.enabled]
-        return max(enabled, key=lambda each: each.age) if self._skips_disabled and enabled else newest
+            return named
+        enabled = [candidate for candidate in versions if candidate.enabled]
+        return max(enabled, key=lambda candidate: candidate.age) if self._skips_disabled and enabled else newest
 
 
 def _check_name(name: str) -> None:
@@ -181,12 +181,12 @@ def _check_name(name: str) -> None:
         raise Refusal(400, "BadParameter", f"The request URI contains an invalid name: {name}")
 
 
-def _not_found(what: str) -> Refusal:
+def _not_found(subject: str) -> Refusal:
     return Refusal(
         404,
         "SecretNotFound",
-        f"A secret with (name/id) {what} was not found in this key vault. If you recently deleted this secret you may "
-        "be able to recover it using the correct recovery command. For help resolving this issue, please see "
+        f"A secret with (name/id) {subject} was not found in this key vault. If you recently deleted this secret you "
+        "may be able to recover it using the correct recovery command. For help resolving this issue, please see "
         "https://go.microsoft.com/fwlink/?linkid=2125182",
     )
 
