@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import re
 from base64 import b64encode
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from kubectl_ksecret.sealing.certificate import read
 
 from .builds import by_kubectl, from_manifests, objects
 from .peers import peer, run
-from .projects import Done, Project, opened_by_kubeseal, sealing
+from .projects import Done, Project, age, opened_by_kubeseal, opened_by_sops, sealing
 from .test_canary import CANARY, SHOWN, traces
 
 ESO, BETA = "external-secrets.io/v1", "external-secrets.io/v1beta1"
@@ -108,6 +109,7 @@ MAY_DIFFER = {
     ("SecretStore", "vault"): {"apiVersion"},
     ("ExternalSecret", "backend"): {
         "apiVersion",
+        "spec.refreshInterval",  # 30m
         "metadata.name",
         "metadata.labels.tier",
         "spec.data.unused.key",  # no key is made of it
@@ -117,7 +119,6 @@ MAY_DIFFER = {
         "spec.target.template.data.token",
     },
     ("ExternalSecret", "redis-auth"): {
-        "spec.refreshInterval",  # 30m
         "spec.refreshPolicy",  # Periodic is the default
         "spec.secretStoreRef.kind",  # SecretStore is the default
         "spec.target.deletionPolicy",  # Retain is the default
@@ -907,15 +908,17 @@ def test_secrets_that_others_make_or_sops_encrypts_stay(tmp_path: Path) -> None:
     found = [
         plain("app", stringData={"a": "b"}),
         plain("token", data={"token": ""}) | {"type": "kubernetes.io/service-account-token"},
-        plain("encrypted", data={"a": "b"}, sops={"age": []}),
+        plain("encrypted", data={"a": "b"}, sops={"pgp": [{"fp": "A" * 40}]}),
+        plain("ENC[AES256_GCM,data:x]", data={"a": "b"}, sops={"age": []}),
         plain("empty"),
     ]
     project.write("old/prod/all.yaml", yaml.safe_dump_all(found))
     done = project.ksecret("import", "old/prod/all.yaml", "--into", "new")
     assert sorted(line.partition(": ")[2] for line in lines(done, "warning: ")) == [
         "Secret empty has no key to declare",
-        "Secret encrypted is encrypted with SOPS, which import does not read",
+        "Secret encrypted stays as it is: it is encrypted for no age recipient",
         "Secret token is left out: it is made by whoever makes Secrets of type kubernetes.io/service-account-token",
+        "this object stays as it is: even its name is encrypted",
     ]
     assert [each.name for each in (project.root / "new/generators").iterdir()] == ["app.yaml"]
 
@@ -1379,3 +1382,62 @@ def test_the_recipe_for_a_certificate_of_key_vault_is_declared(tmp_path: Path) -
     assert [line.partition(": ")[2] for line in lines(done, "warning: ")] == [
         "ExternalSecret mixed stays as it is: spec.target.template.data.b is not carried over"
     ]
+
+
+def encrypted(project: Project, name: str, secret: dict[str, Any], *options: str) -> None:
+    """A Secret that the real sops encrypts for somebody, in old/prod."""
+    path = project.write(f"old/prod/{name}.yaml", yaml.safe_dump(secret))
+    run(peer("sops"), "--encrypt", "--in-place", *options, "--age", age("me").recipient, path, folder=project.root)
+
+
+def test_secrets_of_sops_become_an_overlay_of_sops(tmp_path: Path) -> None:
+    """What has our form keeps its values; of the rest the values go from sops to seal, as the note says."""
+    project = Project(tmp_path)
+    data = {"token": b64encode(b"the token").decode(), "url": b64encode(b"the url").decode()}
+    ours = ("--mac-only-encrypted", "--encrypted-regex", "^(data|stringData)$")
+    encrypted(project, "kept", plain("kept", data=data), *ours)
+    encrypted(project, "app", plain("app", stringData={"jwt": "the jwt"}), "--encrypted-regex", "^(data|stringData)$")
+    project.write("old/prod/plain.yaml", yaml.safe_dump(plain("typed", stringData={"a": "b"})))
+    done = project.ksecret("import", "old/prod", "--into", "new")
+    assert (done.code, lines(done, "warning: ")) == (0, [])
+    assert overlay(project, "prod")["backend"] == {"sops": {"age": [age("me").recipient]}}
+    manifests = project.root / "new/overlays/prod/secrets/manifests"
+    assert opened_by_sops(manifests / "kept.yaml", "me") == {"token": b"the token", "url": b"the url"}
+    assert declared(project, "app")["keys"] == {"jwt": {}}
+    notes = lines(done, "note: seal the values of ")
+    assert notes == [
+        "app: sops decrypt old/prod/app.yaml | kubectl ksecret seal prod -f -",
+        "typed: kubectl ksecret seal prod -f old/prod/plain.yaml",
+    ]
+    key = {"SOPS_AGE_KEY": age("me").identity}
+    values = run(peer("sops"), "decrypt", project.root / "old/prod/app.yaml", env=os.environ | key)
+    accepted = ["--accept", age("me").recipient]
+    assert project.ksecret("seal", "prod", "-f", "-", *accepted, stdin=values, **key).code == 0
+    assert opened_by_sops(manifests / "app.yaml", "me") == {"jwt": b"the jwt"}
+
+
+def test_files_of_json_are_read_in_a_folder(tmp_path: Path) -> None:
+    """Indented by tabs too, and whatever is no object beside them is none."""
+    project = Project(tmp_path)
+    project.write("old/test/store.json", json.dumps(store("test"), indent="\t"))
+    listed = {"apiVersion": "v1", "kind": "List", "items": [external("app", {"token": "token"})]}
+    project.write("old/test/app.json", json.dumps(listed, indent=2))
+    project.write("old/test/package.json", json.dumps({"name": "shop"}))
+    assert project.done("import", "old/test", "--into", "new")
+    assert [name for _, name in rendered(project)] == ["vault", "app"]
+
+
+def test_the_line_that_seals_works_on_a_file_with_other_objects(tmp_path: Path) -> None:
+    """The file is other people's YAML: a merge key, and a Secret that is not declared."""
+    project = Project(tmp_path)
+    certificate = project.write("certificate.pem", sealing(1).certificate)
+    others = "kind: ConfigMap\napiVersion: v1\nmetadata: &m {name: settings}\ndata: {<<: *m, name: b}\n"
+    made = plain("made", stringData={"a": "b"}) | {"type": "helm.sh/release.v1"}
+    secrets = yaml.safe_dump_all([plain("app", stringData={"token": "the token"}), made])
+    project.write("old/prod/all.yaml", f"{others}---\n{secrets}")
+    done = project.ksecret("import", "old/prod", "--into", "new", "--certificate", str(certificate))
+    (command,) = lines(done, "note: seal the values of app: kubectl ksecret ")
+    sealed = project.ksecret(*command.split(), "--accept", read(sealing(1).certificate).fingerprint)
+    assert sealed.code == 0, sealed.err
+    manifest = project.root / "new/overlays/prod/secrets/manifests/app.yaml"
+    assert opened_by_kubeseal(manifest) == {"token": b"the token"}

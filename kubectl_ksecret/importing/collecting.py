@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from ..errors import InputError, Mistake, Place
-from ..files.project import Project, decode
+from ..files.project import NOT_OURS, Project, decode
 from ..frozen import Record
 from ..kustomize import building, generators, layers
 from ..kustomize.layers import Layers
@@ -85,7 +85,7 @@ def _built(argument: EnvironmentArgument, project: Project, folder: str) -> Coll
 def _of_files(project: Project, path: str, folder: str) -> CollectedObjects:
     """Return the objects of a file, or of all files of a folder."""
     tree = Tree(project)
-    files = [path] if path != folder else list(project.yaml_files(folder))
+    files = [path] if path != folder else sorted([*project.yaml_files(folder), *_json_files(project, folder)])
     above: dict[str, Document] = {}
     for directory in dict.fromkeys([folder, *map(os.path.dirname, files)]):
         above |= {name: document for name, document in layers.read(project, directory).items() if name not in above}
@@ -101,6 +101,15 @@ def _of_files(project: Project, path: str, folder: str) -> CollectedObjects:
     if unread and not collected:
         raise InputError(*unread)
     return CollectedObjects(documents=_as_meant(collected), tree=tree, layers=above, project=project, unread=unread)
+
+
+def _json_files(project: Project, folder: str) -> Iterator[str]:
+    """Yield the JSON files of a folder, which kubectl applies as well; hidden ones are left out, as of YAML."""
+    for where, below, names in os.walk(folder):
+        below[:] = sorted(name for name in below if not name.startswith(".") and name not in NOT_OURS)
+        for name in names:
+            if name.endswith(".json") and not name.startswith("."):
+                yield project.inside(os.path.join(where, name))
 
 
 def _is_generated(document: Document) -> bool:

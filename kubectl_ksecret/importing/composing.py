@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .. import yamlio
 from ..backends import backend_of, sealedsecret
+from ..backends.sops import config
 from ..errors import InputError, Mistake, Place
 from ..frozen import Record
-from ..manifests import upkeep
+from ..manifests import committed, upkeep
 from ..manifests.upkeep import Changes
 from ..model.kubernetes import Object
 from ..model.reading.reader import Reading, read
@@ -42,6 +43,16 @@ class ComposedEnvironment(Record):
     certificate: bytes | None
     store_is_rendered: bool
     differences: Sequence[Mistake]
+
+    def is_sealed(self, old: str) -> bool:
+        """Whether all that a Secret of this old name held is in the manifests."""
+        secret = self.matched.imported.secrets[old]
+        if secret.kind == "ExternalSecret":
+            return True
+        name = self.matched.renamed.get(old, old)
+        moved = any(secret_name in (old, name) for secret_name, _ in self.matched.moved)
+        after = self.matched.secrets.get(name)
+        return bool(after and after.ciphertext) and not (moved and self.matched.resealed)
 
     @property
     def left(self) -> list[Mistake]:
@@ -198,8 +209,8 @@ class _Overlay:
         imported = self._matched.imported
         if not imported.is_external:
             name, content = certificate
-            backend: Object = {"sealedSecret": {"certificate": name, "scope": imported.scope}}
-            return self._with(backend, content, False, [])
+            sealed: Object = {"sealedSecret": {"certificate": name, "scope": imported.scope}}
+            return self._with(self._sops() if imported.is_sops else sealed, content, False, [])
         backend = imported.backend
         store, auth = imported.store, externalsecrets.auth(imported.store) if imported.store else None
         lost: list[Mistake] = []
@@ -217,6 +228,13 @@ class _Overlay:
             reason = f"the {title(store)} stays as it is: keep its file"
             lost.append(Mistake(reason, store.place("kind")))
         return self._with({"externalSecret": backend}, None, False, lost)
+
+    def _sops(self) -> Object:
+        """Return the backend of SOPS; rules of the project that name recipients go before those of the files."""
+        manifests = os.path.join(self._target.secrets(self._matched.name), committed.FOLDER)
+        path = os.path.join(manifests, committed.file_of(next(iter(self._matched.secrets))))
+        ruled, _ = config.recipients(self._target.project, path)
+        return {"sops": {} if ruled else {"age": list(self._matched.imported.recipients)}}
 
     def _read(self, backend: Object) -> tuple[str, Environment] | None:
         """Return the overlay's text and the environment; None if Secrets are to blame for mistakes in it."""
@@ -258,50 +276,54 @@ class _Overlay:
             return None
         text, environment = trial
         backend = backend_of(environment)
-        objects = {_name_of(rendered): rendered for rendered in backend.mend(environment, self._committed())}
-        differences = [*lost, *self._differences(objects)]
-        written = [rendered for rendered in objects.values() if not _is_empty(rendered)]
+        rendered = backend.mend(environment, self._committed())
+        differences = [*lost, *self._differences(environment, rendered)]
         return ComposedEnvironment(
             matched=self._matched,
             environment=environment,
             text=text,
-            changes=upkeep.changes(environment, backend, written, {}),
+            changes=upkeep.changes(environment, backend, rendered, {}),
             certificate=certificate,
             store_is_rendered=store_is_rendered,
             differences=differences,
         )
 
     def _committed(self) -> dict[str, Object]:
-        """Return what is sealed already, as a render reads it; a Secret that is yet to be sealed holds nothing."""
+        """Return what is sealed already, as a render reads it."""
         imported = self._matched.imported
-        if imported.is_external:
-            return {}
         scope = {} if imported.scope == "strict" else {f"sealedsecrets.bitnami.com/{imported.scope}": "true"}
-        committed: dict[str, Object] = {}
+        objects: dict[str, Object] = {}
         for name, secret in self._matched.secrets.items():
             metadata = {"name": name, "namespace": imported.namespace, "annotations": scope}
-            committed[name] = {
-                "apiVersion": sealedsecret.API,
-                "kind": sealedsecret.KIND,
-                "metadata": metadata,
-                "spec": {"encryptedData": dict(secret.ciphertext)},
-            }
-        return committed
+            if secret.is_sops:
+                objects[name] = secret.document.object | {"metadata": metadata}
+            else:
+                objects[name] = {
+                    "apiVersion": sealedsecret.API,
+                    "kind": sealedsecret.KIND,
+                    "metadata": metadata,
+                    "spec": {"encryptedData": dict(secret.ciphertext)},
+                }
+        return {name: object_ for name, object_ in objects.items() if self._matched.secrets[name].ciphertext}
 
-    def _differences(self, objects: Mapping[tuple[str, str], Object]) -> Iterator[Mistake]:
+    def _differences(self, environment: Environment, rendered: Iterable[Object]) -> Iterator[Mistake]:
         """Yield the harmless ones; what would be another Secret than before stays."""
+        backend = backend_of(environment)
+        objects = {object_["metadata"]["name"]: object_ for object_ in rendered if object_["kind"] == backend.kind}
         for old, secret in self._matched.imported.secrets.items():
             name = self._matched.renamed.get(old, old)
             if name not in self._matched.secrets:  # all of its keys are another Secret's now
                 continue
             elsewhere = {key for secret_name, key in self._matched.moved if secret_name in (old, name)}
             elsewhere |= {key for secret_name, key in self._matched.received if secret_name == name}
-            rendered = objects.get(("SealedSecret" if secret.kind == "Secret" else secret.kind, name))
-            if rendered is None or (_is_empty(rendered) and secret.kind != "Secret"):
-                continue
             if secret.kind == "Secret":
-                rendered = _secret_made_by(rendered, self._matched.secrets[name].keys)
-            for difference in comparing.differences(secret.document, rendered, elsewhere):
+                shell = backend.shell(environment, environment.secrets[name])
+                after = _secret_made_by(shell, self._matched.secrets[name].keys)
+            elif name in objects:
+                after = objects[name]
+            else:
+                continue  # it is sealed anew under its new name
+            for difference in comparing.differences(secret.document, after, elsewhere):
                 if difference.is_harmless:
                     yield difference.mistake
                 else:
@@ -315,18 +337,9 @@ def _would_lose(difference: comparing.Difference) -> Staying:
     return stays(difference.document, reason, mistake.hint, mistake.place)
 
 
-def _name_of(object_: Object) -> tuple[str, str]:
-    return object_["kind"], object_["metadata"]["name"]
-
-
-def _is_empty(object_: Object) -> bool:
-    """Whether a SealedSecret holds nothing yet."""
-    return object_["kind"] == sealedsecret.KIND and not object_["spec"].get("encryptedData")
-
-
-def _secret_made_by(sealed: Object, keys: Iterable[str]) -> Object:
-    """Return the Secret that the controller makes of a SealedSecret, without its values."""
-    template = below(sealed, "spec", "template")
+def _secret_made_by(shell: Object, keys: Iterable[str]) -> Object:
+    """Return the Secret that comes of a sealed object, without its values."""
+    template = shell if shell["kind"] == "Secret" else below(shell, "spec", "template")
     return {
         "kind": "Secret",
         "metadata": below(template, "metadata"),

@@ -104,7 +104,7 @@ def _with_secret(matched: MatchedEnvironment, pair: Same, given: Same) -> Matche
         return matched
     if pair.new in matched.secrets:
         raise InputError(Mistake(f"{given}: {matched.name} has both"))
-    secret = matched.secrets[pair.old]
+    secret = _unsealed(matched.secrets[pair.old])
     others = {name: other for name, other in matched.secrets.items() if name != pair.old}
     lost = secret.ciphertext if matched.imported.scope == "strict" else {}
     ciphertext = {key: text for key, text in secret.ciphertext.items() if key not in lost}
@@ -122,6 +122,11 @@ def _plain_keys(secret: ImportedSecret) -> Sequence[str]:
     return list(secret.keys) if secret.kind == "Secret" else []
 
 
+def _unsealed(secret: ImportedSecret) -> ImportedSecret:
+    """Return a Secret of SOPS without what it holds: a value is bound to its key, and the MAC to all of them."""
+    return secret.but(ciphertext={}) if secret.is_sops else secret
+
+
 def _rename(matched: MatchedEnvironment, pair: Same) -> str:
     return f"{matched.name}: {pair.old} is {pair.new} now; what reads it there has to read the new name"
 
@@ -131,7 +136,8 @@ def _with_key(matched: MatchedEnvironment, pair: Same, given: Same) -> MatchedEn
     secret = matched.secrets.get(old_secret)
     if secret is None or old not in secret.keys or pair.old == pair.new:
         return matched
-    target = matched.secrets.get(new_secret)
+    secret, target = _unsealed(secret), matched.secrets.get(new_secret)
+    target = _unsealed(target) if target else None
     if target and new in target.keys:
         raise InputError(Mistake(f"{given}: {matched.name} has both"))
     users = [key for key, other in secret.keys.items() if other.template and old in names_in(other.template)]

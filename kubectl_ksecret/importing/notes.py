@@ -73,7 +73,7 @@ def _sealing(composed: ComposedEnvironment) -> Iterator[str]:
     """Yield how the values of the plain Secrets are sealed; a command that seals several stands once."""
     commands: dict[str, list[str]] = {}
     for name, secret in composed.matched.imported.secrets.items():
-        if secret.kind == "Secret" and name in composed.environment.secrets:
+        if secret.kind == "Secret" and not secret.ciphertext and name in composed.environment.secrets:
             commands.setdefault(_seal(composed.environment.name, secret), []).append(name)
     for command, names in commands.items():
         yield f"seal the values of {', '.join(names)}: {command}"
@@ -83,6 +83,11 @@ def _seal(overlay: str, secret: ImportedSecret) -> str:
     """Return the command that seals a plain Secret; nothing that was read holds its values any more."""
     file = "-" if secret.document.file == STANDARD_INPUT else secret.document.file
     command = f"kubectl ksecret seal {overlay}"
+    if secret.is_sops:
+        decrypt = (
+            "sops decrypt --input-type yaml --output-type yaml /dev/stdin" if file == "-" else f"sops decrypt {file}"
+        )
+        return f"{decrypt} | {command} -f -"
     if os.path.basename(file) not in KUSTOMIZATION_FILES:
         return f"{command} -f {file}"
     entry = mapping(plain(secret.document.node)) if secret.document.node else {}

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import get_args
 
 from ..backends import sealedsecret
+from ..backends.sops import document as sops
 from ..errors import Place, printable
 from ..frozen import Record
 from ..model.kubernetes import Object
@@ -25,7 +26,11 @@ class ImportedKey(Record):
 
 
 class ImportedSecret(Record):
-    """One Secret of an environment. `ciphertext` is what a SealedSecret holds of it."""
+    """One Secret of an environment.
+
+    `ciphertext` is what a SealedSecret or a file of SOPS holds of it and an overlay can go on holding; `recipients` are
+    those of the file.
+    """
 
     name: str
     document: Document
@@ -35,6 +40,12 @@ class ImportedSecret(Record):
     keys: Mapping[str, ImportedKey] = {}
     inputs: Mapping[str, ImportedKey] = {}
     ciphertext: Mapping[str, str] = {}
+    recipients: tuple[str, ...] = ()
+
+    @property
+    def is_sops(self) -> bool:
+        """Whether SOPS has encrypted its values."""
+        return is_sops(self.document)
 
     @property
     def kind(self) -> str:
@@ -93,6 +104,20 @@ def of_sealed(document: Document) -> ImportedSecret:
         annotations=ownership.of_secret(metadata.get("annotations")),
         keys={key: ImportedKey(place=document.key("spec", "encryptedData", key)) for key in ciphertext},
         ciphertext=ciphertext,
+    )
+
+
+def is_sops(document: Document) -> bool:
+    """Whether SOPS has encrypted an object."""
+    return bool(sops.block(document.object))
+
+
+def of_sops(document: Document) -> ImportedSecret:
+    """Read a Secret that SOPS encrypted; its values stay sealed where other metadata does not break its MAC."""
+    can_stay = sops.mac_survives_rewriting(document.object)
+    return of_plain(document).but(
+        ciphertext=dict(document.object["data"]) if can_stay else {},
+        recipients=tuple(sorted(sops.recipients(document.object))),
     )
 
 

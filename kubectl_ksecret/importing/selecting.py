@@ -65,6 +65,16 @@ class ImportedEnvironment(Record):
         return externalsecrets.settings(self.documents) | {"store": {"name": reference.name, **kind}}
 
     @property
+    def is_sops(self) -> bool:
+        """Whether SOPS encrypts its Secrets."""
+        return any(secret.is_sops for secret in self.secrets.values())
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Those for whom SOPS encrypts its Secrets."""
+        return next((secret.recipients for secret in self.secrets.values() if secret.is_sops), ())
+
+    @property
     def scope(self) -> Scope:
         """That of most SealedSecrets."""
         return _usual_scope(self.documents)
@@ -133,7 +143,14 @@ def _nothing(argument: EnvironmentArgument) -> Mistake:
 def _namespace(argument: EnvironmentArgument, documents: Iterable[Document]) -> str:
     if argument.namespace:
         return argument.namespace
-    names = sorted({_namespace_of(document) for document in documents if _makes_a_secret(document)} - {""})
+    names = sorted(
+        {
+            _namespace_of(document)
+            for document in documents
+            if _makes_a_secret(document) and not _is_encrypted_whole(document)
+        }
+        - {""}
+    )
     if len(names) == 1:
         return names[0]
     hint = f"say it: --namespace {argument.name}={names[0] if names else 'NAMESPACE'}"
@@ -158,7 +175,10 @@ def _of_namespace(documents: Iterable[Document], namespace: str) -> tuple[list[D
     candidates, ignored = [], []
     for document in documents:
         elsewhere = _namespace_of(document) not in ("", namespace)
-        if not _makes_a_secret(document):
+        if secrets.is_sops(document) and _is_encrypted_whole(document):
+            hint = "encrypt its values alone: sops --encrypted-regex '^(data|stringData)$'"
+            ignored.append(Mistake("this object stays as it is: even its name is encrypted", document.place(), hint))
+        elif not _makes_a_secret(document):
             strange = document.group.endswith(OPERATOR) and document.subject.kind not in ("ExternalSecret", *STORES)
             if strange and not elsewhere:
                 ignored.append(stays(document, "is not imported").mistake)
@@ -169,6 +189,11 @@ def _of_namespace(documents: Iterable[Document], namespace: str) -> tuple[list[D
         else:
             candidates.append(document)
     return candidates, ignored
+
+
+def _is_encrypted_whole(document: Document) -> bool:
+    """Whether SOPS has encrypted what says which object it is."""
+    return any(text.startswith("ENC[") for text in document.subject)
 
 
 def _chosen(candidates: Sequence[Document]) -> tuple[list[ImportedSecret], list[Staying]]:
@@ -210,17 +235,41 @@ def _without_keys(document: Document) -> Staying:
 
 
 def _sealed(candidates: Sequence[Document]) -> tuple[list[ImportedSecret], list[Staying]]:
+    """Return SealedSecrets or Secrets of SOPS, whichever are more, with the plain Secrets, which can become either."""
+    sealed = [document for document in candidates if document.subject.kind == "SealedSecret"]
+    encrypted = [document for document in candidates if secrets.is_sops(document)]
+    plain = [document for document in candidates if document not in sealed and document not in encrypted]
     imported, staying = [], []
-    usual = _usual_scope(candidates)
-    for document in candidates:
-        is_sealed = document.subject.kind == "SealedSecret"
-        secret = secrets.of_sealed(document) if is_sealed else secrets.of_plain(document)
-        if "sops" in document.object:
-            staying.append(stays(document, "is encrypted with SOPS, which import does not read"))
-        elif is_sealed and _scope_of(document) != usual:
-            staying.append(stays(document, "stays as it is: its scope is another than that of most"))
-        elif not secret.keys:
-            staying.append(stays(document, "has no key to declare"))
+    others = sealed if len(encrypted) > len(sealed) else encrypted
+    staying += [stays(document, "stays as it is", _ANOTHER_BACKEND) for document in others]
+    of_backend, more = _of_sops(encrypted) if others is sealed else _of_sealed(sealed)
+    for secret in (*of_backend, *map(secrets.of_plain, plain)):
+        if secret.keys:
+            imported.append(secret)
+        else:
+            staying.append(stays(secret.document, "has no key to declare"))
+    return imported, staying + more
+
+
+def _of_sealed(sealed: Sequence[Document]) -> tuple[list[ImportedSecret], list[Staying]]:
+    usual = _usual_scope(sealed)
+    reason = "stays as it is: its scope is another than that of most"
+    return (
+        [secrets.of_sealed(document) for document in sealed if _scope_of(document) == usual],
+        [stays(document, reason) for document in sealed if _scope_of(document) != usual],
+    )
+
+
+def _of_sops(encrypted: Sequence[Document]) -> tuple[list[ImportedSecret], list[Staying]]:
+    imported, staying = [], []
+    all_ = [secrets.of_sops(document) for document in encrypted]
+    usual = Counter(secret.recipients for secret in all_ if secret.recipients).most_common(1)
+    for secret in all_:
+        if not secret.recipients:
+            staying.append(stays(secret.document, "stays as it is: it is encrypted for no age recipient"))
+        elif secret.recipients != usual[0][0]:
+            reason = "stays as it is: it is encrypted for other recipients than most"
+            staying.append(stays(secret.document, reason))
         else:
             imported.append(secret)
     return imported, staying

@@ -85,7 +85,9 @@ def plan(composition: Composition, graph: Graph, target: Target) -> Wiring:
 def _removals(composed: ComposedEnvironment) -> tuple[list[Removal], str]:
     """Return the lines that stand for what is imported, and why they can't go, if they can't."""
     imported = composed.matched.imported
-    replaced = [Replaced(secret.document, name, secret.kind == "Secret") for name, secret in imported.secrets.items()]
+    replaced = [
+        Replaced(secret.document, name, not composed.is_sealed(name)) for name, secret in imported.secrets.items()
+    ]
     if imported.store and composed.store_is_rendered:
         replaced.append(Replaced(imported.store, "", False))
     try:
@@ -257,7 +259,7 @@ def _refuse_loss(composed: ComposedEnvironment, folder: str, wiring: Wiring) -> 
     instead = f"kubectl ksecret import {imported.name}=-"
     built = building.build(collected.project, folder, Tree(collected.project), place, instead)
     after = {document.subject for document in built}
-    replaced = [secret.document for secret in imported.secrets.values() if secret.kind != "Secret"]
+    replaced = [secret.document for name, secret in imported.secrets.items() if composed.is_sealed(name)]
     replaced += [imported.store] if imported.store and composed.store_is_rendered else []
     generated = {document.subject.name for document in collected.documents if not document.object.get("apiVersion")}
     lost = [

@@ -160,6 +160,8 @@ def read(text: str, file: str) -> list[Document]:
 
 def read_tolerantly(text: str, file: str) -> File:
     """Read other people's objects: a document that is broken hides no other."""
+    if file.endswith(".json"):
+        text = text.replace("\t", " ")  # JSON may be indented by tabs, YAML may not; none can stand in its strings
     foreign = yamlio.read_foreign(text, file)
     documents = [document for node, value in foreign.documents for document in _objects(file, node, value)]
     return File(documents, foreign.mistakes)

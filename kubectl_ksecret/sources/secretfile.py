@@ -13,16 +13,17 @@ from . import GivenSecrets
 
 
 def parse(content: bytes, file: str) -> GivenSecrets:
-    """The values of the Secrets; stringData goes before data.
+    """Return the values of the Secrets; stringData goes before data, and other objects in the file are passed over.
 
-    Raises InputError for another kind of object, for data that is not base64, and for a Secret that is given twice.
+    Raises InputError if there is no Secret, for data that is not base64, and for a Secret that is given twice.
     """
     found: dict[str, dict[str, Sensitive]] = {}
     namespaces: dict[str, str] = {}
     mistakes: list[Mistake] = []
+    others = False
     for document in unfolded(_read(decode(content, file), file)):
         if not isinstance(document, dict) or document.get("kind") != "Secret":
-            mistakes.append(Mistake("expected Secrets, found another kind of object", Place(file)))
+            others = True
             continue
         name, namespace = _said(document, "name"), _said(document, "namespace")
         if namespace:
@@ -32,18 +33,22 @@ def parse(content: bytes, file: str) -> GivenSecrets:
             mistakes.append(Mistake(f"the Secret {shown(name)} stands here twice", Place(file), hint))
         found[name] = _values(document, file, mistakes)
     if not found and not mistakes:
-        mistakes.append(Mistake("expected Secrets, found nothing", Place(file)))
+        problem = "another kind of object" if others else "nothing"
+        mistakes.append(Mistake(f"expected Secrets, found {problem}", Place(file)))
     if mistakes:
         raise InputError(*mistakes)
     return GivenSecrets(values=found, namespaces=namespaces, file=file)
 
 
 def _read(text: str, file: str) -> list[Any]:
-    """JSON is read as JSON: YAML folds or refuses some characters that may stand in its strings."""
+    """Read JSON as JSON, since YAML folds or refuses some characters that may stand in its strings."""
     try:
         return [json.loads(text)]
     except (ValueError, RecursionError):
-        return yamlio.load(text, file)
+        documents, mistakes = yamlio.read_foreign(text, file)
+        if mistakes:
+            raise InputError(*mistakes) from None
+        return [document.value for document in documents]
 
 
 def _said(document: dict[str, Any], field: str) -> str:
