@@ -210,16 +210,28 @@ def _refusal(statement: Statement, before: Facts | None, named: bool) -> Mistake
 
 def remember(statement: Statement) -> None:
     """Keep what is sealed for, in Git's own folder; without Git nothing is kept. Raises Refusal if that can't be."""
+
+    def facts(earlier: Facts) -> Facts:
+        source = {"source": earlier["source"]} if statement.source_typed and "source" in earlier else {}
+        return {**statement.facts, **source}
+
+    _keep(statement, facts)
+
+
+def trust_readers(environment: Environment, readers: Sequence[str]) -> None:
+    """Keep whom values are sealed for, and nothing else of the overlay: the rest still has to be confirmed."""
+    statement = statement_of(environment, readers, files=(), source_typed=True)
+    _keep(statement, lambda earlier: {**earlier, "for": list(readers)})
+
+
+def _keep(statement: Statement, facts: Callable[[Facts], Facts]) -> None:
     common = statement.project.common_git_folder
     if common is None:
         return
     with locked(os.path.join(common, _FOLDER)) as folder:
         everything = _remembered(statement.project)
-        facts = dict(statement.facts)
-        earlier = everything.get(statement.path, {})
-        if statement.source_typed and "source" in earlier:
-            facts["source"] = earlier["source"]
-        content = json.dumps({**everything, statement.path: facts}, indent=2, sort_keys=True)
+        new = facts(everything.get(statement.path, {}))
+        content = json.dumps({**everything, statement.path: new}, indent=2, sort_keys=True)
         folder.write(_FILE, content.encode(), mode=_PRIVATE)
         folder.clean()
 

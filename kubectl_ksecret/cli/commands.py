@@ -13,6 +13,7 @@ from ..errors import InputError, Mistake
 
 # The module of each command; one called list would hide the builtin from this package.
 COMMANDS = {
+    "certificate": "certificate",
     "check": "check",
     "cluster": "cluster",
     "import": "importing",

@@ -1,0 +1,69 @@
+"""`kubectl ksecret certificate`."""
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from ..actions import certificate as action
+from . import arguments, kubectl
+from .formats import certificate as format_
+
+if TYPE_CHECKING:
+    from ..cluster.api import Api
+
+
+@click.command("certificate")
+@arguments.one_overlay()
+@click.option("--fetch", is_flag=True, help="Take it from the Sealed Secrets controller of the cluster.")
+@click.option("--url", metavar="URL", help="Take it from an https:// URL.")
+@click.option("--needed", is_flag=True, help="Show which certificates the committed values were sealed with.")
+@click.option("--controller-namespace", metavar="NAME", default="kube-system", show_default=True, help="For --fetch.")
+@click.option("--controller-name", metavar="NAME", help="Service of the controller, for --fetch.")
+@kubectl.flags()
+def command(
+    overlay: arguments.OneOverlay,
+    fetch: bool,
+    url: str | None,
+    needed: bool,
+    controller_namespace: str,
+    controller_name: str | None,
+    connect: Callable[[], "Api"],
+) -> None:
+    """Show the certificate that an overlay seals for, or replace it.
+
+    With --fetch the certificate is one that the cluster itself gave, so this clone trusts it from then on; nothing
+    else of the overlay is trusted by that. With --url the next seal asks.
+
+    \b
+    Examples:
+      kubectl ksecret certificate prod
+      kubectl ksecret certificate prod --fetch --context shop-prod
+      kubectl ksecret certificate prod --needed
+    """
+    if fetch + (url is not None) + needed > 1:
+        raise click.UsageError("--fetch, --url and --needed exclude each other.")
+    environment, now = overlay.load(), datetime.now(UTC)
+    if needed:
+        click.echo(format_.needed(action.needed(environment), action.current(environment, now)), nl=False)
+        return
+    if fetch:
+        from ..cluster import certificates
+
+        names = {"names": (controller_name,)} if controller_name else {}
+        controller = certificates.Controller(namespace=controller_namespace, **names)
+        outcome = action.fetch(environment, connect(), controller, now)
+    elif url is not None:
+        from ..cluster import certificates
+
+        outcome = action.replace(environment, certificates.from_url(url), now, trusted=False)
+    else:
+        outcome = action.current(environment, now)
+    click.echo(format_.text(outcome), nl=False)
+    for warning in outcome.warnings:
+        click.echo(warning.said("warning"), err=True)
+    if outcome.changed:
+        click.echo(format_.next_steps(environment.name, trusted=fetch), err=True)
+    sys.exit(1 if outcome.warnings else 0)
