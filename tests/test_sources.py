@@ -11,27 +11,27 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kubectl_ksecret.errors import InputError
 from kubectl_ksecret.sources import secretfile
 from kubectl_ksecret.sources.dotenv import open_file
+from kubectl_ksecret.sources.dotenvlines import written
 
 from .projects import COMMAND, Project, opened_by_kubeseal, opened_by_sops, secret_manifest, shop
 
 
 def test_a_dotenv_value_is_literal(tmp_path: Path) -> None:
-    """Nothing is interpolated or unescaped; one pair of quotes and the blanks around it go."""
+    """Of quotes one pair goes, and nothing is interpolated or unescaped; a file of Windows has no other values."""
     lines = {
-        "plain": ("plain=a b#c", "a b#c"),
+        "plain": ("plain=a b+c", "a b+c"),
         "equals": ("EQUALS = a=b=", "a=b="),
-        "dollar": ("export DOLLAR=$HOME${X}`x`", "$HOME${X}`x`"),
-        "double": ('DOUBLE=" a\\n "  ', " a\\n "),
-        "single": ("SINGLE='it's'\r", "it's"),
+        "dollar": ("export DOLLAR='$HOME`x`#\\n'", "$HOME`x`#\\n"),
+        "double": ('DOUBLE=" it\'s # "  ', " it's # "),
+        "single": ("SINGLE='it is'\r", "it is"),
         "empty": ("EMPTY=", ""),
-        "half": ('HALF="', '"'),
-        "unicode": ("UNICODE=pässwörd 🔑", "pässwörd 🔑"),
+        "unicode": ("UNICODE=pässwörd🔑", "pässwörd🔑"),
     }
     project = Project(tmp_path)
     project.declare("app", {name: {"rules": {"minLength": 0}} for name in lines})
@@ -40,6 +40,57 @@ def test_a_dotenv_value_is_literal(tmp_path: Path) -> None:
     project.write(".env", content)
     project.done("seal", "prod")
     assert opened_by_kubeseal(project.manifest("app")) == {name: value.encode() for name, (_, value) in lines.items()}
+
+
+_QUOTE = "put it between single quotes; where it holds one, ${ or a backslash too, declare encoding: base64"
+_ENCODE = "declare encoding: base64 for the key, and give it what base64 -w0 FILE prints"
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        ('A="s3cret" # rotated in May', "text behind the closing quote", "a comment goes on a line of its own"),
+        ("A=s3cret # rotated in May", "readers of dotenv files take this value in different ways", _QUOTE),
+        ("A=s3cret#1", "readers of dotenv files take this value in different ways", _QUOTE),
+        ("A=$HOME", "readers of dotenv files take this value in different ways", _QUOTE),
+        ('A="$HOME"', "readers of dotenv files take this value in different ways", _QUOTE),
+        ("A='${HOME}'", "readers of dotenv files take this value in different ways", _QUOTE),
+        ('A="a\\nb"', "readers of dotenv files take this value in different ways", _QUOTE),
+        ("A=it's", "readers of dotenv files take this value in different ways", _QUOTE),
+        ("A=`s3cret`", "readers of dotenv files take this value in different ways", _QUOTE),
+        ("A=~/s3cret", "readers of dotenv files take this value in different ways", _QUOTE),
+        ("export A=s3 cret", "readers of dotenv files take this value in different ways", _QUOTE),
+        ("A='s3cret", "a quote that is not closed in its line", _QUOTE),
+        ("A=s3\u00a0cret", "a control character, or a blank that some readers drop", _ENCODE),
+        (
+            'A="line one\nline two"',
+            "a value over several lines, which readers of dotenv files take in different ways",
+            _ENCODE,
+        ),
+        (
+            "A=-----BEGIN X-----\nAAAA\n-----END X-----",
+            "a value over several lines, which readers of dotenv files take in different ways",
+            _ENCODE,
+        ),
+        ("s3cret", "expected NAME=value", "a name has letters, digits and _, and does not begin with a digit"),
+        ("1A=s3cret", "expected NAME=value", "a name has letters, digits and _, and does not begin with a digit"),
+        ("A: s3cret", "expected NAME=value", "a name has letters, digits and _, and does not begin with a digit"),
+    ],
+)
+def test_what_readers_of_dotenv_take_otherwise_is_refused(line: str, message: str, hint: str, tmp_path: Path) -> None:
+    """With its line and the way out, once, and without a word of it; nothing is sealed."""
+    project = shop(tmp_path, f"TOKEN=a\nPASSWORD=b\n{line}\nC=d\n")
+    done = project.ksecret("seal", "prod")
+    assert (done.code, done.out, done.err) == (2, "", f"error: .env:3:1: {message}\nhint: {hint}\n")
+    assert not project.manifest("app").exists()
+
+
+def test_a_dotenv_file_that_sops_encrypted_is_refused(tmp_path: Path) -> None:
+    """The hint says how it is decrypted on the way."""
+    project = shop(tmp_path, "TOKEN=ENC[AES256_GCM,data:eA==,iv:eA==,tag:eA==,type:str]\nsops_mac=ENC[x]\n")
+    done = project.ksecret("seal", "prod")
+    hint = "decrypt it first, as in: kubectl ksecret seal OVERLAY --source dotenv=<(sops decrypt .env)"
+    assert (done.code, done.err) == (2, f"error: .env is encrypted with SOPS\nhint: {hint}\n")
 
 
 def test_an_overlays_pattern_gives_the_name_of_the_variable(tmp_path: Path) -> None:
@@ -252,7 +303,8 @@ def test_a_dotenv_file_may_come_out_of_a_pipe(tmp_path: Path) -> None:
     os.write(write, b"TOKEN=a\nPASSWORD=b\n")
     os.close(write)
     command = [COMMAND, "seal", "prod", "--source", f"dotenv=/dev/fd/{read}"]
-    subprocess.run(command, cwd=project.root, env=project.environment, pass_fds=[read], check=True, capture_output=True)
+    environment = project.environment | project.accepting("seal", "prod", "--source", "dotenv=.env")
+    subprocess.run(command, cwd=project.root, env=environment, pass_fds=[read], check=True, capture_output=True)
     os.close(read)
     assert opened_by_kubeseal(project.manifest("app")) == {"token": b"a", "password": b"b"}
 
@@ -541,10 +593,35 @@ def test_no_text_in_place_of_a_dotenv_file_does_harm(text: str) -> None:
 
 
 @settings(deadline=None)
-@given(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"])))
-def test_every_value_of_one_line_can_stand_in_a_dotenv_file(value: str) -> None:
-    """In quotes whatever it is."""
-    assert dotenv(f"A='{value}'\nB=\"{value}\"") == {"A": value.encode(), "B": value.encode()}
+@given(st.text(alphabet="aB \t#'\"`$\\{}=~:;&*|()X") | st.text(st.characters(exclude_categories=["Cs"])))
+@example("${X}")
+@example("it's")
+def test_a_value_that_is_written_into_a_dotenv_file_is_read_again(value: str) -> None:
+    """By us as it was, where it can stand there at all."""
+    text = written(value)
+    assert text is None or dotenv(f"A={text}\nB=b") == {"A": value.encode(), "B": b"b"}
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.text(alphabet="aB1#'\"`$\\{}()=:~-;&|<>*?!@%+é", max_size=8), min_size=1, max_size=30))
+@example(["a#b", "'$HOME'", '"a b"', "a:~", "'a\\'", "'a b'", "$HOME", '"\\"'])
+def test_a_shell_takes_what_is_accepted_as_we_do(values: list[str]) -> None:
+    """A line that is not refused assigns the same value when a shell reads the file."""
+    accepted: dict[str, str] = {}
+    for index, value in enumerate(values):
+        try:
+            accepted[f"V{index}"] = f"V{index}={value}" if dotenv(f"A={value}") else ""
+        except InputError:
+            continue
+    text = "".join(f"{line}\n" for line in accepted.values())
+    with TemporaryDirectory() as folder:
+        path = Path(folder, ".env")
+        path.write_text(text)
+        script = f". {path}; " + "".join(f'printf "%s\\0" "${name}"; ' for name in accepted)
+        done = subprocess.run(["sh", "-c", script], capture_output=True, check=True, cwd=folder)
+        source = open_file(str(path))
+        ours = {name: found.value.reveal() for name, found in source.read(source.versions(list(accepted))).items()}
+    assert dict(zip(accepted, done.stdout.split(b"\0"), strict=False)) == ours
 
 
 @settings(deadline=None)
@@ -553,8 +630,8 @@ def test_every_value_can_stand_in_a_secret_manifest(content: bytes, text: str) -
     """As base64, and as text in whatever style YAML and JSON write it."""
     manifest = secret_manifest("app", data={"a": b64encode(content).decode()}, stringData={"b": text})
     as_json = [json.dumps(manifest, ensure_ascii=ascii_only) for ascii_only in (True, False)]
-    for written in (yaml.safe_dump(manifest), *as_json):
-        values = secretfile.parse(written.encode(), "file").values["app"]
+    for document in (yaml.safe_dump(manifest), *as_json):
+        values = secretfile.parse(document.encode(), "file").values["app"]
         assert {key: value.reveal() for key, value in values.items()} == {"a": content, "b": text.encode()}
 
 

@@ -1,7 +1,6 @@
-"""A dotenv file: NAME=value lines, values literal, one pair of single or double quotes stripped."""
+"""A dotenv file, read and written in lines that all readers of such files take in the same way."""
 
 import os
-import re
 import subprocess
 from collections.abc import Collection, Mapping
 from itertools import pairwise
@@ -12,7 +11,7 @@ from ..files.project import Project, decode
 from ..model.resolution import Environment
 from ..model.types.sources import Dotenv
 from ..sensitive import Sensitive
-from . import SourceValue, Version, missing
+from . import SourceValue, Version, dotenvlines, missing
 
 _BLANK = " \t\r"
 _WRITTEN = "# written by kubectl ksecret: "
@@ -24,7 +23,7 @@ class DotenvFile:
     def __init__(self, path: str, shown: str, through: str) -> None:
         """`through` is the folder in which a new file is written before it takes the old one's place."""
         self._path, self._shown, self._through = path, shown, through
-        self._values = _values(self._text(), shown)
+        self._values = dotenvlines.values(self._text(), shown)
 
     def _text(self) -> str:
         return decode(_content(self._path, self._shown), self._shown)
@@ -40,14 +39,18 @@ class DotenvFile:
         return {name: SourceValue(value=self._values[name]) for name in names}
 
     def refused(self, name: str, value: Sensitive) -> str:
-        """A line holds text of one line."""
+        """Return why no line can hold a value: it holds text of one line, which its readers must agree on."""
         if not folder.on_one_device(self._path, self._through):
             return f"{self._shown} lies on another file system than Git's folder, through which it is replaced"
         try:
             text = value.reveal().decode()
         except UnicodeDecodeError:
             return "a dotenv file holds text alone; add encoding: base64 to the key"
-        return "a dotenv file holds values of one line; add encoding: base64 to the key" if "\n" in text else ""
+        if "\n" in text:
+            return "a dotenv file holds values of one line; add encoding: base64 to the key"
+        if dotenvlines.written(text) is None:
+            return "readers of dotenv files would take this value in different ways; add encoding: base64 to the key"
+        return ""
 
     def write(self, name: str, value: Sensitive, id_: str) -> None:
         """Set one variable; all other lines stay as they are."""
@@ -56,13 +59,13 @@ class DotenvFile:
             return _with(decode(before, self._shown), name, value, id_).encode()
 
         folder.rewrite(self._path, change, self._through)
-        self._values = _values(self._text(), self._shown)
+        self._values = dotenvlines.values(self._text(), self._shown)
 
     def written(self, name: str, id_: str) -> bool:
         """Whether the comment above the variable says so."""
         lines = self._text().split("\n")
         return any(
-            above.strip(_BLANK) == _WRITTEN + id_ and _name_and_value(line)[0] == name
+            above.strip(_BLANK) == _WRITTEN + id_ and dotenvlines.name_of(line) == name
             for above, line in pairwise(lines)
         )
 
@@ -128,9 +131,9 @@ def _refuse_tracked(real: str, shown: str, said: Place | None) -> None:
 
 
 def _with(text: str, name: str, value: Sensitive, id_: str) -> str:
-    """The text of a file with a variable set, and the id in a comment above it."""
+    """Return the text of a file with a variable set, and the id in a comment above it."""
     lines = text.split("\n")
-    index = next((i for i, line in enumerate(lines) if _name_and_value(line)[0] == name), None)
+    index = next((number for number, line in enumerate(lines) if dotenvlines.name_of(line) == name), None)
     if index is None:
         lines[len(lines) - (not lines[-1]) :] = ["", ""]
         index = len(lines) - 2
@@ -138,43 +141,5 @@ def _with(text: str, name: str, value: Sensitive, id_: str) -> str:
         del lines[index - 1]
         index -= 1
     export = "export " if lines[index].lstrip(_BLANK).startswith("export ") else ""
-    lines[index : index + 1] = [_WRITTEN + id_, f"{export}{name}={_quoted(value.reveal().decode())}"]
+    lines[index : index + 1] = [_WRITTEN + id_, f"{export}{name}={dotenvlines.written(value.reveal().decode())}"]
     return "\n".join(lines)
-
-
-def _values(text: str, file: str) -> Mapping[str, Sensitive]:
-    """Raises InputError with the line, never its text."""
-    values: dict[str, Sensitive] = {}
-    mistakes = []
-    for number, line in enumerate(text.split("\n"), 1):
-        name, value = _name_and_value(line)
-        if value is None:
-            if name:
-                mistakes.append(Mistake("expected NAME=value", Place(file, number, 1)))
-        elif name in values:
-            # Not named: what stands before a = may be a piece of a value of several lines.
-            mistakes.append(Mistake("this name stands here twice", Place(file, number, 1)))
-        else:
-            values[name] = Sensitive(_unquoted(value.strip(_BLANK)).encode())
-    if mistakes:
-        raise InputError(*mistakes)
-    return values
-
-
-def _name_and_value(line: str) -> tuple[str, str | None]:
-    """The parts of a line: no name for a blank one or a comment, no value for one that is wrong."""
-    stripped = line.strip(_BLANK)
-    if not stripped or stripped.startswith("#"):
-        return "", None
-    name, equals, value = stripped.removeprefix("export ").partition("=")
-    name = name.strip(_BLANK)
-    return (name, value) if equals and re.fullmatch("[A-Za-z0-9_]+", name) else (stripped, None)
-
-
-def _unquoted(value: str) -> str:
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
-
-
-def _quoted(value: str) -> str:
-    """The value as it is read again: in quotes where it would lose something without them."""
-    return value if _unquoted(value.strip(_BLANK)) == value else f'"{value}"'
