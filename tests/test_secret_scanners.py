@@ -128,6 +128,47 @@ def test_gitleaks_finds_no_ciphertext_and_each_secret_beside_it(tmp_path: Path, 
     assert {file for file, _ in gitleaks(project, config)} == {file for file, _ in places}
 
 
+def on_one_line(folder: Path) -> Project:
+    """What is sealed, as JSON on one line, and a record with an input whose name looks like that of a secret."""
+    project = shop(folder, f"DATABASE_PASSWORD={real_secret()}\n")
+    password: dict[str, dict[str, str]] = {"database-password": {}}
+    project.declare("app", {"password": {}, "url": {"template": "{{ database-password }}"}}, inputs=password)
+    project.sops_overlay("ann", name="eu")
+    project.write(".env", f"DATABASE_PASSWORD={real_secret()}\nPASSWORD={real_secret()}\n")
+    project.done("seal")
+    (project.root / ".env").unlink()
+    for name in ("prod", "eu"):
+        path = project.manifest("app", name)
+        document = yaml.safe_load(path.read_text())
+        project.write(f"{name}.json", json.dumps(document))
+        # A dotenv file has no versions; a vault has.
+        version = f"inputs=database-password={secrets.token_hex(16)} template="
+        path.write_text(path.read_text().replace("template=", version))
+    project.git("add", "--all", "--force")
+    return project
+
+
+@pytest.mark.parametrize("scan", ["detect-secrets", "gitleaks"])
+def test_one_line_of_json_and_a_record_with_the_name_of_a_secret_are_no_secrets(scan: str, tmp_path: Path) -> None:
+    """A secret in the same line of JSON is still found, and one in a line beside the record."""
+    project = on_one_line(tmp_path)
+
+    def alarms() -> set[tuple[str, int]]:
+        if scan == "gitleaks":
+            return gitleaks(project, INTEGRATIONS / "gitleaks.toml")
+        return detect_secrets(project, *FILTERS)
+
+    assert "inputs=database-password=" in project.manifest("app").read_text()
+    assert alarms() == set()
+    for name in ("prod", "eu"):
+        path = project.root / f"{name}.json"
+        path.write_text(path.read_text().replace('{"', f'{{"api_key": "{real_secret()}", "', 1))
+    path = project.manifest("app")
+    path.write_text(f'{path.read_text()}password: "{real_secret()}"\n')
+    project.git("add", "--all", "--force")
+    assert {file for file, _ in alarms()} == {"prod.json", "eu.json", str(path.relative_to(project.root))}
+
+
 def test_a_name_in_an_external_secret_is_no_secret(tmp_path: Path) -> None:
     """Unless something else is in its file, which may hold values."""
     project = Project(tmp_path)
