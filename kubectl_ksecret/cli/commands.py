@@ -16,6 +16,7 @@ COMMANDS = {
     "certificate": "certificate",
     "check": "check",
     "cluster": "cluster",
+    "diff": "diff",
     "import": "importing",
     "init": "init",
     "list": "inventory",
