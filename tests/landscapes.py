@@ -9,6 +9,7 @@ from kubectl_ksecret.backends import read_committed
 from kubectl_ksecret.checks import CommittedOverlay, Finding, Rule
 from kubectl_ksecret.checks.scope import Build, Repository
 from kubectl_ksecret.files.project import Project as Files
+from kubectl_ksecret.kustomize.layers import Layers
 from kubectl_ksecret.model.loading import Loader
 from kubectl_ksecret.model.resolution import Environment
 from kubectl_ksecret.objects import documents
@@ -26,10 +27,17 @@ def environment(project: Project, name: str = "test", **spec: Any) -> Environmen
     return Loader(Files(str(project.root))).load(str(project.root / f"overlays/{name}/secrets/ksecret.yaml"))
 
 
-def landscape(build: str, *environments: Environment) -> Repository:
+def landscape(build: str, *environments: Environment, layers: Layers | None = None) -> Repository:
     """One root, of this build and these overlays."""
     project = environments[0].project
-    root = Build(project=project, folder=project.root, environments=environments, objects=documents.read(build, BUILD))
+    root = Build(
+        project=project,
+        folder=next(iter(layers or {}), project.root),
+        environments=environments,
+        chosen=[each.name for each in environments],
+        objects=documents.read(build, BUILD),
+        layers=layers or {},
+    )
     return Repository(
         project=project,
         now=datetime(2026, 1, 1, tzinfo=UTC),
@@ -46,9 +54,9 @@ def landscape(build: str, *environments: Environment) -> Repository:
     )
 
 
-def found(rules: Iterable[Rule], build: str, *environments: Environment) -> list[Finding]:
+def found(rules: Iterable[Rule], build: str, *environments: Environment, layers: Layers | None = None) -> list[Finding]:
     """What the rules say of a build."""
-    return landscape(build, *environments).check(rules)
+    return landscape(build, *environments, layers=layers).check(rules)
 
 
 def lines(findings: Sequence[Finding]) -> list[tuple[int, str]]:

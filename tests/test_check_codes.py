@@ -1,6 +1,7 @@
 """How `check` ends, in every output format; and that what several overlays share is told once."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,9 +51,16 @@ def with_a_broken_overlay(project: Project) -> None:
     project.write("overlays/prod/secrets/ksecret.yaml", "spec: [")
 
 
-def without_overlays(project: Project) -> None:
-    """Nothing to check."""
-    (project.root / "overlays/prod/secrets/ksecret.yaml").unlink()
+def without_anything(project: Project) -> None:
+    """Neither an overlay nor a kustomization."""
+    shutil.rmtree(project.root / "overlays")
+
+
+def with_a_note(project: Project) -> None:
+    """A workload that nothing restarts."""
+    project.write("overlays/prod/web.yaml", READER.replace("key: user", "key: token"))
+    kustomization = "namespace: shop-prod\nresources: [secrets, web.yaml]\n"
+    project.write("overlays/prod/kustomization.yaml", kustomization)
 
 
 def with_a_root_that_does_not_build(project: Project) -> None:
@@ -64,8 +72,9 @@ STATES = {
     in_order: 0,
     with_a_finding: 1,
     with_a_broken_overlay: 2,
-    without_overlays: 2,
-    with_a_root_that_does_not_build: 3,
+    without_anything: 2,
+    with_a_note: 0,
+    with_a_root_that_does_not_build: 1,
 }
 
 
@@ -82,6 +91,16 @@ def test_the_exit_code_says_what_became_of_it(tmp_path: Path, state: object, out
         assert (done.out, done.err[:7]) == ("", "error: ")
     else:
         assert done.err == ""
+
+
+def test_a_note_fails_where_notes_are_asked_for(tmp_path: Path) -> None:
+    """The default is the same severity, but nobody typed it."""
+    project = clean(tmp_path)
+    with_a_note(project)
+    done = project.ksecret("check")
+    assert (done.code, done.out.count("[no-restart]")) == (0, 1)
+    assert project.ksecret("check", "--min-severity", "note").code == 1
+    assert project.ksecret("check", "--min-severity", "warning").code == 0
 
 
 def two_of_one_base(folder: Path) -> Project:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kubectl_ksecret.actions.mend import mend
-from kubectl_ksecret.errors import Mend, Mistake, Place, typo
+from kubectl_ksecret.errors import Mend, Place, typo
 
 from .projects import Project
 
@@ -144,10 +144,10 @@ def test_an_api_version_is_mended_at_its_place(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "stores.yaml").symlink_to("base/stores.yaml")
     old, new = "external-secrets.io/v1beta1", "external-secrets.io/v1"
     mends = [Mend(Place("stores.yaml", line, 13), old, new) for line in (1, 5)]
-    assert mend(Mistake("…", each.place, "", each) for each in mends) == mends
+    assert mend(mends) == mends
     assert (tmp_path / "base" / "stores.yaml").read_text() == STORES.replace("v1beta1", "v1")
     assert os.path.islink("stores.yaml")
-    assert mend(Mistake("…", each.place, "", each) for each in mends) == []
+    assert mend(mends) == []
 
 
 def test_what_is_gone_or_no_longer_yaml_is_not_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,5 +155,5 @@ def test_what_is_gone_or_no_longer_yaml_is_not_mended(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.yaml").write_text("old: [\n")
     mends = [Mend(Place(file, 1, 1), "old", "new") for file in ("broken.yaml", "gone.yaml")]
-    assert mend(Mistake("…", None, "", each) for each in mends) == []
+    assert mend(mends) == []
     assert (tmp_path / "broken.yaml").read_text() == "old: [\n"

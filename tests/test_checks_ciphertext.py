@@ -10,13 +10,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kubectl_ksecret.actions.survey import survey
+from kubectl_ksecret.actions.survey import asked, survey
 from kubectl_ksecret.backends import BACKENDS
-from kubectl_ksecret.checks import check, rules
+from kubectl_ksecret.checks import rules
 from kubectl_ksecret.checks.scope import Build, Repository
 from kubectl_ksecret.files.project import Project as Files
 from kubectl_ksecret.kustomize import layers
-from kubectl_ksecret.model.loading import select
 from kubectl_ksecret.model.types.backends import SealedSecret
 from kubectl_ksecret.objects.documents import Document
 
@@ -167,7 +166,7 @@ def landscape(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     for name in ("prod", "test"):
         project.done("seal", name, "--source", "dotenv=.env")
         project.write(f"overlays/{name}/kustomization.yaml", f"namespace: shop-{name}\nresources: [secrets]\n")
-    return survey(select([str(project.root)]), None, datetime.now(UTC))
+    return survey(asked([str(project.root)]), datetime.now(UTC))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -189,7 +188,7 @@ def test_odd_objects_and_kustomizations_give_findings_and_no_traceback(
         return root.but(objects=[*root.objects, *documents], layers=said)
 
     seen = landscape.but(builds=[odd(root) for root in landscape.builds])
-    assert all(each.rule for each in check(seen, rules.OF_REPOSITORY))
+    assert all(each.rule for each in seen.check(rules.OF_REPOSITORY))
 
 
 def test_a_kustomization_that_is_none_has_no_layer(tmp_path: Path) -> None:

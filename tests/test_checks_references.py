@@ -1,5 +1,6 @@
 """Who reads which Secret, and what provides it, in all the places that Kubernetes and its operators have."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubectl_ksecret.checks import Finding, references, restart, waves
+from kubectl_ksecret.kustomize import layers
 from kubectl_ksecret.model.kubernetes import Subject
 from kubectl_ksecret.model.resolution import Environment
 
@@ -116,10 +118,16 @@ def of(key: str, kind: str = "v1 Pod", secret: str = "app") -> str:
     return workload(kind, f"containers: [{{env: [{{valueFrom: {{secretKeyRef: {{name: {secret}, key: {key}}}}}}}]}}]")
 
 
+def distinct(build: str) -> str:
+    """The same with a name of its own for each Secret that is missing: one finding tells of all that read one."""
+    lines = enumerate(build.splitlines(keepends=True))
+    return "".join(re.sub(r"\bgone\b(?=.*# missing-secret)", f"gone-{number}", line) for number, line in lines)
+
+
 @pytest.mark.parametrize("kind", TEMPLATES)
 def test_every_place_of_every_workload_is_looked_at(shop: Environment, kind: str) -> None:
     """Each reference that leads nowhere is told at its own line, and nothing else is."""
-    build = workload(kind, PLACES) + fetched("app", "password")
+    build = distinct(workload(kind, PLACES)) + fetched("app", "password")
     assert lines(found(MISSING, build, shop)) == expected(build)
 
 
@@ -181,7 +189,7 @@ spec:
     vault:
       caProvider: {type: Secret, name: gone, namespace: shop, key: ca.crt}  # missing-secret
       auth:
-        tokenSecretRef: {name: app, namespace: other, key: password}  # missing-secret
+        tokenSecretRef: {name: gone, namespace: other, key: password}
 ---
 apiVersion: cert-manager.io/v1
 kind: Certificate
@@ -197,7 +205,7 @@ stringData: {tls.crt: ""}
 
 def test_other_kinds_are_looked_at(shop: Environment) -> None:
     """Ingresses, Gateways, ServiceAccounts and stores; what cert-manager makes is there; a tls.key is needed."""
-    build = OTHERS + fetched("app", "password")
+    build = distinct(OTHERS) + fetched("app", "password")
     assert lines(found(MISSING, build, shop)) == expected(build)
 
 
@@ -214,7 +222,29 @@ volumes:
 - projected: {sources: [{secret: {name: app, optional: true, items: [{key: gone}]}}]}
 """
     findings = found(MISSING, workload("v1 Pod", pod), shop)
-    assert [each.severity for each in findings] == ["note"] * 4
+    assert [(each.rule, each.severity) for each in findings] == [
+        ("missing-secret", "note"),
+        ("missing-key", "note"),
+        ("missing-key", "note"),
+    ]
+
+
+def test_a_workload_and_a_secret_have_one_finding(shop: Environment) -> None:
+    """At the reference that keeps the pod from starting, however many there are; another workload has its own."""
+    pod = """
+containers:
+- envFrom:
+  - secretRef: {name: gone, optional: true}
+  env:
+  - valueFrom: {secretKeyRef: {name: gone, key: one}}  # missing-secret
+  - valueFrom: {secretKeyRef: {name: gone, key: two}}
+volumes:
+- secret: {secretName: gone}
+"""
+    build = workload("v1 Pod", pod) + "---\n" + workload("apps/v1 Deployment", pod)
+    findings = found(MISSING, build, shop)
+    assert lines(findings) == expected(build)
+    assert [each.severity for each in findings] == ["error", "error"]
 
 
 def only(findings: list[Finding]) -> Finding:
@@ -264,11 +294,40 @@ def test_names_are_those_of_the_build(project: Project) -> None:
     """Under a prefix and a suffix a Secret has another name; its declared keys are there, its own name is not."""
     project.declare("api", {"token": {}})
     shop = environment(project)
+    project.write("overlays/test/secrets/kustomization.yaml", "resources: [manifests]\n")
+    project.write("overlays/test/suffix/kustomization.yaml", "kind: Component\nnameSuffix: -s\n")
+    root = "namePrefix: p-\nresources: [secrets]\ncomponents: [suffix]\n"
+    folder = project.write("overlays/test/kustomization.yaml", root).parent
+    known = layers.read(shop.project, str(folder))
     secrets = fetched("p-app-s", "password") + fetched("p-api-s", "old")
     renamed = of("password", secret="p-app-s") + "---\n" + of("token", "batch/v1 Job", "p-api-s") + secrets
-    assert found(references.RULES, renamed, shop) == []
-    finding, *_ = found(MISSING, of("password") + secrets, shop)
-    assert (finding.rule, finding.hint) == ("missing-secret", 'did you mean "p-app-s"?')
+    assert found(references.RULES, renamed, shop, layers=known) == []
+    finding, *_ = found(MISSING, of("password") + secrets, shop, layers=known)
+    assert (finding.rule, finding.severity) == ("missing-secret", "error")
+    assert finding.hint == "kustomize renames it to p-app-s, but not here: name the place in spec.references"
+
+
+def test_a_text_that_equals_a_renamed_name_is_a_warning(project: Project) -> None:
+    """It may name the Secret, in a place that nobody knows; a text that only holds the name does not."""
+    shop = environment(project)
+    project.write("overlays/test/secrets/kustomization.yaml", "resources: [manifests]\n")
+    folder = project.write("overlays/test/kustomization.yaml", "namePrefix: p-\nresources: [secrets]\n").parent
+    known = layers.read(shop.project, str(folder))
+    broker = """---
+apiVersion: broker.example/v1
+kind: Broker
+metadata: {name: queue, namespace: shop, labels: {app: app}}
+spec:
+  image: app/app
+  listeners:
+  - credentials: app  # name-not-followed
+  - credentials: p-app
+"""
+    build = of("password", secret="p-app") + fetched("p-app", "password") + broker
+    findings = found(references.RULES, build, shop, layers=known)
+    assert lines(findings) == expected(build)
+    assert [each.severity for each in findings] == ["warning"]
+    assert found(references.RULES, build.replace("p-app", "app"), shop) == []
 
 
 def manifest(kind: str, spec: dict[str, Any]) -> str:
@@ -361,7 +420,8 @@ FURTHER = [
 def test_further_places_are_told_by_the_overlay(project: Project) -> None:
     """An operator's own kind: lists on the way are passed through, and the key stands beside the name."""
     shop = environment(project, references=FURTHER)
-    assert lines(found(MISSING, OPERATOR, shop)) == expected(OPERATOR)
+    build = distinct(OPERATOR)
+    assert lines(found(MISSING, build, shop)) == expected(build)
 
 
 @pytest.mark.parametrize(
@@ -543,8 +603,8 @@ def test_what_a_patch_reads_is_told_in_the_patch(tmp_path: Path) -> None:
     assert said == [f"error: overlays/{name}/patch.yaml:{what}" for name in ("prod", "test")]
 
 
-def test_what_an_inline_patch_reads_is_told_at_the_list_that_it_adds_to(tmp_path: Path) -> None:
-    """And not at an entry that is right."""
+def test_what_an_inline_patch_reads_is_told_in_the_patch(tmp_path: Path) -> None:
+    """In the text of the kustomization itself, be it operations or the form of the object."""
     project = Project(tmp_path)
     project.declare("app", {"password": {}})
     project.overlay("test", {"externalSecret": {"store": {"name": "vault"}}}, namespace="shop", source=VAULT)
@@ -555,7 +615,14 @@ def test_what_an_inline_patch_reads_is_told_at_the_list_that_it_adds_to(tmp_path
     project.write("overlays/test/kustomization.yaml", f"namespace: shop\n{root}")
     project.done("render", "--write")
     said = [line for line in project.ksecret("check").out.splitlines() if line.endswith("[missing-key]")]
-    assert said[0].startswith("error: overlays/test/web.yaml:9:9: Deployment web reads app/pasword")
+    column = len(f"    {patch}".partition("pasword")[0]) + 1
+    assert said[0].startswith(f"error: overlays/test/kustomization.yaml:6:{column}: Deployment web reads app/pasword")
+    merged = DEPLOYMENT.replace("PASSWORD", "ADDED").replace("key: password", "key: pasword")
+    indented = "".join(f"      {line}\n" for line in merged.splitlines())
+    root = f"resources: [web.yaml, secrets]\npatches:\n  - patch: |\n{indented}"
+    project.write("overlays/test/kustomization.yaml", f"namespace: shop\n{root}")
+    said = [line for line in project.ksecret("check").out.splitlines() if line.endswith("[missing-key]")]
+    assert said[0].startswith("error: overlays/test/kustomization.yaml:15:60: Deployment web reads app/pasword")
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,17 @@ FROM = "initContainers: [{envFrom: [{secretRef: {name: app}}]}]"
 VOLUME = "volumes: [{secret: {secretName: app}}], imagePullSecrets: [{name: app}]"
 
 
-@pytest.fixture(name="shop")
-def _shop(tmp_path: Path) -> Environment:
-    """An overlay that declares a Secret `app` with a key `password`."""
+@pytest.fixture(name="project")
+def _project(tmp_path: Path) -> Project:
+    """Declares a Secret `app` with a key `password`."""
     project = Project(tmp_path)
     project.declare("app", {"password": {}})
+    return project
+
+
+@pytest.fixture(name="shop")
+def _shop(project: Project) -> Environment:
+    """An overlay of it."""
     return environment(project)
 
 
@@ -60,7 +66,6 @@ def test_what_reads_anew_or_starts_anew_needs_nothing(shop: Environment, build: 
 
 RESTARTING = [
     'reloader.stakater.com/auto: "true"',
-    'reloader.stakater.com/search: "true"',
     'secret.reloader.stakater.com/auto: "true"',
     "secret.reloader.stakater.com/reload: app",
     'secret.reloader.stakater.com/reload: "other, app"',
@@ -80,6 +85,29 @@ def test_reloaders_annotations_are_known(shop: Environment, annotation: str) -> 
     """On the workload, and on its pods."""
     assert found(RULES, workload(ENV, own=annotation), shop) == []
     assert found(RULES, workload(ENV, of_pods=annotation), shop) == []
+
+
+SEARCH = 'reloader.stakater.com/search: "true"'
+
+
+def test_search_restarts_for_what_is_marked_alone(project: Project) -> None:
+    """Reloader looks for the annotation `match` on the Secret itself."""
+    shop = environment(project)
+    (finding,) = found(RULES, workload(ENV, own=SEARCH), shop)
+    assert "reloader.stakater.com/match" in finding.hint
+    project.declare("app", {"password": {}}, annotations={"reloader.stakater.com/match": "true"})
+    assert found(RULES, workload(ENV, own=SEARCH), environment(project)) == []
+    secret = "---\n{apiVersion: v1, kind: Secret, metadata: {name: by-hand, namespace: shop, annotations: {MARK}}}\n"
+    build = workload(ENV.replace("app", "by-hand"), own=SEARCH)
+    assert found(RULES, build + secret.replace("MARK", 'reloader.stakater.com/match: "true"'), shop) == []
+    assert len(found(RULES, build + secret.replace("MARK", "a: b"), shop)) == 1
+
+
+def test_what_is_excluded_from_reloader_restarts_nothing(shop: Environment) -> None:
+    """By the workload, or by the Secret that asks to be ignored."""
+    auto = 'reloader.stakater.com/auto: "true", secrets.exclude.reloader.stakater.com/reload: "x, NAME"'
+    assert len(found(RULES, workload(ENV, own=auto.replace("NAME", "app")), shop)) == 1
+    assert found(RULES, workload(ENV, own=auto.replace("NAME", "apps")), shop) == []
 
 
 @pytest.mark.parametrize("annotation", USELESS)

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_ksecret.checks.waves import RULES
+from kubectl_ksecret.checks.waves import secret_is_hook, wave_order
 from kubectl_ksecret.model.kubernetes import Subject
 from kubectl_ksecret.model.resolution import Environment
 
 from .landscapes import environment, expected, fetched, found, lines
 from .projects import Project
 
+RULES = (wave_order,)
 WAVE, HOOK = "argocd.argoproj.io/sync-wave", "argocd.argoproj.io/hook"
 
 
@@ -96,6 +97,36 @@ def test_the_annotation_that_decides_is_the_place(
     (finding,) = found(RULES, reader(first) + fetched("app", "password", annotations=then), shop)
     assert finding.place is not None and finding.place.line == line
     assert finding.subject == Subject(subject, "shop", {"Job": "reader"}.get(subject, "app"))
+
+
+@pytest.mark.parametrize(
+    ("annotations", "count"),
+    [
+        ({HOOK: "PreSync"}, 1),
+        ({HOOK: "Sync, PostSync"}, 1),
+        ({"helm.sh/hook": "pre-install,pre-upgrade"}, 1),
+        ({HOOK: "Skip"}, 0),
+        ({WAVE: "-1"}, 0),
+        ({}, 0),
+    ],
+)
+def test_an_external_secret_that_is_a_hook_is_a_finding(
+    shop: Environment, annotations: dict[str, str], count: int
+) -> None:
+    """Argo CD deletes it at each sync, and its Secret with it; one that does not own its Secret is left alone."""
+    build = fetched("app", "password", annotations=annotations).removeprefix("---\n")
+    findings = found([secret_is_hook], build, shop)
+    assert [finding.severity for finding in findings] == ["warning"] * count
+    orphan = build.replace("'data'", "'target': {'creationPolicy': 'Orphan'}, 'data'")
+    assert found([secret_is_hook], orphan + "---\n" + reader(annotations), shop) == []
+
+
+def test_the_advice_for_a_presync_hook_is_a_later_wave(shop: Environment) -> None:
+    """The ExternalSecret must not become a hook itself."""
+    (finding,) = found(RULES, reader({HOOK: "PreSync"}) + fetched("app", "password"), shop)
+    assert finding.hint == (
+        "a PreSync hook comes before all waves: make it a Sync hook, in a later wave than the ExternalSecret"
+    )
 
 
 def test_a_pod_that_starts_without_the_secret_needs_none(shop: Environment) -> None:

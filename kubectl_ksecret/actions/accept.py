@@ -16,7 +16,14 @@ from .survey import all_of, reach
 Entry = Mapping[str, str]
 
 
-class Written(Record):
+class Acceptance(Record):
+    """Why findings are accepted, and the last day on which they are."""
+
+    reason: str
+    until: str = ""
+
+
+class WrittenException(Record):
     """An exception, and the file that it was written to."""
 
     file: str
@@ -30,11 +37,11 @@ class Written(Record):
 class Outcome(Record):
     """The exceptions that were written, and the findings that can't be accepted: those about exceptions."""
 
-    written: Sequence[Written]
+    written: Sequence[WrittenException]
     left: Sequence[Finding]
 
 
-def accept(repository: Repository, findings: Sequence[Finding], reason: str, until: str) -> Outcome:
+def accept(repository: Repository, findings: Sequence[Finding], acceptance: Acceptance) -> Outcome:
     """Write an exception for each rule and object of these findings.
 
     A finding of no overlay is accepted by the first chosen one that its file belongs to, or else the first chosen one.
@@ -42,13 +49,13 @@ def accept(repository: Repository, findings: Sequence[Finding], reason: str, unt
     """
     about_exceptions = {rule.name for rule in rules.OF_EXCEPTIONS}
     accepted = [each for each in findings if each.rule not in about_exceptions]
-    refuse(accepted, until, repository.now.date().isoformat())
+    refuse(accepted, acceptance.until, repository.now.date().isoformat())
     overlays_of, found = reach(repository), dict[str, dict[tuple[str, str], None]]()
     for finding in accepted:
         named = exceptions.object_of(finding, repository.project)
         found.setdefault(_overlay_of(finding, repository, overlays_of), {})[finding.rule, named] = None
     environments = {each.name: each for each in reversed(all_of(repository))}
-    wanted = [(environments[name], [_entry(*pair, reason, until) for pair in pairs]) for name, pairs in found.items()]
+    wanted = [(environments[name], [_entry(*pair, acceptance) for pair in pairs]) for name, pairs in found.items()]
     for environment, entries in wanted:
         _edited(environment, entries)  # all of them can be edited, or none is
     written = [each for environment, entries in wanted for each in _written(environment, entries)]
@@ -72,16 +79,17 @@ def _overlay_of(finding: Finding, repository: Repository, overlays_of: Mapping[s
     return next((name for name in (*chosen, *sorted(reaching)) if name in reaching), chosen[0])
 
 
-def _entry(rule: str, named: str, reason: str, until: str) -> Entry:
-    return {"rule": rule, "object": named, "reason": reason, **({"until": until} if until else {})}
+def _entry(rule: str, named: str, acceptance: Acceptance) -> Entry:
+    until = {"until": acceptance.until} if acceptance.until else {}
+    return {"rule": rule, "object": named, "reason": acceptance.reason, **until}
 
 
-def _written(environment: Environment, entries: Sequence[Entry]) -> list[Written]:
+def _written(environment: Environment, entries: Sequence[Entry]) -> list[WrittenException]:
     folder, name = os.path.split(environment.project.inside(environment.file))
     with locked(folder) as held:
         held.write(name, _edited(environment, entries))
     shown = environment.project.name(environment.file)
-    return [Written(file=shown, rule=each["rule"], object=each["object"]) for each in entries]
+    return [WrittenException(file=shown, rule=each["rule"], object=each["object"]) for each in entries]
 
 
 def _edited(environment: Environment, entries: Sequence[Entry]) -> bytes:

@@ -1,19 +1,109 @@
-"""Judges environments: what is committed, built and lies around it, and, where it is asked for, the values."""
+"""Checks what is deployed: what is committed, built and lies around it, and, where it is asked for, the values."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime
 
-from ..checks import Finding, check, exceptions, rules, values
+from ..checks import SEVERITIES, Finding, Rule, Severity, check, exceptions, rules, values
 from ..checks.scope import Repository
 from ..errors import InputError, Mistake, Place
 from ..files import search
 from ..files.project import decode
 from ..frozen import Record
+from ..kustomize.deployment import DEFAULT_TIMEOUT
 from ..model.resolution import Environment
 from ..model.types.overlay import FILE
 from ..sources import OpenedBy
+from . import render
+from .accept import Acceptance, Outcome, accept
+from .mend import mend
 from .provision import Keys, SourceValues, refuse_bad_patterns
-from .survey import all_of, declaring, reach
+from .survey import Asked, Built, all_of, asked, declaring, reach, survey
+
+
+class CheckRequest(Record):
+    """What is to be checked, and what is to be done about it.
+
+    `arguments` are overlays or folders, `built` is a build by somebody else. Values are looked at where sources may be
+    `opened_by` something. With `fix` what has a safe mend is mended first, and each change is reported at once to
+    `tell`. Findings milder than `min_severity` are left out. With an `acceptance` exceptions are written for the rest.
+    """
+
+    arguments: Sequence[str]
+    built: Built | None = None
+    opened_by: OpenedBy | None = None
+    fix: bool = False
+    tell: Callable[[object], None]
+    acceptance: Acceptance | None = None
+    min_severity: Severity = "note"
+    allow_remote: bool = False
+    timeout: float = DEFAULT_TIMEOUT
+    now: datetime
+
+
+class CheckReport(Record):
+    """The findings that remain, by which rules, and what was looked at.
+
+    `left_out` are the environments whose values were not looked at, with the reason; `accepted` is what exceptions were
+    written for.
+    """
+
+    findings: Sequence[Finding]
+    rules: Sequence[Rule]
+    repository: Repository
+    roots: Sequence[str] = ()
+    left_out: Sequence[Mistake] = ()
+    silenced: int = 0
+    accepted: Outcome | None = None
+
+
+def run(request: CheckRequest) -> CheckReport:
+    """Check what is asked for, after mending it if that is asked for too.
+
+    Raises InputError for what can't be read, Refusal if nothing can build or a source can't be read.
+    """
+    asked = _asked(request)
+    if request.acceptance is not None and not asked.environments:
+        hint = "write a comment at the end of the line, or alone above it: # ksecret: ignore[RULE] REASON"
+        raise InputError(Mistake("without an overlay, exceptions are comments", hint=hint))
+    if request.fix:
+        for environment in asked.environments:
+            for file in render.write(environment):
+                request.tell(f"{file}: rendered")
+        repository, checked = judge(asked, None, request.now)
+        for change in mend(finding.mend for finding in checked.findings):
+            request.tell(change)
+        asked = _asked(request)
+    repository, checked = judge(asked, request.opened_by, request.now)
+    least = SEVERITIES.index(request.min_severity)
+    findings = [finding for finding in checked.findings if SEVERITIES.index(finding.severity) >= least]
+    acceptance, accepted = request.acceptance, None
+    if acceptance is not None:
+        accepted = accept(repository, findings, acceptance)
+    return CheckReport(
+        findings=reported_once(findings),  # an exception, on the other hand, is each overlay's own
+        rules=(*rules.OF_REPOSITORY, *(rules.OF_VALUES if request.opened_by else ()), *rules.OF_EXCEPTIONS),
+        repository=repository,
+        roots=asked.roots,
+        left_out=checked.left_out,
+        silenced=checked.silenced,
+        accepted=accepted,
+    )
+
+
+def _asked(request: CheckRequest) -> Asked:
+    """Return what is asked for; the mistakes in it are mended first if that is asked for, and behind one is another."""
+    while True:
+        try:
+            found = asked(request.arguments)
+        except InputError as error:
+            changes = mend(mistake.mend for mistake in error.mistakes) if request.fix else []
+            for change in changes:
+                request.tell(change)
+            if not changes:
+                raise
+        else:
+            return found.but(built=request.built, allow_remote=request.allow_remote, timeout=request.timeout)
 
 
 class Checked(Record):
@@ -24,18 +114,30 @@ class Checked(Record):
     silenced: int = 0
 
 
-def judge(repository: Repository, opened_by: OpenedBy | None) -> Checked:
-    """What the rules find, less what exceptions accept; of values too, where sources may be opened.
+def judge(asked: Asked, opened_by: OpenedBy | None, now: datetime) -> tuple[Repository, Checked]:
+    """Return what the rules find, less what exceptions accept; of values too, where sources may be opened.
 
-    Raises Refusal if a source can't be read. Values are looked for in the files that Git tracks.
+    Values are looked for in the files that Git tracks. Raises Refusal if a source can't be read.
     """
-    found = repository.check(rules.OF_REPOSITORY)
+    repository = survey(asked, now)
+    findings = repository.check(rules.OF_REPOSITORY)
+    # kustomize tells where objects were written, but takes long over it: only where that would be shown.
+    if (asked.built is None and not repository.is_sure) or any(_has_no_place(repository, each) for each in findings):
+        repository = survey(asked, now, with_origins=True)
+        findings = repository.check(rules.OF_REPOSITORY)
     if opened_by is None:
-        return _less_exceptions(repository, Checked(findings=found), {rule.name for rule in rules.OF_REPOSITORY})
+        checked = Checked(findings=findings)
+        return repository, _less_exceptions(repository, checked, {rule.name for rule in rules.OF_REPOSITORY})
     of_values = _check_values(repository, opened_by)
-    checked = Checked(findings=[*found, *of_values.findings], left_out=of_values.left_out)
-    asked = (*rules.OF_REPOSITORY, *(() if of_values.left_out else rules.OF_VALUES))
-    return _less_exceptions(repository, checked, {rule.name for rule in asked})
+    checked = Checked(findings=[*findings, *of_values.findings], left_out=of_values.left_out)
+    complete = (*rules.OF_REPOSITORY, *(() if of_values.left_out else rules.OF_VALUES))
+    return repository, _less_exceptions(repository, checked, {rule.name for rule in complete})
+
+
+def _has_no_place(repository: Repository, finding: Finding) -> bool:
+    """Whether a finding is of an object of which it is not known where it was written."""
+    folders = {repository.project.name(build.folder) for build in repository.builds}
+    return finding.place is not None and finding.place.file in folders
 
 
 def _check_values(repository: Repository, opened_by: OpenedBy) -> Checked:
@@ -113,11 +215,11 @@ def _less_exceptions(repository: Repository, checked: Checked, asked: Collection
     return Checked(findings=[*judged.kept, *about], left_out=checked.left_out, silenced=judged.silenced)
 
 
-def told_once(findings: Sequence[Finding]) -> list[Finding]:
-    """What several overlays find, word for word the same, as in the base that they share, is told with the first."""
+def reported_once(findings: Sequence[Finding]) -> list[Finding]:
+    """Return what several overlays find, word for word the same, as in the base that they share, with the first."""
     first: dict[object, Finding] = {}
-    for each in findings:
-        first.setdefault((each.rule, each.severity, each.as_mistake(), each.field), each)
+    for finding in findings:
+        first.setdefault((finding.rule, finding.severity, finding.as_mistake(), finding.field), finding)
     return list(first.values())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from ..backends import backend_of
 from ..errors import InputError, Mistake
 from ..frozen import Record
-from ..kustomize import building
+from ..kustomize.deployment import build_one
 from ..manifests.committed import FOLDER, file_of
 from ..model.resolution import Environment, Secret
 from ..objects.documents import Document, Tree
@@ -38,7 +38,7 @@ def deployment(environment: Environment) -> Deployment:
     """Build an overlay's kustomization. Raises InputError and Refusal as building does."""
     named_at = environment.overlay.spec.origin.at("kustomization")
     instead = f"kubectl ksecret check {environment.name} --built -"
-    objects = building.build(environment.project, root_of(environment), Tree(environment.project), named_at, instead)
+    objects = build_one(environment.project, root_of(environment), Tree(environment.project), named_at, instead).objects
     backend = backend_of(environment)
     candidates = [
         document for document in objects if (document.group, document.subject.kind) == (backend.group, backend.kind)

@@ -3,22 +3,22 @@
 import os
 from collections.abc import Iterable
 
-from ..errors import InputError, Mend, Mistake
+from ..errors import InputError, Mend
 from ..files.folder import locked
 from ..files.project import decode
 from ..yamlio import editing
 
 
-def mend(mistakes: Iterable[Mistake]) -> list[Mend]:
-    """Make the mends of these mistakes; those that were made. Raises Refusal if the system refuses.
+def mend(mends: Iterable[Mend | None]) -> list[Mend]:
+    """Make these changes, and return those that were made. Raises Refusal if the system refuses.
 
     A place with a line is one that was read through the project, so it lies in it.
     """
-    wanted: dict[str, list[Mend]] = {}
-    for mistake in mistakes:
-        if mistake.mend is not None and mistake.mend.place.line:
-            wanted.setdefault(os.path.realpath(mistake.mend.place.file), []).append(mistake.mend)
-    return [done for file, mends in wanted.items() if os.path.isfile(file) for done in _mended(file, mends)]
+    by_file: dict[str, list[Mend]] = {}
+    for change in dict.fromkeys(mends):
+        if change is not None and change.place.line:
+            by_file.setdefault(os.path.realpath(change.place.file), []).append(change)
+    return [done for file, changes in by_file.items() if os.path.isfile(file) for done in _mended(file, changes)]
 
 
 def _mended(file: str, mends: Iterable[Mend]) -> list[Mend]:

@@ -6,14 +6,18 @@ from datetime import datetime
 
 from ..backends import backend_of, read_committed
 from ..checks import CommittedOverlay
-from ..checks.scope import Build, Outdated, Repository
+from ..checks.scope import Build, Outdated, Repository, Unbuilt
 from ..errors import InputError, Mistake
 from ..files import contents, git
 from ..files.project import Project
 from ..frozen import Record
-from ..kustomize import building, layers
-from ..model.loading import readable
+from ..kustomize import building, deployment, layers, patches
+from ..kustomize import contents as named_files
+from ..kustomize.deployment import Deployed
+from ..manifests.committed import FOLDER
+from ..model.loading import readable, select
 from ..model.resolution import Environment
+from ..model.types.overlay import FILE
 from ..objects.documents import KUSTOMIZATION_FILES, Tree
 from ..sealing.validity import Validity, read_validity
 from . import render
@@ -26,65 +30,164 @@ class Built(Record):
     text: str
 
 
-def survey(chosen: Sequence[Environment], built: Built | None, now: datetime) -> Repository:
-    """All that the rules look at. Raises InputError for what can't be read, Refusal for what can't be built."""
-    project = chosen[0].project
+class Asked(Record):
+    """What is to be looked at: overlays, or the roots among the kustomizations of a tree that has no overlay.
+
+    `built` is the build of what is named, by somebody else.
+    """
+
+    project: Project
+    environments: Sequence[Environment] = ()
+    roots: Sequence[str] = ()
+    built: Built | None = None
+    allow_remote: bool = False
+    timeout: float = deployment.DEFAULT_TIMEOUT
+
+    def build(self, tree: Tree, *, with_origins: bool) -> list[Deployed]:
+        """Build the kustomizations that deploy what is asked for, side by side."""
+        folders = [folder for folder in self.folders if has_kustomization(folder)]
+        return deployment.build(
+            self.project,
+            folders,
+            tree,
+            with_origins=with_origins,
+            allow_remote=self.allow_remote,
+            timeout=self.timeout,
+        )
+
+    @property
+    def folders(self) -> list[str]:
+        """The folders that are deployed."""
+        return list(dict.fromkeys((*map(root_of, self.environments), *self.roots)))
+
+
+def asked(arguments: Sequence[str]) -> Asked:
+    """Return what the OVERLAY arguments mean, or the tree or folders that they name where these hold no overlay.
+
+    Raises InputError with every mistake in the overlays, and if there is nothing to look at.
+    """
+    folders = [os.path.realpath(argument) for argument in arguments] if arguments else [os.path.realpath(".")]
+    if not all(map(os.path.isdir, folders)):
+        return _of_overlays(arguments)
+    project = Project.around(folders[0])
+    searched = folders if arguments else [project.root]
+    if any(project.find(FILE, folder) for folder in searched):
+        return _of_overlays(arguments)
+    roots = list(dict.fromkeys(root for folder in searched for root in _roots_below(project, folder)))
+    if not roots:
+        what = " and ".join(project.name(folder) for folder in folders)
+        hint = "name a folder that holds kustomizations; kubectl ksecret init makes an overlay"
+        raise InputError(Mistake(f"no overlay and no kustomization in {what}", hint=hint))
+    return Asked(project=project, roots=roots)
+
+
+def _of_overlays(arguments: Sequence[str]) -> Asked:
+    environments = select(arguments)
+    return Asked(project=environments[0].project, environments=environments)
+
+
+def _roots_below(project: Project, folder: str) -> list[str]:
+    """Return the kustomizations of a tree that no other one lists."""
+    files = [file for name in KUSTOMIZATION_FILES for file in project.find(name, folder)]
+    folders = dict.fromkeys(sorted(os.path.realpath(os.path.dirname(file)) for file in files))
+    listed: set[str] = set()
+    for each in folders:
+        listed.update(reached for reached in layers.read(project, each) if reached != each)
+    return [each for each in folders if each not in listed] or list(folders)
+
+
+def has_kustomization(folder: str) -> bool:
+    """Whether a folder can be built."""
+    return any(os.path.exists(os.path.join(folder, name)) for name in KUSTOMIZATION_FILES)
+
+
+def survey(asked: Asked, now: datetime, *, with_origins: bool = False) -> Repository:
+    """Return all that the rules look at.
+
+    Raises InputError for what can't be read, Refusal if nothing can build.
+    """
+    project, chosen = asked.project, asked.environments
     everything = readable(project, chosen)
     tree = Tree(project)
-    roots = list(_roots(project, chosen, everything, tree) if built is None else _given(chosen, everything, built))
+    deployed = asked.build(tree, with_origins=with_origins) if asked.built is None else [_given(asked, asked.built)]
     tracked = git.tracked(project)
-    files = {file: tree.documents(file) for root in roots for file in _files(project, root)}
+    builds = [_build(asked, everything, each, tree) for each in deployed if each.failure is None]
+    files = {file for each in deployed for file in _files(project, each.folder, each.layers)}
+    documents = {project.name(file): tree.documents(file) for file in sorted(files)}
     return Repository(
         project=project,
         now=now,
         overlays=[CommittedOverlay(environment=each, manifests=read_committed(each)) for each in chosen],
         environments=everything,
-        builds=roots,
+        builds=[build.but(tree=documents) for build in builds],
+        unbuilt=list(_unbuilt(everything, deployed)),
         certificates=dict(_certificates((*chosen, *everything))),
         outdated={each.name: _outdated(each) for each in chosen},
-        tree={project.name(file): documents for file, documents in files.items()},
+        tree=documents,
         unreadable=tree.unreadable,
         tracked=tracked,
         contents=list(contents.search(project, tracked or ())),
+        is_sure=all(each.is_sure for each in deployed),
     )
 
 
 def root_of(environment: Environment) -> str:
-    """The folder of the kustomization that deploys an overlay."""
+    """Return the folder of the kustomization that deploys an overlay."""
     return os.path.realpath(environment.path(environment.overlay.spec.kustomization))
 
 
-def _roots(
-    project: Project, chosen: Sequence[Environment], everything: Sequence[Environment], tree: Tree
-) -> Iterator[Build]:
-    for folder in dict.fromkeys(map(root_of, chosen)):
-        if not any(os.path.exists(os.path.join(folder, name)) for name in KUSTOMIZATION_FILES):
-            continue  # a rule says so
-        within = [each for each in everything if root_of(each) == folder]
-        said = within[0].overlay.spec.origin.at("kustomization")
-        instead = f"kubectl ksecret check {within[0].name} --built -"
-        objects = building.build(project, folder, tree, said, instead)
-        yield Build(
-            project=project, folder=folder, environments=within, objects=objects, layers=layers.read(project, folder)
-        )
+def _build(asked: Asked, everything: Sequence[Environment], deployed: Deployed, tree: Tree) -> Build:
+    return Build(
+        project=asked.project,
+        folder=deployed.folder,
+        environments=[each for each in everything if root_of(each) == deployed.folder],
+        chosen=[each.name for each in asked.environments],
+        objects=deployed.objects,
+        layers=deployed.layers,
+        patches=patches.read(asked.project, deployed.layers),
+        leading_out=deployed.leading_out,
+    )
 
 
-def _given(chosen: Sequence[Environment], everything: Sequence[Environment], built: Built) -> Iterator[Build]:
-    folders = list(dict.fromkeys(map(root_of, chosen)))
-    if len(folders) > 1:
-        names = ", ".join(each.name for each in chosen)
-        raise InputError(Mistake("a build is of one kustomization", hint=f"name its overlay, one of: {names}"))
-    within = [each for each in everything if root_of(each) == folders[0]]
-    objects, read = building.given(built.text, built.file), layers.read(chosen[0].project, folders[0])
-    yield Build(project=chosen[0].project, folder=folders[0], environments=within, objects=objects, layers=read)
+def _given(asked: Asked, built: Built) -> Deployed:
+    if len(asked.folders) > 1:
+        names = [each.name for each in asked.environments] or [asked.project.name(each) for each in asked.folders]
+        raise InputError(Mistake("a build is of one kustomization", hint=f"name it, one of: {', '.join(names)}"))
+    objects = building.given(built.text, built.file)
+    return Deployed(folder=asked.folders[0], layers=layers.read(asked.project, asked.folders[0]), objects=objects)
 
 
-def _files(project: Project, root: Build) -> Iterator[str]:
-    """The YAML files of the folders that a root reaches."""
-    for reached in dict.fromkeys((root.folder, *root.layers)):
-        yield from (file for file in project.yaml_files(reached) if not _is_helm_template(file))
-        if os.path.exists(without_ending := os.path.join(reached, "Kustomization")):
+def _unbuilt(everything: Sequence[Environment], deployed: Sequence[Deployed]) -> Iterator[Unbuilt]:
+    for each in deployed:
+        if each.failure is None:
+            continue
+        environments = [environment for environment in everything if root_of(environment) == each.folder]
+        mistake: Mistake | None = each.failure
+        if any(_was_never_rendered(environment) for environment in environments):
+            mistake = None  # that its keys are not sealed is what has to be said
+        elif each.remedy:
+            shown = environments[0].project.name(each.folder) if environments else os.path.relpath(each.folder)
+            named = environments[0].name if environments else shown
+            mistake = each.failure._replace(hint=f"{each.remedy} {shown} | kubectl ksecret check {named} --built -")
+        yield Unbuilt(environments=environments, mistake=mistake)
+
+
+def _was_never_rendered(environment: Environment) -> bool:
+    """Whether an overlay whose values are sealed has no committed folder yet, which no build can do without."""
+    return backend_of(environment).seals and not has_kustomization(environment.path(FOLDER))
+
+
+def _files(project: Project, folder: str, reached: layers.Layers) -> Iterator[str]:
+    """Yield the YAML files of the folders that a root reaches, and those that it lists from elsewhere."""
+    for each in dict.fromkeys((folder, *reached)):
+        yield from (file for file in project.yaml_files(each) if not _is_helm_template(file))
+        if os.path.exists(without_ending := os.path.join(each, "Kustomization")):
             yield without_ending
+    folders = tuple(os.path.join(each, "") for each in reached)
+    for file in named_files.files(reached):
+        real = os.path.realpath(file)
+        if not real.startswith(folders) and real.startswith(os.path.join(project.root, "")):
+            yield os.path.normpath(file)
 
 
 def _is_helm_template(file: str) -> bool:
@@ -119,26 +222,26 @@ def _outdated(environment: Environment) -> Outdated:
 
 
 def all_of(repository: Repository) -> list[Environment]:
-    """The overlays that were chosen, wherever they lie, and the project's others."""
-    chosen = {scene.environment.file: scene.environment for scene in repository.overlays}
+    """Return the overlays that were chosen, wherever they lie, and the project's others."""
+    chosen = {each.environment.file: each.environment for each in repository.overlays}
     return list({**chosen, **{each.file: each for each in repository.environments if each.file not in chosen}}.values())
 
 
 def declaring(environment: Environment) -> Iterator[str]:
-    """The files that say what an environment is, as messages show them."""
+    """Yield the files that say what an environment is, as messages show them."""
     yield environment.overlay.origin.file
     for declaration in environment.declarations.values():
         yield declaration.origin.file
 
 
 def reach(repository: Repository) -> Mapping[str, Collection[str]]:
-    """The overlays to which a file belongs, by file."""
-    project, found = repository.project, dict[str, set[str]]()
-    for root in repository.builds:
-        built = (document.file for document in root.objects)
-        for file in (*map(project.name, _files(project, root)), *built):
-            found.setdefault(file, set()).update(each.name for each in root.environments)
+    """Return the overlays to which a file belongs, by file."""
+    project, overlays = repository.project, dict[str, set[str]]()
+    for build in repository.builds:
+        built = (document.file for document in build.objects)
+        for file in (*map(project.name, _files(project, build.folder, build.layers)), *built):
+            overlays.setdefault(file, set()).update(environment.name for environment in build.environments)
     for environment in all_of(repository):
         for file in declaring(environment):
-            found.setdefault(file, set()).add(environment.name)
-    return found
+            overlays.setdefault(file, set()).add(environment.name)
+    return overlays

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from ..backends import backend_of, sealedsecret
 from ..backends.sealedsecret import SealedSecretBackend
 from ..errors import InputError, Mistake
-from ..kustomize import layers
 from ..manifests import record
 from ..manifests.committed import Manifest
 from ..model.backend import CertificateFile
@@ -221,7 +220,7 @@ def _ours(repository: Repository, root: Build) -> Iterator[tuple[str, _Bound | N
         environment, backend = overlay.environment, backend_of(overlay.environment)
         if environment.name not in names or backend.kind != sealedsecret.KIND:
             continue
-        renaming = layers.renaming(root.way_to(environment))
+        renaming = root.renaming_of(environment)
         for name, manifest in overlay.manifests.items():
             secret, document = environment.secrets[name], manifest.object
             as_declared = sealedsecret.is_bound_as_declared(environment, secret, document)

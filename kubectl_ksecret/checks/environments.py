@@ -1,12 +1,16 @@
 """Environments side by side: does each ask in the source for its own names?"""
 
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from ..model.kubernetes import OPERATOR
 from ..model.resolution import Environment, SourceRead, variable
+from ..objects.documents import Document, Path, dotted, mapping, sequence
 from . import Finding, rule
-from .scope import Repository
+from .objects import place_of
+from .scope import Build, Repository
 
 
 def _by_pattern_of(other: Environment, read: SourceRead) -> str:
@@ -47,19 +51,26 @@ def foreign_name(repository: Repository) -> Iterator[Finding]:
     Production works with a value of test, or test with one of production. Correct `remoteName`, or remove it, so that
     the overlay's own pattern makes the name.
     """
+    places = set()  # a key that others share by `from` is wrong once
+    for read, owner in _foreign_reads(repository):
+        environment, place = read.environment, read.stated_at("remoteName")
+        if (environment.name, place) not in places:
+            places.add((environment.name, place))
+            message = f"{read.address} of {environment.name} asks for {read.remote.name}, a name of {owner.name}"
+            hint = f"by the pattern of {environment.name} it is {_by_pattern_of(environment, read)}"
+            yield Finding(message=message, place=place, hint=hint, overlay=environment.name)
+
+
+def _foreign_reads(repository: Repository) -> Iterator[tuple[SourceRead, Environment]]:
+    """Yield the keys that read a name of another environment by its pattern, with that environment."""
     others = [environment for environment in repository.environments if environment.source]
     for overlay in repository.overlays:
-        environment, places = overlay.environment, set()  # a key that others share by `from` is wrong once
+        environment = overlay.environment
         for read in environment.source_reads() if environment.source else ():
-            if not (read.remote.explicit or read.remote.overridden):
-                continue
-            owner = next((other for other in others if _is_of(read, other)), None)
-            place = read.stated_at("remoteName") if owner else None
-            if owner and place not in places:
-                places.add(place)
-                message = f"{read.address} of {environment.name} asks for {read.remote.name}, a name of {owner.name}"
-                hint = f"by the pattern of {environment.name} it is {_by_pattern_of(environment, read)}"
-                yield Finding(message=message, place=place, hint=hint, overlay=environment.name)
+            if read.remote.explicit or read.remote.overridden:
+                owner = next((other for other in others if _is_of(read, other)), None)
+                if owner:
+                    yield read, owner
 
 
 def _is_of(read: SourceRead, other: Environment) -> bool:
@@ -114,4 +125,65 @@ def _spellings(repository: Repository) -> Iterable[Mapping[str, Sequence[SourceR
     return values.values()
 
 
-RULES = (foreign_name, vault_collision)
+@rule("foreign-remote-name", "warning")
+def foreign_remote_name(repository: Repository) -> Iterator[Finding]:
+    """An ExternalSecret asks for a name that begins or ends with the name of another environment.
+
+    Production may work with a value of test. The name of an environment is that of its overlay, or of the folder that
+    is deployed; it is only reported where other names there begin or end with the environment's own. Correct the name.
+    """
+    reported = {(read.environment.name, read.remote.name) for read, _ in _foreign_reads(repository)}
+    own_names = _environment_names(repository.builds)
+    for index, build in enumerate(repository.builds):
+        own = own_names[index]
+        others = [name for names in own_names[:index] + own_names[index + 1 :] for name in names if name not in own]
+        remote_names = list(_remote_names(build))
+        for position in (str.startswith, str.endswith):
+            if not any(_bears(name, own, position) for _, _, name in remote_names):
+                continue
+            for document, path, name in remote_names:
+                other = next((each for each in others if _bears(name, [each], position)), None)
+                known = any((environment.name, name) in reported for environment in build.environments)
+                if other and not known and not any(_bears(name, own, each) for each in (str.startswith, str.endswith)):
+                    subject = document.subject
+                    yield Finding(
+                        message=f"{subject.kind} {subject.name} asks for {name}, which looks like a name of {other}",
+                        place=place_of(build, document, path),
+                        hint=f"the other names of {build.name} bear its own",
+                        subject=subject,
+                        field=dotted(path),
+                        overlay=build.only_overlay,
+                    )
+
+
+def _environment_names(builds: Sequence[Build]) -> list[list[str]]:
+    """Return what each environment is called: by its overlays, and by the part of its folder that is its own."""
+    parts = [build.folder.split(os.sep) for build in builds]
+    common = set.intersection(*map(set, parts)) if len(parts) > 1 else set()
+    names = []
+    for build, folders in zip(builds, parts, strict=True):
+        folder = next((part for part in reversed(folders) if part and part not in common), "")
+        names.append([name for name in (folder, *(each.name for each in build.environments)) if name])
+    return names
+
+
+def _remote_names(build: Build) -> Iterator[tuple[Document, Path, str]]:
+    """Yield the names that the ExternalSecrets of a build ask for."""
+    for document in build.objects:
+        if (document.group, document.subject.kind) != (OPERATOR, "ExternalSecret"):
+            continue
+        for field, reference in (("data", "remoteRef"), ("dataFrom", "extract")):
+            for index, entry in enumerate(sequence(document.at("spec", field))):
+                name = mapping(mapping(entry).get(reference)).get("key")
+                if isinstance(name, str):
+                    yield document, ("spec", field, index, reference, "key"), name
+
+
+def _bears(name: str, environments: Iterable[str], position: Callable[[str, str], bool]) -> bool:
+    """Whether a name begins or ends with that of an environment, set off by a separator."""
+    text = variable(name)
+    marks = (f"{variable(each)}_" if position is str.startswith else f"_{variable(each)}" for each in environments)
+    return any(position(text, mark) for mark in marks)
+
+
+RULES = (foreign_name, foreign_remote_name, vault_collision)

@@ -3,25 +3,21 @@
 import os
 from collections.abc import Iterator, Sequence
 
+from ..backends import backend_of
 from ..errors import Place
 from ..kustomize import layers
-from ..kustomize.generators import without_hash
 from ..manifests.committed import FOLDER
 from ..model.kubernetes import Subject
 from ..model.resolution import Environment
-from ..model.types.backends import ExternalSecret
 from ..model.types.overlay import FILE
 from ..objects.documents import Document
+from ..objects.producers import ProducedSecret
 from ..objects.reads import reads
 from . import CommittedOverlay, Finding, Severity, rule, sealed
-from .provided import Provided, provided
 from .scope import Build, Repository, overlay_subject
+from .supply import secrets_of
 
 _FUNCTION = "config.kubernetes.io/function"
-
-
-def _root_of(repository: Repository, environment: Environment) -> Build | None:
-    return next((root for root in repository.builds if environment.name in (e.name for e in root.environments)), None)
 
 
 @rule("generator-skipped", "error")
@@ -31,8 +27,8 @@ def generator_skipped(repository: Repository) -> Iterator[Finding]:
     The build lacks every Secret of the overlay, and may say nothing of it. List ksecret.yaml under `generators` of the
     kustomization beside it, with the annotation config.kubernetes.io/function.
     """
-    for root in repository.builds:
-        for environment, document, field, index, (message, hint) in _skipping(root, repository.environments):
+    for build in repository.builds:
+        for environment, document, field, index, (message, hint) in _skipping(build, repository.environments):
             place, subject = document.place(field, index), overlay_subject(environment)
             yield Finding(
                 message=message,
@@ -45,11 +41,11 @@ def generator_skipped(repository: Repository) -> Iterator[Finding]:
 
 
 def _skipping(
-    root: Build, environments: Sequence[Environment]
+    build: Build, environments: Sequence[Environment]
 ) -> Iterator[tuple[Environment, Document, str, int, tuple[str, str]]]:
-    """Where a root lists an overlay that generates nothing there, why, and what to do."""
+    """Where a build lists an overlay that generates nothing there, why, and what to do."""
     overlays = {os.path.realpath(each.file): each for each in environments}
-    for folder, document in root.layers.items():
+    for folder, document in build.layers.items():
         for field, index, name in layers.listed(document.object, "generators", "transformers", "validators"):
             environment = overlays.get(os.path.realpath(os.path.join(folder, name)))
             if environment and (wrong := _skipped(environment, folder, field)):
@@ -78,11 +74,11 @@ def namespace_missing(repository: Repository) -> Iterator[Finding]:
     """
     for overlay in repository.overlays:
         environment = overlay.environment
-        root = _root_of(repository, environment)
-        way = (root.way_to(environment) or list(root.layers.values())[:1]) if root else []
-        if root is None or not way:
+        build = repository.build_of(environment)
+        way = (build.way_to(environment) or list(build.layers.values())[:1]) if build else []
+        if build is None or not way:
             continue
-        wanted, setting = environment.namespace, layers.namespace(root.layers, root.folder, way)
+        wanted, setting = environment.namespace, layers.namespace(build.layers, way)
         hint = f"set namespace: {wanted}"
         if setting and setting.object["namespace"] != wanted:
             what = f"the namespace of the kustomization is not that of {environment.name}, {wanted}"
@@ -95,8 +91,8 @@ def namespace_missing(repository: Repository) -> Iterator[Finding]:
                 field="namespace",
                 overlay=environment.name,
             )
-        elif not setting and not _stands_everywhere(root, wanted):
-            prefixed = layers.renaming(way) != layers.Renaming()
+        elif not setting and not _stands_everywhere(build, wanted):
+            prefixed = layers.renaming(build.layers, way) != layers.Renaming()
             what = f"the kustomization sets no namespace, {environment.name} has {wanted}"
             if prefixed:
                 what += ": references are not renamed with their Secret"
@@ -113,9 +109,9 @@ def namespace_missing(repository: Repository) -> Iterator[Finding]:
             )
 
 
-def _stands_everywhere(root: Build, namespace: str) -> bool:
+def _stands_everywhere(build: Build, namespace: str) -> bool:
     """Whether each object that reads a Secret says its namespace itself."""
-    reading = [document for document in root.objects if any(reads(document.object))]
+    reading = [document for document in build.objects if any(reads(document))]
     return bool(reading) and all(document.subject.namespace == namespace for document in reading)
 
 
@@ -158,10 +154,13 @@ def not_deployed(repository: Repository) -> Iterator[Finding]:
     The workloads start without them, or with what was left by hand. List the folder `secrets` in the kustomization, or
     correct `spec.kustomization`.
     """
+    unbuilt = {each.name for kustomization in repository.unbuilt for each in kustomization.environments}
     for overlay in repository.overlays:
         environment, spec = overlay.environment, overlay.environment.overlay.spec
-        root = _root_of(repository, environment)
-        if root is None:
+        build = repository.build_of(environment)
+        if build is None and environment.name in unbuilt:
+            continue
+        if build is None:
             what = f"{environment.name} is deployed by no kustomization: {_kustomization(environment)} has none"
             hint = "spec.kustomization names the folder of the one that is deployed"
             yield Finding(
@@ -173,13 +172,13 @@ def not_deployed(repository: Repository) -> Iterator[Finding]:
             )
             continue
         expected = [name for name in environment.secrets if _is_rendered(overlay, name)]
-        missing = _missing(root, environment, expected)
-        if any(_skipping(root, [environment])):
+        missing = _missing(build, environment, expected)
+        if any(_skipping(build, [environment])):
             continue  # told where it is listed
         if missing and len(missing) == len(expected):
             what = f"the kustomization does not hold the Secrets of {environment.name}"
-            place = next(iter(root.layers.values())).key("resources") if root.layers else spec.origin.at()
-            folder = os.path.relpath(os.path.realpath(environment.folder), root.folder)
+            place = next(iter(build.layers.values())).key("resources") if build.layers else spec.origin.at()
+            folder = os.path.relpath(os.path.realpath(environment.folder), build.folder)
             hint = f"add {folder} to its resources"
             yield Finding(
                 message=what,
@@ -205,7 +204,7 @@ def not_deployed(repository: Repository) -> Iterator[Finding]:
 
 def _is_rendered(overlay: CommittedOverlay, name: str) -> bool:
     """Whether there is an object for a Secret; one that is sealed for another name is told elsewhere."""
-    if isinstance(overlay.environment.backend, ExternalSecret):
+    if not backend_of(overlay.environment).seals:
         return True
     return name in overlay.manifests and overlay.manifests[name].object["metadata"].get("name") == name
 
@@ -214,47 +213,43 @@ def _kustomization(environment: Environment) -> str:
     return environment.project.name(environment.path(environment.overlay.spec.kustomization))
 
 
-def _missing(root: Build, environment: Environment, names: Sequence[str]) -> Sequence[str]:
-    built = {each.name for each in provided(root)}
-    renaming = layers.renaming(root.way_to(environment))
-    written = {each.written for each in provided(root)}
-    return [name for name in names if not {name, renaming.of(name)} & (built | written)]
+def _missing(build: Build, environment: Environment, names: Sequence[str]) -> Sequence[str]:
+    renaming = build.renaming_of(environment)
+    built = {name for secret in secrets_of(build) for name in (secret.name, secret.written_name)}
+    return [name for name in names if not {name, renaming.of(name)} & built]
 
 
 @rule("secret-twice", "error")
-def secret_twice(repository: Repository) -> Iterator[Finding]:
+def secret_twice(build: Build) -> Iterator[Finding]:
     """Two objects of one build make the same Secret.
 
     Its content is that of whichever came last, and a controller may refuse it or fight for it. Remove one of them.
     """
-    for root in repository.builds:
-        namespaces = {each.namespace for each in root.environments}
-        usual = namespaces.pop() if len(namespaces) == 1 else ""
-        first: dict[tuple[str, str], Provided] = {}
-        for each in sorted(provided(root), key=lambda each: not _is_from_overlay(root, each.document)):
-            name = without_hash(each.name) if each.document.subject.kind == "Secret" else each.name
-            before = first.setdefault((each.namespace or usual, name), each)
-            if before is not each and not (each.shares or before.shares):
-                subject, other = each.subject, before.document
-                what = (
-                    f"{name} is made twice, by this {subject.kind} and by the {other.subject.kind} of {other.place()}"
-                )
-                overlay = root.environments[0].name if len(root.environments) == 1 else ""
-                place = each.document.place("metadata", "name")
-                yield Finding(
-                    message=what,
-                    place=place,
-                    hint="remove one of them",
-                    subject=subject,
-                    field="metadata.name",
-                    overlay=overlay,
-                )
+    first: dict[tuple[str, str], ProducedSecret] = {}
+    # The rendered manifests are not to blame, so they come first.
+    for secret in sorted(secrets_of(build), key=lambda secret: not _is_from_overlay(build, secret.producer)):
+        namespace = secret.namespace or build.usual_namespace
+        before = first.setdefault((namespace, secret.unhashed_name), secret)
+        if before is secret or secret.shares or before.shares:
+            continue
+        document, other = secret.producer, before.producer
+        assert document is not None and other is not None
+        yield Finding(
+            message=(
+                f"{secret.unhashed_name} is made twice, by this {document.subject.kind}"
+                f" and by the {other.subject.kind} of {other.place()}"
+            ),
+            place=document.place("metadata", "name"),
+            hint="remove one of them",
+            subject=secret.subject,
+            field="metadata.name",
+            overlay=build.only_overlay,
+        )
 
 
-def _is_from_overlay(root: Build, document: Document) -> bool:
-    """Whether it is one of the rendered manifests, which are not to blame."""
-    folders = (each.project.name(each.path(FOLDER)) for each in root.environments)
-    return os.path.dirname(document.file) in folders
+def _is_from_overlay(build: Build, document: Document | None) -> bool:
+    folders = (environment.project.name(environment.path(FOLDER)) for environment in build.environments)
+    return document is not None and os.path.dirname(document.file) in folders
 
 
 RULES = (not_deployed, generator_skipped, namespace_missing, manifests_out_of_date, secret_twice)

@@ -4,90 +4,99 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 
 from ..errors import Place
+from ..kustomize.patches import Operations
 from ..objects.documents import Document, Path, Step, mapping, sequence
 from . import Finding
-from .scope import Repository
+from .scope import Build, Repository
 
 
 def built(repository: Repository) -> Iterator[Document]:
-    """All that is built."""
-    for root in repository.builds:
-        yield from root.objects
+    """Yield all that is built."""
+    for build in repository.builds:
+        yield from build.objects
 
 
 def written(repository: Repository) -> Iterator[Document]:
-    """All of the tree; a file that is reached by two ways once."""
+    """Yield all of the tree; a file that is reached by two ways once."""
     seen = set()
     for documents in repository.tree.values():
-        for each in documents:
-            if id(each) not in seen:
-                seen.add(id(each))
-                yield each
+        for document in documents:
+            if id(document) not in seen:
+                seen.add(id(document))
+                yield document
 
 
 def loose(repository: Repository, kinds: Collection[str]) -> Iterator[Document]:
-    """Those of the tree that no build holds; what has the name of one that is built is a patch, and judged with it."""
-    tree = {id(each.node): each for each in written(repository) if each.subject.kind in kinds}
+    """Yield what of the tree no build holds; what has the name of a built object is a patch, and judged with it."""
+    tree = {id(document.node): document for document in written(repository) if document.subject.kind in kinds}
     names = set()
-    for each in built(repository):
-        origin = tree.get(id(each.node), each)
+    for document in built(repository):
+        origin = tree.get(id(document.node), document)
         names.add((origin.subject.kind, origin.subject.name))
-    yield from (each for each in tree.values() if (each.subject.kind, each.subject.name) not in names)
+    for document in tree.values():
+        if (document.subject.kind, document.subject.name) not in names:
+            yield document
 
 
-def place_of(repository: Repository, document: Document, path: Path) -> Place:
-    """Where the value of a built field was written: with its object, else in the patch that sets it."""
-    tree = [each for each in written(repository) if each.subject.kind == document.subject.kind]
+def place_of(build: Build | None, document: Document, path: Path) -> Place:
+    """Return where the value of a built field was written: with its object, else in the patch that sets it."""
+    if build is None:
+        return document.place(*path)
+    files = {id(documents): documents for documents in build.tree.values()}.values()
+    tree = [each for documents in files for each in documents if each.subject.kind == document.subject.kind]
     origin = next((each for each in tree if each.node is document.node), None)
     if origin is None or _says(origin, document, path):
         return document.place(*path)
-    patches = [each for each in _patches(repository, document, tree) if _says(each, document, path)]
+    own = [each for each in build.patches if each.subject.kind == document.subject.kind]
+    patches = [each for each in (*own, *_patches(build, tree)) if _says(each, document, path)]
     named = [each for each in patches if each.subject.name == origin.subject.name]
-    found = next(iter(named or patches), document)
-    return Document(found.file, found.node, document.object).place(*path)
+    if patches:
+        patch = (named or patches)[0]
+        return Document(patch.file, patch.node, document.object, patch.offset).place(*path)
+    operations = (each.find(document, path) for each in build.patches if isinstance(each, Operations))
+    return next((place for place in operations if place), document.place(*path))
 
 
-def _patches(repository: Repository, document: Document, tree: Sequence[Document]) -> Iterator[Document]:
-    """What of a tree is in no build, and in a folder that the root of the document reaches."""
-    origins = {id(each.node) for each in built(repository)}
-    of_document = (root.layers for root in repository.builds if any(each is document for each in root.objects))
-    folders = tuple(os.path.join(folder, "") for folder in next(of_document, ()))
-    for each in tree:
-        is_reached = not folders or os.path.realpath(repository.project.shown_as(each.file)).startswith(folders)
-        if is_reached and id(each.node) not in origins:
-            yield each
+def _patches(build: Build, tree: Sequence[Document]) -> Iterator[Document]:
+    """Yield what of the tree the build does not hold as an object: a patch, in a folder that it reaches."""
+    origins = {id(document.node) for document in build.objects}
+    folders = tuple(os.path.join(folder, "") for folder in build.layers)
+    for document in tree:
+        is_reached = not folders or os.path.realpath(build.project.shown_as(document.file)).startswith(folders)
+        if is_reached and id(document.node) not in origins:
+            yield document
 
 
-def _says(said: Document, document: Document, path: Path) -> bool:
+def _says(manifest: Document, document: Document, path: Path) -> bool:
     """Whether a manifest has what the built object has at a path; names tell the elements of lists apart."""
-    found: object = said.object
+    stated: object = manifest.object
     value: object = document.object
     for step in path:
         value = _below(value, step)
         named = mapping(value).get("name") if isinstance(step, int) else None
-        same = [each for each in sequence(found) if named and mapping(each).get("name") == named]
-        found = same[0] if same else _below(found, step)
-    return found is not None and found == value
+        same = [each for each in sequence(stated) if named and mapping(each).get("name") == named]
+        stated = same[0] if same else _below(stated, step)
+    return stated is not None and stated == value
 
 
 def root_path(repository: Repository, shown: str) -> str:
-    """The path from the project's root of a file that messages show as this, symlinks followed."""
+    """Return the path from the project's root of a file that messages show as this, symlinks followed."""
     return os.path.relpath(os.path.realpath(repository.project.shown_as(shown)), repository.project.root)
 
 
 def encrypted_by_sops(repository: Repository) -> set[str]:
-    """The tracked files, by their path from the project's root, that hold nothing that can be read."""
-    return {each.path for each in repository.contents if each.kind == "encrypted by SOPS"}
+    """Return the tracked files, by their path from the project's root, that hold nothing that can be read."""
+    return {content.path for content in repository.contents if content.kind == "encrypted by SOPS"}
 
 
 def once(findings: Iterator[Finding]) -> Iterator[Finding]:
-    """What two builds have in common is told once."""
+    """Yield what two builds have in common once."""
     seen = set()
-    for fault in findings:
-        known = (fault.message, fault.place, fault.field)
+    for finding in findings:
+        known = (finding.message, finding.place, finding.field)
         if known not in seen:
             seen.add(known)
-            yield fault
+            yield finding
 
 
 def _below(value: object, step: Step) -> object:

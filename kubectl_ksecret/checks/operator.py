@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 from ..errors import Mend
-from ..model.kubernetes import OPERATOR, STORES
+from ..model.kubernetes import OPERATOR, SERVICE_ACCOUNT, SERVICE_ACCOUNT_NAME, STORES
 from ..objects.documents import Document, Path, dotted, mapping, sequence
+from ..objects.producers import ProducedSecret, produced_by
 from . import Finding, rule
 from .objects import built, loose, once, place_of, written
 from .scope import Repository
+from .supply import supply_of
 
 _OLD = (f"{OPERATOR}/v1beta1", f"{OPERATOR}/v1alpha1")
 _SPECS: dict[str, Path] = {"ExternalSecret": ("spec",), "ClusterExternalSecret": ("spec", "externalSecretSpec")}
@@ -51,7 +53,8 @@ def operator_refuses(repository: Repository) -> Iterator[Finding]:
 
     Nothing of the deployment is applied, or the Secret never comes to be. Correct the field: an ExternalSecret takes
     something (data or dataFrom), each entry of dataFrom is one of extract, find and sourceRef, each secretKey stands
-    there once, and only a Secret that the operator owns can be deleted by it.
+    there once, only a Secret that the operator owns can be deleted by it, and a Secret has one owner. What newer
+    versions alone refuse is a warning.
     """
     yield from once(_refused(repository))
 
@@ -61,6 +64,8 @@ def _refused(repository: Repository) -> Iterator[Finding]:
         if document.subject.kind in _SPECS and document.group == OPERATOR:
             yield from _nothing_taken(document)
             yield from _contradictions(repository, document)
+            yield from _newer(document)
+    yield from _merged(repository)
     # What no build holds may be a patch, so only what it says itself is looked at.
     for document in loose(repository, _SPECS):
         if document.group == OPERATOR:
@@ -94,7 +99,7 @@ def _contradictions(repository: Repository, document: Document) -> Iterator[Find
     path, spec = _spec(document)
 
     def fault(where: Path, message: str, hint: str) -> Finding:
-        place = place_of(repository, document, where)
+        place = place_of(repository.build_holding(document), document, where)
         return Finding(
             message=f"{_named(document)}: {message}",
             place=place,
@@ -126,6 +131,60 @@ def _contradictions(repository: Repository, document: Document) -> Iterator[Find
             yield fault(where, "the entry takes nothing", "set one of extract, find and sourceRef")
         elif source is not None and not of_generator and mapping(source).get("storeRef") is None:
             yield fault((*where, "sourceRef"), "sourceRef names nothing", "set generatorRef or storeRef")
+
+
+# Since 2.4 the webhook refuses Secrets with which somebody could sign in to the cluster (#6280).
+_SIGNING_IN = ("bootstrap.kubernetes.io/token", SERVICE_ACCOUNT)
+
+
+def _newer(document: Document) -> Iterator[Finding]:
+    """Find what newer versions of the operator refuse; the one in the cluster is not known."""
+    path, spec = _spec(document)
+    template = mapping(mapping(spec.get("target")).get("template"))
+    type_, field = template.get("type"), (*path, "target", "template", "type")
+    annotations = mapping(mapping(template.get("metadata")).get("annotations"))
+    if type_ in _SIGNING_IN and (type_ != SERVICE_ACCOUNT or SERVICE_ACCOUNT_NAME in annotations):
+        yield Finding(
+            message=f"{_named(document)}: its Secret has the type {type_}, which newer versions of the operator refuse",
+            place=document.place(*field),
+            hint="have Kubernetes make the token",
+            subject=document.subject,
+            field=dotted(field),
+            milder="warning",
+        )
+
+
+def _merged(repository: Repository) -> Iterator[Finding]:
+    """Find an ExternalSecret that adds to a Secret that another one owns, which the operator refuses since 0.11."""
+    for build in repository.builds:
+        supply = supply_of(build)
+        for document in build.objects:
+            merging = [secret for secret in produced_by(document) if secret.merges]
+            if document.group != OPERATOR or document.at("spec", "target", "creationPolicy") != "Merge":
+                continue
+            for secret in merging:
+                for other in supply.secrets.at(supply.namespace(document), secret.name):
+                    if other.producer is not None and other.producer is not document and _owns(other):
+                        yield _on_an_owned_secret(document, other.producer, secret.name)
+
+
+def _owns(secret: ProducedSecret) -> bool:
+    document = secret.producer
+    if document is None or (document.group, document.subject.kind) != (OPERATOR, "ExternalSecret"):
+        return False
+    return document.at("spec", "target", "creationPolicy") in (None, "Owner")
+
+
+def _on_an_owned_secret(document: Document, owner: Document, secret: str) -> Finding:
+    field = ("spec", "target", "creationPolicy")
+    owned = f"{secret}, which ExternalSecret {owner.subject.name} owns"
+    return Finding(
+        message=f"{_named(document)}: creationPolicy Merge onto {owned}",
+        place=document.place(*field),
+        hint="list in one of them what both take, or give the owner the creationPolicy Orphan",
+        subject=document.subject,
+        field=dotted(field),
+    )
 
 
 def _named(document: Document) -> str:

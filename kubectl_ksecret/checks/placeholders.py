@@ -52,7 +52,7 @@ def _in_objects(repository: Repository) -> Iterator[Finding]:
             continue
         for field in _FIELDS[subject.kind]:
             for path, kind in _below(document.object.get(field), (field,)):
-                place = place_of(repository, document, path)
+                place = place_of(repository.build_holding(document), document, path)
                 message = f"{dotted(path)} of {subject.kind} {subject.name} is still a placeholder ({kind})"
                 yield Finding(
                     message=message,

@@ -1,83 +1,117 @@
 """Does a workload notice that a Secret has changed?"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from ..kustomize.generators import without_hash
 from ..model.kubernetes import Object
 from ..objects.documents import Document, mapping
+from ..objects.producers import ProducedSecret, without_hash
 from ..objects.reads import pod_metadata
 from . import Finding, rule
-from .scope import Repository
-from .supply import Supplied, Supply, rollouts, supply_of
+from .scope import Build
+from .supply import Supply, rollouts, supply_of
 
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Rollout")  # the others start anew by themselves, or can't
-_ALWAYS = (
-    "reloader.stakater.com/auto",
-    "reloader.stakater.com/search",
-    "secret.reloader.stakater.com/auto",
-    "wave.pusher.com/update-on-config-change",
-)
-_NAMED = "secret.reloader.stakater.com/reload"
+_RELOADER = "reloader.stakater.com"
+_ALWAYS = (f"{_RELOADER}/auto", f"secret.{_RELOADER}/auto", "wave.pusher.com/update-on-config-change")
+_NAMED = f"secret.{_RELOADER}/reload"
+# Reloader looks for what is marked by the second on the Secret, where the workload has the first.
+_SEARCH, _MATCH = f"{_RELOADER}/search", f"{_RELOADER}/match"
+_EXCLUDED = (f"secrets.exclude.{_RELOADER}/reload", f"secret.exclude.{_RELOADER}/reload")
+_IGNORED = f"{_RELOADER}/ignore"  # on the Secret
 
 
 @rule("no-restart", "note")
-def no_restart(repository: Repository) -> Iterator[Finding]:
+def no_restart(build: Build) -> Iterator[Finding]:
     """A workload reads a Secret through its environment, and nothing restarts it when the Secret changes.
 
     It works on with the old value until somebody restarts it, perhaps long after the old one was withdrawn. Run
     Reloader (github.com/stakater/Reloader) and annotate the workload with `reloader.stakater.com/auto: "true"`, or
-    mount the Secret as a volume and read it anew.
+    mount the Secret as a volume and read it anew. `search` restarts it for Secrets that are annotated with `match`
+    alone, and what `exclude` lists restarts nothing.
     """
-    for root in repository.builds:
-        supply = supply_of(root)
-        running = rollouts(supply)
-        for document, names in _read_through_environment(supply):
-            of_pods = mapping(pod_metadata(document.object).get("annotations"))
-            outside = [each.annotations for each in running.at(*supply.key(document))]
-            restarted = (document.annotations, of_pods, *outside)
-            if left := [name for name in names if not any(_restarts(each, name) for each in restarted)]:
-                subject = document.subject
-                yield Finding(
-                    message=f"nothing restarts {subject.kind} {subject.name} when {' or '.join(left)} changes",
-                    place=document.place("metadata", "annotations"),
-                    hint='with Reloader, annotate it: reloader.stakater.com/auto: "true"',
-                    subject=subject,
-                    field="metadata.annotations",
-                    overlay=supply.overlay_of(supply.namespace(document)),
-                )
+    supply = supply_of(build)
+    running = rollouts(supply)
+    for document, names in _read_through_environment(supply):
+        of_pods = mapping(pod_metadata(document).get("annotations"))
+        outside = [rollout.annotations for rollout in running.at(*supply.key(document))]
+        annotations = (document.annotations, of_pods, *outside)
+        left = [name for name in names if not _is_restarted(supply, document, annotations, name)]
+        if left:
+            subject = document.subject
+            yield Finding(
+                message=f"nothing restarts {subject.kind} {subject.name} when {' or '.join(left)} changes",
+                place=document.place("metadata", "annotations"),
+                hint=_hint(annotations),
+                subject=subject,
+                field="metadata.annotations",
+                overlay=supply.overlay_of(supply.namespace(document)),
+            )
+
+
+def _hint(annotations: Sequence[Object]) -> str:
+    if any(each.get(_SEARCH) == "true" for each in annotations):
+        return f'with {_SEARCH} Reloader looks at Secrets alone that have the annotation {_MATCH}: "true"'
+    if any(name in each for each in annotations for name in _EXCLUDED):
+        return "the annotation that excludes it from Reloader keeps it so"
+    return f'with Reloader, annotate it: {_RELOADER}/auto: "true"'
 
 
 def _read_through_environment(supply: Supply) -> list[tuple[Document, list[str]]]:
-    """The workloads that outlive a change, with the Secrets that they would not notice."""
-    found: dict[int, tuple[Document, list[str]]] = {}
-    for reader, namespace, read in supply.readings():
-        if reader.object["kind"] not in _KINDS or read.how not in ("env", "envFrom"):
+    """Return the workloads that outlive a change, with the Secrets whose change they would not notice."""
+    workloads: dict[int, tuple[Document, list[str]]] = {}
+    for read in supply.reads:
+        if read.reader.subject.kind not in _KINDS or read.how not in ("env", "envFrom"):
             continue
-        provided = supply.secrets.at(namespace, read.secret)
-        if not provided or any(_is_hashed(each) for each in provided):
+        secrets = supply.secrets.at(read.namespace, read.secret)
+        if not secrets or any(_is_hashed(secret) for secret in secrets):
             continue
-        _, names = found.setdefault(id(reader), (reader, []))
+        _, names = workloads.setdefault(id(read.reader), (read.reader, []))
         if read.secret not in names:
             names.append(read.secret)
-    return list(found.values())
+    return list(workloads.values())
 
 
-def _is_hashed(provided: Supplied) -> bool:
+def _is_hashed(secret: ProducedSecret) -> bool:
     """Whether kustomize renames the Secret with each change, and the reference with it."""
-    subject = provided.document.subject if provided.document else None
+    subject = secret.producer.subject if secret.producer else None
     return subject is not None and subject.kind == "Secret" and without_hash(subject.name) != subject.name
 
 
-def _restarts(annotations: Object, secret: str) -> bool:
+def _is_restarted(supply: Supply, document: Document, annotations: Sequence[Object], secret: str) -> bool:
     """Whether annotations have the workload restarted when a Secret changes."""
-    if any(annotations.get(name) == "true" for name in _ALWAYS):
-        return True
-    named = annotations.get(_NAMED)
-    if not isinstance(named, str):
+    secrets = supply.secrets.at(supply.namespace(document), secret)
+    of_secret = [each for produced in secrets for each in (_annotations(supply, produced),) if each]
+    if any(each.get(_IGNORED) == "true" for each in of_secret):
         return False
-    # Reloader takes patterns too; one that is more than a name is believed.
-    return any(each == secret or not re.fullmatch("[a-z0-9.-]*", each) for each in map(str.strip, named.split(",")))
+    if any(secret in _listed(each, name) for each in annotations for name in _EXCLUDED):
+        return False
+    for each in annotations:
+        if any(each.get(name) == "true" for name in _ALWAYS):
+            return True
+        if each.get(_SEARCH) == "true" and any(marked.get(_MATCH) == "true" for marked in of_secret):
+            return True
+        # Reloader takes patterns too; one that is more than a name is believed.
+        if any(name == secret or not re.fullmatch("[a-z0-9.-]*", name) for name in _listed(each, _NAMED)):
+            return True
+    return False
+
+
+def _listed(annotations: Object, name: str) -> list[str]:
+    text = annotations.get(name)
+    return [each.strip() for each in text.split(",")] if isinstance(text, str) else []
+
+
+def _annotations(supply: Supply, secret: ProducedSecret) -> Object:
+    """Return the annotations that the Secret itself will have."""
+    if secret.producer is not None:
+        return secret.annotations
+    for environment in supply.build.environments:
+        standing = supply.standing(environment)
+        for name, declared in environment.secrets.items():
+            if standing.name(name) == secret.name:
+                return dict(declared.declaration.spec.annotations)
+    return {}
 
 
 RULES = (no_restart,)

@@ -2,6 +2,7 @@
 
 from . import (
     Rule,
+    buildable,
     ciphertext,
     environments,
     exceptions,
@@ -22,6 +23,7 @@ from . import (
 
 OF_REPOSITORY: tuple[Rule, ...] = (
     *tree.RULES,
+    *buildable.RULES,
     *kustomize.RULES,
     *sealed.RULES,
     *ciphertext.RULES,

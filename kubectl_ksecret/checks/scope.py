@@ -8,7 +8,8 @@ from ..errors import Mistake
 from ..files.contents import Content
 from ..files.project import Project
 from ..frozen import Record
-from ..kustomize.layers import Layers, Renaming, renaming, way
+from ..kustomize.contents import Named
+from ..kustomize.layers import Layers, Renaming, namespace, renaming, way
 from ..manifests.committed import FOLDER
 from ..model.kubernetes import Subject
 from ..model.resolution import Environment
@@ -23,7 +24,8 @@ class Build(Record):
     """A kustomization that is deployed, as it is built, with all overlays in it: together they provide its Secrets.
 
     `chosen` are the names of those overlays that were asked for. `layers` are the kustomizations that the build is
-    made of, by folder, and `tree` holds the documents of every YAML file in these folders.
+    made of, by folder, `tree` holds the documents of every YAML file in these folders, and `patches` are those that
+    stand in a kustomization itself. `leading_out` are files outside of their folder, which it may read.
     """
 
     project: Project
@@ -33,6 +35,8 @@ class Build(Record):
     objects: Sequence[Document]
     layers: Layers = {}
     tree: Tree = {}
+    patches: Sequence[Document] = ()
+    leading_out: Sequence[Named] = ()
 
     def way_to(self, environment: Environment) -> Sequence[Document]:
         """Return the kustomizations from here to the Secrets of an overlay; none if they are not listed."""
@@ -41,7 +45,18 @@ class Build(Record):
 
     def renaming_of(self, environment: Environment) -> Renaming:
         """Return what the kustomizations make of the names of an overlay's Secrets."""
-        return renaming(self.way_to(environment))
+        return renaming(self.layers, self.way_to(environment))
+
+    def namespace_of(self, environment: Environment) -> str:
+        """Return the namespace that an overlay's Secrets are put into: its own, unless a kustomization sets another."""
+        setting = namespace(self.layers, self.way_to(environment))
+        return str(setting.object["namespace"]) if setting else environment.namespace
+
+    @property
+    def name(self) -> str:
+        """How messages name it: by its overlays, or else by its folder."""
+        names = " and ".join(environment.name for environment in self.environments)
+        return names or self.project.name(self.folder)
 
     @property
     def usual_namespace(self) -> str:
@@ -60,6 +75,13 @@ def overlay_subject(environment: Environment) -> Subject:
     return Subject("SecretOverlay", "", environment.name)
 
 
+class Unbuilt(Record):
+    """A kustomization that can't be built, with all overlays in it, and why, unless another rule says that."""
+
+    environments: Sequence[Environment] = ()
+    mistake: Mistake | None
+
+
 class Outdated(Record):
     """The files of an overlay that `render --write` would change, or why it can't write them."""
 
@@ -70,11 +92,11 @@ class Outdated(Record):
 class Repository(Record):
     """Everything that was asked for, and what lies around it. All of it is fact: no rule reads a file or runs a tool.
 
-    `overlays` are those that were asked for, `environments` all of the project that can be read. `certificates` (or
-    why one can't be read) and `outdated` are known by the name of the overlay. `tree` holds the documents of every YAML
-    file in the folders that the builds reach; `unreadable` are the files that are no YAML. `tracked` are the files that
-    Git tracks, by their path from the project's root, None without Git. `contents` are what they hold that is secret or
-    made unreadable.
+    `overlays` are those that were asked for, `environments` all of the project that can be read, `unbuilt` what could
+    not be built. `certificates` (or why one can't be read) and `outdated` are known by the name of the overlay. `tree`
+    holds the documents of every YAML file in the folders that the builds reach; `unreadable` are the files that are no
+    YAML. `tracked` are the files that Git tracks, by their path from the project's root, None without Git. `contents`
+    are what they hold that is secret or made unreadable. Not `is_sure`, if it is not certain where an object is from.
     """
 
     project: Project
@@ -82,17 +104,26 @@ class Repository(Record):
     overlays: Sequence[CommittedOverlay]
     environments: Sequence[Environment]
     builds: Sequence[Build]
+    unbuilt: Sequence[Unbuilt] = ()
     certificates: Mapping[str, Validity | str]
     outdated: Mapping[str, Outdated] = {}
     tree: Tree
     unreadable: Sequence[Mistake]
     tracked: Collection[str] | None
     contents: Sequence[Content] = ()
+    is_sure: bool = True
 
     def build_of(self, environment: Environment) -> Build | None:
         """Return the build that an overlay is deployed with, if it is built."""
         for build in self.builds:
             if any(other.name == environment.name for other in build.environments):
+                return build
+        return None
+
+    def build_holding(self, document: Document) -> Build | None:
+        """Return the build that an object is of."""
+        for build in self.builds:
+            if any(other is document for other in build.objects):
                 return build
         return None
 

@@ -1,35 +1,19 @@
-"""One root, looked at once: which Secrets are there, by namespace and name, and who reads them."""
+"""One build, looked through once: which Secrets it has, by namespace and name, and who reads them."""
 
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Sequence
+from functools import cache, cached_property
 from typing import Generic, NamedTuple, TypeVar
 
 from ..kustomize.layers import Renaming
+from ..model.kubernetes import OPERATOR
 from ..model.resolution import Environment
-from ..model.types.backends import ExternalSecret, SealedSecret, Sops
 from ..objects.documents import Document, mapping
-from ..objects.producers import provisions
-from ..objects.reads import POD_SPECS, Read, reads
+from ..objects.producers import ProducedSecret, produced_by
+from ..objects.reads import SecretRead, reads, runs_pods
 from .scope import Build
 
 T = TypeVar("T")
-_FORMS = {ExternalSecret: "ExternalSecret", SealedSecret: "SealedSecret", Sops: "Secret"}
-
-
-class Reading(NamedTuple):
-    """A read, with who reads and in which namespace; it is empty if none is said."""
-
-    reader: Document
-    namespace: str
-    read: Read
-
-
-class Supplied(NamedTuple):
-    """A Secret of the build; without `keys` it may have any. A declared one that is not built has no document."""
-
-    namespace: str
-    keys: frozenset[str] | None
-    document: Document | None
+_FORMS = (("", "Secret"), ("bitnami.com", "SealedSecret"), (OPERATOR, "ExternalSecret"))
 
 
 class Standing(NamedTuple):
@@ -39,7 +23,7 @@ class Standing(NamedTuple):
     renaming: Renaming = Renaming()
 
     def name(self, declared: str) -> str:
-        """The name of a declared Secret there."""
+        """Return the name of a declared Secret there."""
         return self.renaming.of(declared)
 
 
@@ -47,116 +31,117 @@ class Places(Generic[T]):
     """Things by namespace and name; what has no namespace may be in any."""
 
     def __init__(self) -> None:
-        self._found: dict[str, dict[str, list[T]]] = {}
+        self._things: dict[str, dict[str, list[T]]] = {}
 
     def add(self, namespace: str, name: str, thing: T) -> None:
-        """One more thing of that name."""
-        self._found.setdefault(name, {}).setdefault(namespace, []).append(thing)
+        """Add one more thing of that name."""
+        self._things.setdefault(name, {}).setdefault(namespace, []).append(thing)
 
     def at(self, namespace: str, name: str) -> list[T]:
-        """What may be meant by a name in a namespace."""
-        named = self._found.get(name)
-        if not named:
+        """Return what may be meant by a name in a namespace."""
+        by_namespace = self._things.get(name)
+        if not by_namespace:
             return []
         if not namespace:
-            return [thing for things in named.values() for thing in things]
-        return [*named.get(namespace, ()), *named.get("", ())]
+            return [thing for things in by_namespace.values() for thing in things]
+        return [*by_namespace.get(namespace, ()), *by_namespace.get("", ())]
 
     def names(self, namespace: str) -> list[str]:
-        """All names in a namespace."""
-        return [name for name, found in self._found.items() if not namespace or namespace in found or "" in found]
+        """Return all names in a namespace."""
+        return [name for name, spaces in self._things.items() if not namespace or namespace in spaces or "" in spaces]
 
     def namespaces(self, name: str) -> list[str]:
-        """The namespaces that have a name."""
-        return sorted(namespace for namespace in self._found.get(name, ()) if namespace)
+        """Return the namespaces that have a name."""
+        return sorted(namespace for namespace in self._things.get(name, ()) if namespace)
 
 
 class Supply:
-    """The Secrets of a root and their readers."""
+    """The Secrets of a build and their readers."""
 
-    def __init__(self, root: Build) -> None:
-        self.root = root
-        self.secrets: Places[Supplied] = Places()
-        self._standing: dict[str, list[Standing]] = {}
-        namespaces = {each.namespace for each in root.environments}
+    def __init__(self, build: Build) -> None:
+        self.build = build
+        self.secrets: Places[ProducedSecret] = Places()
         # What says no namespace is deployed into that of the overlay, if there is one only.
-        self._usual = namespaces.pop() if len(namespaces) == 1 else ""
-        for document in root.objects:
-            for provision in provisions(document):
-                namespace = "" if provision.everywhere else self.namespace(document)
-                self.secrets.add(namespace, provision.secret, Supplied(namespace, provision.keys, document))
-        for environment in root.environments:
+        self._usual = build.usual_namespace
+        for document in build.objects:
+            for secret in produced_by(document):
+                namespace = "" if secret.everywhere else secret.namespace or self._usual
+                self.secrets.add(namespace, secret.name, secret._replace(namespace=namespace))
+        for environment in build.environments:
             self._declare(environment)
+        # A cluster-scoped object has no namespace, so its own is none of those that are deployed.
+        self.namespaces = {self.namespace(document) for document in build.objects} - {""}
 
     def _declare(self, environment: Environment) -> None:
-        """What is declared is provided: that it is missing from the build is another fault."""
+        """Add what is declared: that it is missing from the build is another finding."""
+        standing = self.standing(environment)
         for name, secret in environment.secrets.items():
-            for standing in self.standing(environment):
-                declared = Supplied(standing.namespace, frozenset(secret.keys), None)
-                self.secrets.add(standing.namespace, standing.name(name), declared)
+            declared = ProducedSecret(
+                producer=None,
+                name=standing.name(name),
+                namespace=standing.namespace,
+                keys=frozenset(secret.keys),
+            )
+            self.secrets.add(declared.namespace, declared.name, declared)
 
     def namespace(self, document: Document) -> str:
-        """That which an object is deployed into."""
+        """Return the namespace that an object is deployed into."""
         return document.subject.namespace or self._usual
 
     def key(self, document: Document) -> tuple[str, str]:
-        """An object of any kind as `Places` know it."""
+        """Return an object of any kind as `Places` know it."""
         return self.namespace(document), f"{document.subject.kind}/{document.subject.name}"
 
-    def readings(self) -> Iterator[Reading]:
+    @cached_property
+    def reads(self) -> Sequence[SecretRead]:
         """All places that name a Secret, in the order of the build."""
-        further = dict.fromkeys(each for e in self.root.environments for each in e.overlay.spec.references)
-        for document in self.root.objects:
-            for read in reads(document.object, further):
-                yield Reading(document, read.namespace or self.namespace(document), read)
+        return list(self._find_reads())
 
-    def standing(self, environment: Environment) -> list[Standing]:
-        """Where the Secrets of an overlay stand in the build, as far as that shows."""
-        if environment.name not in self._standing:
-            self._standing[environment.name] = list(dict.fromkeys(self._find(environment)))
-        return self._standing[environment.name]
+    def _find_reads(self) -> Iterator[SecretRead]:
+        stated = (reference for each in self.build.environments for reference in each.overlay.spec.references)
+        further = tuple(dict.fromkeys(stated))
+        for document in self.build.objects:
+            for read in reads(document, further):
+                yield read if read.namespace else read._replace(namespace=self._usual)
 
-    def _find(self, environment: Environment) -> list[Standing]:
-        kind = _FORMS[type(environment.backend)]
-        built = [document for document in self.root.objects if document.object["kind"] == kind]
-        names = {document.subject.name for document in built}
-        # The longest name is the least likely to be a part of another one by chance.
-        for declared in sorted(environment.secrets, key=lambda name: (-len(name), name)):
-            if declared in names:
-                namespaces = {self.namespace(each) for each in built if each.subject.name == declared}
-                return [Standing(each) for each in sorted({environment.namespace} & namespaces or namespaces)]
-            renamed = [document for document in built if declared in document.subject.name]
-            parts = ((each, each.subject.name.partition(declared)) for each in renamed)
-            if found := [
-                Standing(self.namespace(each), Renaming(prefix, suffix)) for each, (prefix, _, suffix) in parts
-            ]:
-                whole = [each for each in found if all(each.name(name) in names for name in environment.secrets)]
-                return whole or [*found, Standing(environment.namespace)]
-        return [Standing(environment.namespace)]
+    def knows(self, namespace: str) -> bool:
+        """Whether anything of a namespace is deployed from here; of another one nobody can say what it lacks."""
+        return not namespace or namespace in self.namespaces
+
+    def standing(self, environment: Environment) -> Standing:
+        """Return where the Secrets of an overlay stand in the build, as its kustomizations say."""
+        return Standing(self.build.namespace_of(environment), self.build.renaming_of(environment))
 
     def overlay_of(self, namespace: str) -> str:
-        """The overlay whose namespace it is, if it is one only."""
-        environments = self.root.environments
-        found = [each.name for each in environments if each.namespace == namespace] or [e.name for e in environments]
-        return found[0] if len(found) == 1 else ""
+        """Return the overlay whose namespace it is, if it is one only."""
+        environments = self.build.environments
+        names = [each.name for each in environments if each.namespace == namespace] or [e.name for e in environments]
+        return names[0] if len(names) == 1 else ""
 
     @property
     def has_workloads(self) -> bool:
         """Whether anything in it could read a Secret."""
-        return any(document.object["kind"] in POD_SPECS for document in self.root.objects)
+        return any(runs_pods(document) for document in self.build.objects)
+
+
+def secrets_of(build: Build) -> Iterator[ProducedSecret]:
+    """Yield the Secrets of a build whose objects hold their whole description; what adds to another's is left out."""
+    for document in build.objects:
+        if (document.group, document.subject.kind) in _FORMS:
+            yield from (secret for secret in produced_by(document) if not (secret.merges or secret.everywhere))
 
 
 @cache
-def supply_of(root: Build) -> Supply:
-    """The same for every rule that asks: to look through a build takes longer than what a rule does with it."""
-    return Supply(root)
+def supply_of(build: Build) -> Supply:
+    """Return the same for every rule that asks: looking through a build takes longer than what a rule does with it."""
+    return Supply(build)
 
 
 def rollouts(supply: Supply) -> Places[Document]:
-    """The Argo Rollouts that run the pods of another workload, by that one's kind and name."""
-    found: Places[Document] = Places()
-    for document in supply.root.objects:
-        if document.object["kind"] == "Rollout":
+    """Return the Argo Rollouts that run the pods of another workload, by that one's kind and name."""
+    running: Places[Document] = Places()
+    for document in supply.build.objects:
+        if document.subject.kind == "Rollout":
             reference = mapping(mapping(document.object.get("spec")).get("workloadRef"))
-            found.add(supply.namespace(document), f"{reference.get('kind')}/{reference.get('name')}", document)
-    return found
+            running.add(supply.namespace(document), f"{reference.get('kind')}/{reference.get('name')}", document)
+    return running

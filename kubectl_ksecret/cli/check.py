@@ -2,26 +2,27 @@
 
 import os
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
 import click
 
 from ..actions import check as action
-from ..actions.accept import accept
-from ..actions.survey import Built, survey
-from ..checks import SEVERITIES, Finding, rules
-from ..checks.scope import Repository
-from ..files.project import Project, decode
+from ..actions.accept import Acceptance
+from ..actions.check import CheckReport, CheckRequest
+from ..actions.survey import Built
+from ..checks import SEVERITIES, Severity
+from ..files.project import decode
 from ..model.types.names import is_date
 from ..sensitive import forbid_core_dumps
 from ..sources import open_source
-from . import arguments, given, mending
+from . import arguments, given
 from .formats import check as format_
 from .formats.check import terminal
 from .formats.check.drawing import drawings
 from .progress import progress_bar
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 @click.command("check")
@@ -35,16 +36,20 @@ from .progress import progress_bar
     help="Leave out findings that are milder; the exit code leaves them out too.",
 )
 @click.option("--built", metavar="FILE|-", help="Check this build of the overlay instead of building it.")
+@click.option("--allow-remote", is_flag=True, help="Let kustomize fetch what kustomizations name by an address.")
+@click.option("--timeout", metavar="DURATION", default="5m", show_default=True, help="Time limit of each build.")
 @click.option("--with-values", is_flag=True, help="Read the sources too, and check every value in memory.")
-@click.option("--fix", is_flag=True, help="Mend what has one safe mend, and tell what is left.")
+@click.option("--fix", is_flag=True, help="Mend what has one safe mend, and report what is left.")
 @click.option("--write-exceptions", is_flag=True, help="Accept what is found now, in spec.exceptions of the overlays.")
 @click.option("--reason", metavar="TEXT", help="Why it is accepted.")
 @click.option("--until", metavar="YYYY-MM-DD", help="Last day on which it is; needed for a plaintext Secret.")
 def command(
     overlays: arguments.Overlays,
     output: str,
-    min_severity: str,
+    min_severity: Severity,
     built: str | None,
+    allow_remote: bool,
+    timeout: str,
     with_values: bool,
     fix: bool,
     write_exceptions: bool,
@@ -53,7 +58,9 @@ def command(
 ) -> None:
     """Find what would break a deployment or leak a secret; the exit code is 1 if anything is found.
 
-    What is deployed is built with kubectl's own kustomize; nothing that the repository names is run. With values,
+    What is deployed is built with kubectl's own kustomize; nothing that the repository names is run, and nothing is
+    fetched. A tree without overlays is checked too: each kustomization that no other lists, by the rules that need no
+    declaration. A note alone does not fail, unless --min-severity note is given. With values,
     rules are applied to every value of the sources, those that External Secrets Operator fetches included, and values
     that two environments have in common, or that stand in a file that Git tracks, are named. Nothing of a value is
     shown.
@@ -76,44 +83,76 @@ def command(
       kustomize build --enable-alpha-plugins --enable-exec overlays/prod | kubectl ksecret check prod --built -
     """
     _refuse(bool(built), fix, write_exceptions, reason, until)
-    environments = mending.mended(overlays) if fix else overlays.load()
-    repository = survey(environments, _built(built) if built else None, datetime.now(UTC))
     if with_values:
         forbid_core_dumps()
     with progress_bar("reading") as progress:
-        judged = action.judge(repository, partial(open_source, progress=progress) if with_values else None)
-    for mistake in judged.left_out:
+        request = CheckRequest(
+            arguments=overlays,
+            built=_built(built) if built else None,
+            opened_by=partial(open_source, progress=progress) if with_values else None,
+            fix=fix,
+            tell=partial(click.echo, err=True),
+            acceptance=Acceptance(reason=reason or "", until=until or "") if write_exceptions else None,
+            min_severity=min_severity,
+            allow_remote=allow_remote,
+            timeout=_seconds(timeout),
+            now=datetime.now(UTC),
+        )
+        report = action.run(request)
+    _print(report, output)
+    if report.accepted is None:
+        counts = [finding for finding in report.findings if _counts(finding.severity)]
+        sys.exit(1 if counts else 0)
+
+
+def _counts(severity: Severity) -> bool:
+    """Whether a finding makes the exit code 1: a note does not, unless notes are what was asked for."""
+    return severity != "note" or arguments.is_given("min_severity")
+
+
+def _print(report: CheckReport, output: str) -> None:
+    for mistake in report.left_out:
         click.echo(mistake.said("warning"), err=True)
-    if judged.silenced and output != "json":
-        click.echo(_silenced(judged.silenced), err=True)
-    least = SEVERITIES.index(min_severity)
-    findings = [finding for finding in judged.findings if SEVERITIES.index(finding.severity) >= least]
-    if write_exceptions:
-        accepted = accept(repository, findings, reason or "", until or "")
-        mending.tell(accepted.written, err=False)
-        mending.tell(accepted.left)
+    if report.silenced and output != "json":
+        click.echo(_silenced(report.silenced), err=True)
+    if report.accepted is not None:
+        for written in report.accepted.written:
+            click.echo(str(written))
+        for finding in report.accepted.left:
+            click.echo(str(finding), err=True)
         return
-    _print(_report(repository, findings, judged.silenced, with_values), repository.project, output)
-    sys.exit(1 if findings else 0)
+    _print_findings(report, output)
+    if report.roots:
+        name = report.repository.project.name
+        folders = " ".join(f"{os.path.basename(root)}={name(root)}" for root in report.roots[:2])
+        checked = "1 kustomization" if len(report.roots) == 1 else f"{len(report.roots)} kustomizations"
+        click.echo(f"checked {checked} without an overlay, by the rules that need no declaration", err=True)
+        click.echo(f"to declare what they hold: kubectl ksecret import {folders}", err=True)
 
 
-def _report(repository: Repository, findings: Sequence[Finding], silenced: int, with_values: bool) -> format_.Report:
-    return format_.Report(
-        findings=action.told_once(findings),  # an exception, on the other hand, is each overlay's own
-        rules=(*rules.OF_REPOSITORY, *(rules.OF_VALUES if with_values else ()), *rules.OF_EXCEPTIONS),
+def _print_findings(report: CheckReport, output: str) -> None:
+    repository = report.repository
+    shown = format_.Report(
+        findings=report.findings,
+        rules=report.rules,
         root=repository.project.root,
         folder=os.getcwd(),
         overlays={each.environment.name: each.environment.overlay.origin.file for each in repository.overlays},
-        silenced=silenced,
+        silenced=report.silenced,
     )
-
-
-def _print(report: format_.Report, project: Project, output: str) -> None:
     if output == "text" and sys.stdout is not None and sys.stdout.isatty():
-        draw = drawings(lambda file: project.read_text(os.path.abspath(file)))
-        click.echo(terminal.text(report, draw, colour=not os.environ.get("NO_COLOR")), nl=False)
+        draw = drawings(lambda file: repository.project.read_text(os.path.abspath(file)))
+        click.echo(terminal.text(shown, draw, colour=not os.environ.get("NO_COLOR")), nl=False)
     else:
-        click.echo(format_.text(report, output), nl=False)
+        click.echo(format_.text(shown, output), nl=False)
+
+
+def _seconds(duration: str) -> float:
+    """Return a duration as kubectl takes it: 5m, 90s."""
+    number, unit = duration[:-1], duration[-1:]
+    if unit not in _UNITS or not number.isdecimal() or not int(number):
+        raise click.UsageError("--timeout takes a duration such as 90s or 5m.")
+    return float(int(number) * _UNITS[unit])
 
 
 def _refuse(built: bool, fix: bool, write_exceptions: bool, reason: str | None, until: str | None) -> None:

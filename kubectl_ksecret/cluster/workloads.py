@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ..frozen import Record
 from ..model.kubernetes import Object
 from ..model.types.overlay import SecretReference
+from ..objects.documents import Document
 from ..objects.reads import reads
 from .api import MERGE, Api, Refused
 from .arrival import Outcome, View
@@ -50,7 +51,7 @@ def readers(api: Api, namespace: str, secrets: Collection[str], further: Sequenc
         for live in _all(api, kind, namespace):
             # What is listed has no apiVersion and kind of its own.
             workload = {"apiVersion": _version(kind), "kind": kind.name, **live}
-            if names := {read.secret for read in reads(workload, further)} & {*secrets}:
+            if names := {read.secret for read in reads(Document("", None, workload), further)} & {*secrets}:
                 workloads.append(Workload(kind=kind, object=workload, secrets=sorted(names)))
     return workloads
 

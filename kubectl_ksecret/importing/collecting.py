@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from ..errors import InputError, Mistake, Place
 from ..files.project import NOT_OURS, Project, decode
 from ..frozen import Record
-from ..kustomize import building, generators, layers
+from ..kustomize import deployment, generators, layers
 from ..kustomize.layers import Layers
 from ..model.kubernetes import Object
 from ..model.types.origin import pairs_of
@@ -75,7 +75,7 @@ def _built(argument: EnvironmentArgument, project: Project, folder: str) -> Coll
     if tree.unreadable:
         raise InputError(*tree.unreadable)
     instead = f"kubectl ksecret import {argument.name}=-"
-    objects = building.build(project, folder, tree, Place(project.name(folder)), instead)
+    objects = deployment.build_one(project, folder, tree, Place(project.name(folder)), instead).objects
     collected = [document for document in objects if not _is_generated(document) and not _is_ours(project, document)]
     namespace = next(iter(built_from.values())).object.get("namespace") if built_from else None
     collected += _generated(project, built_from, namespace if isinstance(namespace, str) else "")

@@ -12,7 +12,7 @@ from ..errors import InputError, Mistake, Place, Refusal, printable
 from ..files.folder import locked
 from ..files.project import decode
 from ..frozen import Record
-from ..kustomize import building
+from ..kustomize import deployment
 from ..model.kubernetes import Subject
 from ..model.loading import readable
 from ..objects import documents
@@ -257,7 +257,7 @@ def _refuse_loss(composed: ComposedEnvironment, folder: str, wiring: Wiring) -> 
     collected, imported = composed.matched.imported.collected, composed.matched.imported
     place = Place(collected.project.name(folder))
     instead = f"kubectl ksecret import {imported.name}=-"
-    built = building.build(collected.project, folder, Tree(collected.project), place, instead)
+    built = deployment.build_one(collected.project, folder, Tree(collected.project), place, instead).objects
     after = {document.subject for document in built}
     replaced = [secret.document for name, secret in imported.secrets.items() if composed.is_sealed(name)]
     replaced += [imported.store] if imported.store and composed.store_is_rendered else []

@@ -1,12 +1,10 @@
 """What kustomizations generate Secrets and ConfigMaps from, and how they name them."""
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..objects.documents import KUSTOMIZATION_FILES, Document, Path, mapping, sequence
 
-_HASH = re.compile("-[bcdfghkmt2456789]{10}$")  # its own alphabet: no word can stand in it by chance
 GENERATORS = {"secretGenerator": "SecretGenerator", "configMapGenerator": "ConfigMapGenerator"}
 
 
@@ -23,11 +21,6 @@ def entries(document: Document, field: str) -> Iterator[tuple[Path, dict[str, ob
         yield (), document.object
     for index, entry in enumerate(sequence(document.object.get(field))):
         yield (field, index), mapping(entry)
-
-
-def without_hash(name: str) -> str:
-    """The name without the hash of its content that kustomize puts behind what it generates."""
-    return _HASH.sub("", name)
 
 
 def name_of(entry: Mapping[str, object]) -> str:

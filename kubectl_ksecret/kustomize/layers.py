@@ -11,6 +11,18 @@ from ..model.kubernetes import Object
 from ..objects.documents import KUSTOMIZATION_FILES, Document, mapping, sequence
 
 BELOW = ("resources", "components", "bases")
+# All that kustomize follows into folders: generators and transformers may be kustomizations themselves.
+FOLLOWED = (*BELOW, "generators", "transformers", "validators")
+# kustomize reads its fields without regard to case.
+_FIELDS = {
+    field.lower(): field
+    for field in (
+        *FOLLOWED,
+        *("namespace", "namePrefix", "nameSuffix", "crds", "configurations", "openapi", "helmCharts", "kind"),
+        *("patches", "patchesStrategicMerge", "patchesJson6902", "replacements"),
+        *("secretGenerator", "configMapGenerator", "generatorOptions"),
+    )
+}
 Layers = Mapping[str, Document]  # by real path of the folder; the root is the first
 
 
@@ -37,7 +49,7 @@ def read(project: Project, folder: str) -> Layers:
         document = _read(project, current) if current not in found and os.path.isdir(current) else None
         if document is not None:
             found[current] = document
-            below = (name for _, _, name in listed(document.object, *BELOW) if "://" not in name)
+            below = (name for _, _, name in listed(document.object, *FOLLOWED) if "://" not in name)
             todo += [os.path.realpath(os.path.join(current, name)) for name in below]
     return found
 
@@ -56,8 +68,12 @@ def _read(project: Project, folder: str) -> Document | None:
         # kustomize does without apiVersion and kind, so they need not be there.
         for node, value in yamlio.read_foreign(text, shown).documents[:1]:
             if isinstance(value, dict):
-                return Document(shown, node, value)
+                return Document(shown, node, _with_usual_names(value))
     return None
+
+
+def _with_usual_names(fields: Object) -> Object:
+    return {_FIELDS.get(str(name).lower(), str(name)): value for name, value in fields.items()}
 
 
 def listed(document: Object, *fields: str) -> Iterator[tuple[str, int, str]]:
@@ -90,22 +106,32 @@ def way(layers: Layers, root: str, targets: Collection[str]) -> Sequence[Documen
     return []
 
 
-def renaming(documents: Sequence[Document]) -> Renaming:
-    """What these kustomizations, outermost first, make of a name."""
-    said = [(_text(each, "namePrefix"), _text(each, "nameSuffix")) for each in documents]
-    return Renaming("".join(p for p, _ in said), "".join(s for _, s in reversed(said)))
-
-
-def namespace(layers: Layers, root: str, documents: Sequence[Document]) -> Document | None:
-    """The outermost of these kustomizations that sets a namespace, or the component of one that does."""
-    folders = {id(document): folder for folder, document in layers.items()}
+def renaming(layers: Layers, documents: Sequence[Document]) -> Renaming:
+    """Return what these kustomizations, outermost first, and their components make of a name."""
+    prefix = suffix = ""
     for document in documents:
-        folder = folders.get(id(document), root)
-        paths = (os.path.realpath(os.path.join(folder, each)) for _, _, each in listed(document.object, "components"))
-        for each in (document, *(layers[path] for path in paths if path in layers)):
+        # A component changes what its kustomization has gathered, before that one adds its own.
+        own = [*_components(layers, document), document]
+        prefix += "".join(_text(each, "namePrefix") for each in reversed(own))
+        suffix = "".join(_text(each, "nameSuffix") for each in own) + suffix
+    return Renaming(prefix, suffix)
+
+
+def namespace(layers: Layers, documents: Sequence[Document]) -> Document | None:
+    """Return the outermost of these kustomizations that sets a namespace, or the component of one that does."""
+    for document in documents:
+        for each in (document, *_components(layers, document)):
             if _text(each, "namespace"):
                 return each
     return None
+
+
+def _components(layers: Layers, document: Document) -> list[Document]:
+    folder = next((folder for folder, layer in layers.items() if layer is document), None)
+    if folder is None:
+        return []
+    paths = [os.path.realpath(os.path.join(folder, name)) for _, _, name in listed(document.object, "components")]
+    return [layers[path] for path in paths if path in layers]
 
 
 def _text(document: Document, field: str) -> str:

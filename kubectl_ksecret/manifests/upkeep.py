@@ -64,7 +64,9 @@ def changes(environment: Environment, backend: Backend, objects: Iterable[Object
     kustomizations can't be edited, or somebody's object stands where one of these should.
     """
     contents = _contents(backend, objects, committed)
-    contents[references.FILE] = (MARKER + references.text(backend.name_references())).encode()
+    stated = environment.overlay.spec.references
+    named = references.text(backend.name_references(), backend.kind, stated)
+    contents[references.FILE] = (MARKER + named).encode()
     inner, outer = _kustomization_in(environment, FOLDER), _kustomization_in(environment, "")
     listing, including = text_of(environment, inner), text_of(environment, outer)
     shown_inner, shown_outer = (environment.project.name(environment.path(name)) for name in (inner, outer))

@@ -23,8 +23,10 @@ Path = tuple[Step, ...]  # of a field: names, and numbers in lists
 class Document:
     """One object; of a build, `object` is what was built and the node is where it came from, if that is known."""
 
-    def __init__(self, file: str, node: Node | None, object_: Object) -> None:
+    def __init__(self, file: str, node: Node | None, object_: Object, offset: tuple[int, int] = (0, 0)) -> None:
         self.file, self.node, self.object = file, node, object_
+        # Lines and columns of the file before those of the node, where it was read from a text within the file.
+        self.offset = offset
 
     @cached_property
     def subject(self) -> Subject:
@@ -77,6 +79,14 @@ class Document:
             node = _node_below(node, step, None)
         return str(node.value) if isinstance(node, ScalarNode) else ""
 
+    def node_at(self, *path: Step) -> Node | None:
+        """Return the node of a field, where it was written."""
+        node, value = self.node, self.object
+        for step in path:
+            value = _value_below(value, step)
+            node = _node_below(node, step, value)
+        return node
+
     def key(self, *path: Step) -> Place:
         """The place of the name of a field, or that of the mapping that lacks it."""
         *above, name = path
@@ -89,7 +99,10 @@ class Document:
         return self._at(node)
 
     def _at(self, node: Node | None) -> Place:
-        return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1) if node else Place(self.file)
+        if node is None:
+            return Place(self.file)
+        line, column = self.offset
+        return Place(self.file, node.start_mark.line + 1 + line, node.start_mark.column + 1 + column)
 
 
 def dotted(path: Path) -> str:

@@ -1,275 +1,323 @@
-"""Who reads which Secret: the places in Kubernetes objects that name one."""
+"""Who reads which Secret: the places in an object that name one, as the table in `references` has them."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, NamedTuple
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from ..model.kubernetes import STORES, Object
+from ..model.kubernetes import OPERATOR, STORES, Object
 from ..model.types.overlay import SecretReference
-from .documents import Path, mapping, sequence
+from .documents import Document, Path, mapping, sequence
+from .references import GROUPS, POD_FIELDS, USUAL_TEMPLATE, WORKLOAD_FIELDS, How, Reference, read_by
 
-How = Literal["env", "envFrom", "volume", "image pull", "tls", "other"]
+__all__ = ["How", "SecretRead", "mentions", "pod_metadata", "reads", "runs_pods", "store_references"]
 
 
-class Read(NamedTuple):
-    """A place that names a Secret, and the key of it, or all of its keys."""
+class SecretRead(NamedTuple):
+    """A place in an object that reads a Secret: one key of it, or all of them if `key` is None.
 
+    `path` leads to the Secret's name, `key_path` to the key's. `namespace` is where the Secret must lie, empty if
+    nothing says so, and `elsewhere` is set where it lies in a namespace that no object of the repository names.
+    Whether the object of an operator that is not known here really reads it is not `certain`.
+    """
+
+    reader: Document
+    namespace: str
     secret: str
     key: str | None
     optional: bool
     how: How
-    path: Path  # of the Secret's name
-    key_path: Path = ()  # of the key's
-    namespace: str = ""  # where the reader says one; else it is the reader's own
+    path: Path
+    key_path: Path = ()
+    elsewhere: bool = False
+    certain: bool = True
 
 
-POD_SPECS: dict[str, Path] = {
-    "Pod": ("spec",),
-    "PodTemplate": ("template", "spec"),
-    "Deployment": ("spec", "template", "spec"),
-    "StatefulSet": ("spec", "template", "spec"),
-    "DaemonSet": ("spec", "template", "spec"),
-    "ReplicaSet": ("spec", "template", "spec"),
-    "ReplicationController": ("spec", "template", "spec"),
-    "Job": ("spec", "template", "spec"),
-    "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
-    "Rollout": ("spec", "template", "spec"),  # Argo Rollouts
-}
-_PROVIDERS = ("ExternalSecret", "SealedSecret")
+_GENERATORS = f"generators.{OPERATOR}"
+_NOT_WALKED = ("ExternalSecret", "ClusterExternalSecret", "SealedSecret", "PushSecret", *STORES)
 _MENTIONING = ("Role", "ClusterRole", "PersistentVolume", "StorageClass")
-_CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
-_DRIVERS = ("flexVolume", "cephfs", "rbd", "iscsi", "scaleIO", "storageos")
-_TLS = ("tls.crt", "tls.key")
-_INGRESS_ANNOTATIONS = (
-    "nginx.ingress.kubernetes.io/auth-secret",
-    "nginx.ingress.kubernetes.io/auth-tls-secret",
-    "nginx.ingress.kubernetes.io/proxy-ssl-secret",
-    "ingress.kubernetes.io/auth-secret",
+_FILLED_IN = "${"  # as in a StorageClass, whose parameters the provisioner completes
+
+
+def reads(document: Document, further: Iterable[SecretReference] = ()) -> Iterator[SecretRead]:
+    """Yield every Secret that an object reads; what is not in the form of its kind is passed over."""
+    kind, rows = document.subject.kind, read_by(document.group, document.subject.kind)
+    pushed = list(_pushed(document)) if kind == "PushSecret" else []
+    yield from pushed
+    for row in () if pushed else rows:
+        yield from _of_row(document, row)
+    if template := _usual_pod(document):
+        yield from _of_pod(document, template, _USUAL)
+    if kind in STORES:
+        provider = _at(document.object, ("spec", "provider"))
+        yield from _credentials(document, provider, ("spec", "provider"), within=False)
+    elif document.group == _GENERATORS:
+        yield from _credentials(document, document.object.get("spec"), ("spec",), within=False)
+    elif not rows and is_foreign(document):
+        yield from _of_any(document, document.object, ())
+    for reference in further:
+        if reference.kind == kind:
+            yield from _of_row(document, _row_of(reference))
+
+
+_USUAL: Path = tuple(USUAL_TEMPLATE.split("/"))
+_POD_ROWS = tuple(
+    Reference(kind="", path=field.path, key=field.key, items=field.items, how=field.how, namespace="")
+    for field in POD_FIELDS
 )
 
 
-def reads(document: Object, further: Iterable[SecretReference] = ()) -> Iterator[Read]:
-    """All Secrets that an object names; what is not in the form of its kind is passed over."""
-    kind = document.get("kind")
-    if kind in POD_SPECS:
-        path = POD_SPECS[kind]
-        yield from _of_pod(_at(document, path), path)
-    elif kind in _OTHERS:
-        yield from _OTHERS[kind](document)
-    for reference in further:
-        if reference.kind == kind:
-            yield from _of_reference(document, reference)
+def _row_of(reference: SecretReference) -> Reference:
+    return Reference(kind=reference.kind, path=reference.path, key=reference.key or "")
 
 
-def pod_spec(document: Object) -> Object:
-    """The pod's specification of a workload; empty for what is none."""
-    path = POD_SPECS.get(str(document.get("kind")))
-    return mapping(_at(document, path)) if path else {}
+def is_foreign(document: Document) -> bool:
+    """Whether an object is of a kind that Kubernetes itself does not have, and that may hold anything."""
+    group = document.group
+    return "." in group and not group.endswith(".k8s.io") and document.subject.kind not in _NOT_WALKED
 
 
-def pod_metadata(document: Object) -> Object:
-    """The metadata of the pods of a workload that has a template for them; empty for what has none."""
-    path = POD_SPECS.get(str(document.get("kind")), ())[:-1]
-    return mapping(mapping(_at(document, path)).get("metadata")) if path else {}
+def is_unknown(document: Document) -> bool:
+    """Whether an object belongs to an operator of which nothing is known here."""
+    return is_foreign(document) and document.group not in GROUPS and not runs_pods(document)
 
 
-def mentions(document: Object) -> Iterator[str]:
-    """All texts of an object that may name a Secret in a place that is not known here, such as an operator's own kind.
-
-    What stands after a slash counts by itself too: the text may be NAMESPACE/NAME.
-    """
-    group, kind = str(document.get("apiVersion", "")).rpartition("/")[0], str(document.get("kind"))
-    foreign = "." in group and not group.endswith(".k8s.io") and kind not in (*POD_SPECS, *_PROVIDERS)
-    if foreign or kind in _MENTIONING:
-        rest = {field: value for field, value in document.items() if field not in ("kind", "metadata")}
-        annotations = mapping(document.get("metadata")).get("annotations")
-        for text in (*_all_texts(rest), *_all_texts(annotations)):
-            yield text
-            yield text.rpartition("/")[2]
+def runs_pods(document: Document) -> bool:
+    """Whether an object is a workload, of whatever kind."""
+    return (document.group, document.subject.kind) in WORKLOAD_FIELDS or any(True for _ in _pods(document))
 
 
-def _all_texts(found: object) -> Iterator[str]:
-    if isinstance(found, str):
-        yield found
-    for each in (*mapping(found).values(), *sequence(found)):
-        yield from _all_texts(each)
+def pod_metadata(document: Document) -> Object:
+    """Return the metadata of the pods of a workload that has a template for them; empty for what has none."""
+    for path in _pods(document):
+        if len(path) > 1:
+            return mapping(mapping(_at(document.object, path[:-1])).get("metadata"))
+    return {}
 
 
-def _at(document: object, path: Path) -> object:
-    for step in path:
-        document = mapping(document).get(str(step))
-    return document
+def _pods(document: Document) -> Iterator[Path]:
+    """Find the specifications of pods in an object."""
+    if _usual_pod(document):
+        yield _USUAL
+    for row in read_by(document.group, document.subject.kind):
+        path, of_pod, _ = row.path.partition("/containers/envFrom/")
+        if of_pod:
+            yield from (at for _, at in _passed(document.object, _steps(path), ()))
+    if is_foreign(document) and not read_by(document.group, document.subject.kind):
+        yield from (path for path in _pods_in(document.object, ()) if path != _USUAL)
 
 
-def _of_pod(spec: object, path: Path) -> Iterator[Read]:
-    said = mapping(spec)
-    for containers in _CONTAINERS:
-        for index, container in enumerate(sequence(said.get(containers))):
-            yield from _of_container(mapping(container), (*path, containers, index))
-    for index, volume in enumerate(sequence(said.get("volumes"))):
-        yield from _of_volume(mapping(volume), (*path, "volumes", index))
-    yield from _of_list(said, "imagePullSecrets", "image pull", path)
+def _usual_pod(document: Document) -> Object:
+    """Return what stands where most workloads have the specification of their pods; empty if it is none."""
+    template = mapping(_at(document.object, _USUAL))
+    has_containers = any(template.get(field) for field in ("containers", "initContainers"))
+    return template if has_containers or not is_foreign(document) else {}
 
 
-def _of_container(container: Object, path: Path) -> Iterator[Read]:
-    for index, variable in enumerate(sequence(container.get("env"))):
-        reference = mapping(mapping(mapping(variable).get("valueFrom")).get("secretKeyRef"))
-        if isinstance(reference.get("key"), str):
-            yield from _named(reference, "name", "env", (*path, "env", index, "valueFrom", "secretKeyRef"))
-    for index, each in enumerate(sequence(container.get("envFrom"))):
-        yield from _named(mapping(each).get("secretRef"), "name", "envFrom", (*path, "envFrom", index, "secretRef"))
+def _pods_in(value: object, path: Path) -> Iterator[Path]:
+    for index, element in enumerate(sequence(value)):
+        yield from _pods_in(element, (*path, index))
+    if isinstance(value, dict):
+        if _is_pod(value):
+            yield path
+            return
+        for field, below in value.items():
+            if isinstance(field, str):
+                yield from _pods_in(below, (*path, field))
 
 
-def _of_volume(volume: Object, path: Path) -> Iterator[Read]:
-    yield from _of_items(volume.get("secret"), "secretName", (*path, "secret"))
-    for index, source in enumerate(sequence(mapping(volume.get("projected")).get("sources"))):
-        where = (*path, "projected", "sources", index, "secret")
-        yield from _of_items(mapping(source).get("secret"), "name", where)
-    published = mapping(volume.get("csi")).get("nodePublishSecretRef")
-    yield from _named(published, "name", "volume", (*path, "csi", "nodePublishSecretRef"))
-    yield from _named(volume.get("azureFile"), "secretName", "volume", (*path, "azureFile"))
-    for driver in _DRIVERS:
-        reference = mapping(volume.get(driver)).get("secretRef")
-        yield from _named(reference, "name", "volume", (*path, driver, "secretRef"))
+def _is_pod(value: Object) -> bool:
+    """Whether a mapping has containers, as the specification of a pod alone has them."""
+    containers = [mapping(container) for container in sequence(value.get("containers"))]
+    return any("image" in container or "name" in container for container in containers)
 
 
-def _of_items(found: object, field: str, path: Path) -> Iterator[Read]:
-    """A volume takes the keys that it lists, or all."""
-    source = mapping(found)
-    name, optional = source.get(field), source.get("optional") is True
-    if not isinstance(name, str):
+def _of_pod(document: Document, spec: Object, path: Path) -> Iterator[SecretRead]:
+    for row in _POD_ROWS:
+        yield from _of_row(document, row, spec, path)
+
+
+def _of_any(document: Document, value: object, path: Path) -> Iterator[SecretRead]:
+    """Look for pods, and for what names a Secret as pods do, in an object of any form."""
+    for index, element in enumerate(sequence(value)):
+        yield from _of_any(document, element, (*path, index))
+    if not isinstance(value, dict) or path == _USUAL:
         return
-    items = sequence(source.get("items"))
-    if not items:
-        yield Read(name, None, optional, "volume", (*path, field))
-    for index, each in enumerate(items):
-        if isinstance(key := mapping(each).get("key"), str):
-            yield Read(name, key, optional, "volume", (*path, field), (*path, "items", index, "key"))
-
-
-def _named(found: object, field: str, how: How, path: Path) -> Iterator[Read]:
-    """What a mapping names: a Secret, and a key or all of them; perhaps in a namespace that it says."""
-    reference = mapping(found)
-    name, key, namespace = reference.get(field), reference.get("key"), reference.get("namespace")
-    if not isinstance(name, str):
+    if _is_pod(value):
+        yield from _of_pod(document, value, path)
         return
-    optional = reference.get("optional") is True
-    elsewhere = namespace if isinstance(namespace, str) else ""
-    if isinstance(key, str):
-        yield Read(name, key, optional, how, (*path, field), (*path, "key"), elsewhere)
-    else:
-        yield Read(name, None, optional, how, (*path, field), (), elsewhere)
+    for field, below in value.items():
+        if not isinstance(field, str) or (not path and field in ("metadata", "status")):
+            continue
+        if field == "secretKeyRef" and isinstance(mapping(below).get("key"), str):
+            read = _named(document, below, (*path, field), how="env")
+            yield from (each._replace(certain=document.group in GROUPS) for each in read)
+        else:
+            yield from _of_any(document, below, (*path, field))
 
 
-def _of_list(owner: Object, field: str, how: How, path: Path) -> Iterator[Read]:
-    for index, each in enumerate(sequence(owner.get(field))):
-        yield from _named(each, "name", how, (*path, field, index))
+def _of_row(document: Document, row: Reference, value: object = None, path: Path = ()) -> Iterator[SecretRead]:
+    """Read the fields of one row of the table, from an object or from what stands at a path of it."""
+    *above, field = _steps(row.path)
+    for owner, at in _passed(document.object if value is None else value, tuple(above), path):
+        if row.only_kind and owner.get("kind", "Secret") != "Secret":
+            continue
+        if row.how == "env" and not isinstance(owner.get("key"), str):
+            continue
+        for name, where in _texts(owner, (field,)):
+            yield from _read(document, row, owner, name, (*at, *where), at)
 
 
-def _of_ingress(document: Object) -> Iterator[Read]:
-    for index, each in enumerate(sequence(mapping(document.get("spec")).get("tls"))):
-        name = mapping(each).get("secretName")
-        if isinstance(name, str):
-            for key in _TLS:
-                yield Read(name, key, False, "tls", ("spec", "tls", index, "secretName"))
-    annotations = mapping(mapping(document.get("metadata")).get("annotations"))
-    for annotation in _INGRESS_ANNOTATIONS:
-        if isinstance(said := annotations.get(annotation), str):
-            namespace, _, name = said.rpartition("/")
-            yield Read(name, None, False, "other", ("metadata", "annotations", annotation), (), namespace)
-
-
-def _of_gateway(document: Object) -> Iterator[Read]:
-    for index, listener in enumerate(sequence(mapping(document.get("spec")).get("listeners"))):
-        for number, each in enumerate(sequence(mapping(mapping(listener).get("tls")).get("certificateRefs"))):
-            if mapping(each).get("kind", "Secret") == "Secret":
-                path = ("spec", "listeners", index, "tls", "certificateRefs", number)
-                yield from _named(each, "name", "tls", path)
-
-
-def _of_service_account(document: Object) -> Iterator[Read]:
-    yield from _of_list(document, "imagePullSecrets", "image pull", ())
-    yield from _of_list(document, "secrets", "other", ())
-
-
-def _of_store(document: Object) -> Iterator[Read]:
-    yield from _credentials(mapping(document.get("spec")).get("provider"), ("spec", "provider"), within=False)
-
-
-def _credentials(found: object, path: Path, *, within: bool) -> Iterator[Read]:
-    """What a store of any provider signs in with: all of them end the field's name, or one above it, in SecretRef."""
-    for index, each in enumerate(sequence(found)):
-        yield from _credentials(each, (*path, index), within=within)
-    said = mapping(found)
-    if isinstance(said.get("name"), str) and (within or said.get("type") == "Secret"):
-        yield from _named(said, "name", "other", path)
+def _read(
+    document: Document, row: Reference, owner: Object, name: str, path: Path, above: Path
+) -> Iterator[SecretRead]:
+    namespace = owner.get(row.namespace) if row.namespace else None
+    said = namespace if isinstance(namespace, str) else ""
+    if row.is_path:
+        before, _, name = name.rpartition("/")
+        said = before or said
+    if _FILLED_IN in name:
         return
-    for field, below in said.items():
+    read = SecretRead(
+        reader=document,
+        namespace=said or document.subject.namespace,
+        secret=name,
+        key=None,
+        optional=owner.get("optional") is True,
+        how=row.how,
+        path=path,
+        elsewhere=(row.elsewhere and not said) or _FILLED_IN in said,
+    )
+    for key, key_path in _keys(row, owner, above):
+        yield read._replace(key=key, key_path=key_path)
+
+
+def _keys(row: Reference, owner: Object, above: Path) -> Iterator[tuple[str | None, Path]]:
+    """Find which keys are read, each with its path; None is all of them."""
+    if row.keys:
+        yield from ((key, ()) for key in row.keys)
+        return
+    keys: list[tuple[str, Path]] = []
+    if row.key:
+        keys = [(key, (*above, *at)) for key, at in _texts(owner, _steps(row.key))]
+    elif row.items:
+        for index, item in enumerate(sequence(owner.get("items"))):
+            if isinstance(key := mapping(item).get("key"), str):
+                keys.append((key, (*above, "items", index, "key")))
+        if not keys and sequence(owner.get("items")):
+            return
+    yield from keys
+    if not keys:
+        yield None, ()
+
+
+def _named(document: Document, value: object, path: Path, *, how: How = "other") -> Iterator[SecretRead]:
+    """Read a mapping of a name, perhaps a key, and perhaps a namespace."""
+    row = Reference(kind="", path="name", key="key", how=how)
+    yield from _of_row(document, row, mapping(value), path)
+
+
+def _credentials(document: Document, value: object, path: Path, *, within: bool) -> Iterator[SecretRead]:
+    """Read what a store of any provider signs in with: the field's name, or one above it, ends in SecretRef."""
+    for index, element in enumerate(sequence(value)):
+        yield from _credentials(document, element, (*path, index), within=within)
+    stated = mapping(value)
+    if isinstance(stated.get("name"), str) and (within or stated.get("type") == "Secret"):
+        # Without a namespace a ClusterSecretStore looks beside each ExternalSecret that uses it.
+        lies_anywhere = document.subject.kind == "ClusterSecretStore" and not stated.get("namespace")
+        for read in _named(document, stated, path):
+            yield read._replace(elsewhere=True) if lies_anywhere else read
+        return
+    for field, below in stated.items():
         if isinstance(field, str):
-            named = within or field.lower().endswith("secretref")
-            yield from _credentials(below, (*path, field), within=named)
+            of_secret = within or field.lower().endswith("secretref")
+            yield from _credentials(document, below, (*path, field), within=of_secret)
 
 
-def _of_external_secret(document: Object) -> Iterator[Read]:
-    """Templates may be those of another Secret."""
-    template = mapping(mapping(mapping(document.get("spec")).get("target")).get("template"))
-    for index, each in enumerate(sequence(template.get("templateFrom"))):
-        path = ("spec", "target", "template", "templateFrom", index, "secret")
-        yield from _of_items(mapping(each).get("secret"), "name", path)
+def _pushed(document: Document) -> Iterator[SecretRead]:
+    """Narrow what a PushSecret reads to the keys that it pushes; the table has the Secret's name."""
+    name = _at(document.object, ("spec", "selector", "secret", "name"))
+    if not isinstance(name, str):
+        return
+    for index, entry in enumerate(sequence(_at(document.object, ("spec", "data")))):
+        key = mapping(mapping(entry).get("match")).get("secretKey")
+        if isinstance(key, str):
+            yield SecretRead(
+                reader=document,
+                namespace=document.subject.namespace,
+                secret=name,
+                key=key,
+                optional=False,
+                how="other",
+                path=("spec", "selector", "secret", "name"),
+                key_path=("spec", "data", index, "match", "secretKey"),
+            )
 
 
 def store_references(document: Object) -> Iterator[tuple[Path, str, str]]:
-    """The stores that an ExternalSecret reads, as a whole or for an entry: where it names one, its kind and name."""
+    """Yield the stores that an ExternalSecret reads, as a whole or for an entry: where it names one, kind and name."""
     spec = mapping(document.get("spec"))
-    named: list[tuple[Path, object]] = [(("spec", "secretStoreRef"), spec.get("secretStoreRef"))]
+    references: list[tuple[Path, object]] = [(("spec", "secretStoreRef"), spec.get("secretStoreRef"))]
     for field in ("data", "dataFrom"):
         for index, entry in enumerate(sequence(spec.get(field))):
             source = mapping(mapping(entry).get("sourceRef"))
-            named.append((("spec", field, index, "sourceRef", "storeRef"), source.get("storeRef")))
-    for path, reference in named:
+            references.append((("spec", field, index, "sourceRef", "storeRef"), source.get("storeRef")))
+    for path, reference in references:
         name, kind = mapping(reference).get("name"), mapping(reference).get("kind") or "SecretStore"
         if isinstance(name, str) and isinstance(kind, str):
             yield path, kind, name
 
 
-def _of_reference(document: Object, reference: SecretReference) -> Iterator[Read]:
-    *above, field = reference.path.split("/")
-    for owner, path in _passed(document, tuple(above), ()):
-        keys = list(_texts(owner, reference.key)) if reference.key else []
-        optional = owner.get("optional") is True
-        for name, where in _texts(owner, field):
-            if not keys:
-                yield Read(name, None, optional, "other", (*path, *where))
-            for key, beside in keys:
-                yield Read(name, key, optional, "other", (*path, *where), (*path, *beside))
+def mentions(document: Document) -> Iterator[tuple[str, Path]]:
+    """Yield the texts of an object that may name a Secret in a place that is not known here, with their paths."""
+    if not is_foreign(document) and document.subject.kind not in _MENTIONING:
+        return
+    places = {read.path for read in reads(document)}
+    for field, value in document.object.items():
+        if field not in ("kind", "apiVersion", "metadata", "status"):
+            yield from (text for text in _all_texts(value, (field,)) if text[1] not in places)
+    yield from _all_texts(document.annotations, ("metadata", "annotations"))
 
 
-def _texts(owner: Object, field_path: str) -> Iterator[tuple[str, Path]]:
-    """The texts of a field, which may be one or a list of them."""
-    *above, field = field_path.split("/")
+def _all_texts(value: object, path: Path) -> Iterator[tuple[str, Path]]:
+    if isinstance(value, str):
+        yield value, path
+    for field, below in mapping(value).items():
+        yield from _all_texts(below, (*path, str(field)))
+    for index, element in enumerate(sequence(value)):
+        yield from _all_texts(element, (*path, index))
+
+
+def _at(value: object, path: Path) -> object:
+    for step in path:
+        value = mapping(value).get(str(step))
+    return value
+
+
+def _steps(path: str) -> tuple[str, ...]:
+    """Return the names in a path of kustomize; a slash in a name is escaped."""
+    if "\\" not in path:
+        return tuple(path.split("/"))
+    return tuple(step.replace("\\/", "/") for step in re.split(r"(?<!\\)/", path))
+
+
+def _texts(owner: Object, steps: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
+    """Yield the texts of a field, which may be one or a list of them."""
+    *above, field = steps
     for below, path in _passed(owner, tuple(above), ()):
-        found = below.get(field)
-        if isinstance(found, str):
-            yield found, (*path, field)
-        for index, each in enumerate(sequence(found)):
-            if isinstance(each, str):
-                yield each, (*path, field, index)
+        value = below.get(field)
+        if isinstance(value, str):
+            yield value, (*path, field)
+        for index, element in enumerate(sequence(value)):
+            if isinstance(element, str):
+                yield element, (*path, field, index)
 
 
-def _passed(found: object, steps: tuple[str, ...], path: Path) -> Iterator[tuple[Object, Path]]:
-    """The mappings at the end of some steps, passing through lists on the way."""
-    for index, each in enumerate(sequence(found)):
-        yield from _passed(each, steps, (*path, index))
-    if isinstance(found, dict):
+def _passed(value: object, steps: tuple[str, ...], path: Path) -> Iterator[tuple[Object, Path]]:
+    """Yield the mappings at the end of some steps, passing through lists on the way."""
+    for index, element in enumerate(sequence(value)):
+        yield from _passed(element, steps, (*path, index))
+    if isinstance(value, dict):
         if not steps:
-            yield found, path
-        elif steps[0] in found:
-            yield from _passed(found[steps[0]], steps[1:], (*path, steps[0]))
-
-
-_OTHERS: dict[str, Callable[[Object], Iterator[Read]]] = {
-    "Ingress": _of_ingress,
-    "Gateway": _of_gateway,
-    "ServiceAccount": _of_service_account,
-    "ExternalSecret": _of_external_secret,
-    **dict.fromkeys(STORES, _of_store),
-}
+            yield value, path
+        elif steps[0] in value:
+            yield from _passed(value[steps[0]], steps[1:], (*path, steps[0]))
