@@ -21,7 +21,7 @@ VAULT = {"azureKeyVault": {"vaultUrl": "https://shop-kv.vault.azure.net"}}
 
 
 def environment(project: Project, name: str = "test", **spec: Any) -> Environment:
-    """An overlay of ExternalSecrets from a store that is there; its namespace is shop unless it is said."""
+    """An overlay of ExternalSecrets from a store that exists; its namespace is shop unless `spec` has another."""
     stated = {"namespace": "shop", "source": VAULT, **spec}
     project.overlay(name, {"externalSecret": {"store": {"name": "vault"}}}, **stated)
     return Loader(Files(str(project.root))).load(str(project.root / f"overlays/{name}/secrets/ksecret.yaml"))

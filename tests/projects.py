@@ -72,7 +72,7 @@ def age(name: str) -> Age:
 
 
 class Done(NamedTuple):
-    """How the command ended, and what it said."""
+    """The exit code of a command, and what it printed."""
 
     code: int
     out: str
@@ -111,17 +111,17 @@ class Project:
         self.write(f"generators/{secret}.yaml", _object("SecretDeclaration", secret, {"keys": keys, **spec}))
 
     def overlay(self, name: str, backend: Mapping[str, Any], **spec: Any) -> None:
-        """A SecretOverlay in overlays/NAME/secrets; its namespace is shop-NAME unless it is said."""
+        """A SecretOverlay in overlays/NAME/secrets; its namespace is shop-NAME unless `spec` has another."""
         stated = {"declarations": ["../../../generators"], "namespace": f"shop-{name}", "backend": backend, **spec}
         self.write(f"overlays/{name}/secrets/ksecret.yaml", _object("SecretOverlay", name, stated))
 
     def sealed_overlay(self, name: str = "prod", scope: str = "strict", number: int = 1, **spec: Any) -> None:
-        """An overlay of SealedSecrets; its source is .env at the root unless it is said."""
+        """An overlay of SealedSecrets; its source is .env at the root unless `spec` has another."""
         self.write(f"overlays/{name}/secrets/sealing.pem", sealing(number).certificate)
         self.overlay(name, {"sealedSecret": {"certificate": "sealing.pem", "scope": scope}}, **DOTENV | spec)
 
     def sops_overlay(self, *people: str, name: str = "prod", **spec: Any) -> None:
-        """An overlay of Secrets encrypted for these people; its source is .env at the root unless it is said."""
+        """An overlay of Secrets encrypted for these people; its source is .env unless `spec` has another."""
         self.overlay(name, {"sops": {"age": [age(person).recipient for person in people]}}, **DOTENV | spec)
 
     def manifest(self, secret: str, overlay: str = "prod") -> Path:

@@ -599,7 +599,7 @@ MANIFESTS: dict[str, str] = {
 
 @pytest.mark.parametrize("where", MANIFESTS)
 def test_no_command_says_anything_of_a_value_in_a_committed_manifest(tmp_path: Path, where: str) -> None:
-    """Somebody pasted it there: what is committed is rendered as it is, and told without a word of it."""
+    """Somebody pasted it there: what is committed is rendered as it is, and reported without a word of it."""
     project = Watched(tmp_path)
     project.declare("app", {"token": {}})
     project.sealed_overlay()
@@ -758,7 +758,7 @@ KUSTOMIZATIONS = {
 
 @pytest.mark.parametrize("fault", KUSTOMIZATIONS)
 def test_an_error_shows_nothing_of_a_kustomization_or_creation_rules(tmp_path: Path, fault: str) -> None:
-    """Broken files of other tools are told by their place."""
+    """Broken files of other tools are reported by their place."""
     project = Watched(tmp_path)
     project.declare("app", {"token": {}})
     project.sealed_overlay()

@@ -1,4 +1,4 @@
-"""How `check` ends, in every output format; and that what several overlays share is told once."""
+"""How `check` ends, in every output format; and that what several overlays share is reported once."""
 
 import json
 import shutil
@@ -117,7 +117,7 @@ def two_of_one_base(folder: Path) -> Project:
 
 
 def test_what_overlays_share_is_told_once(tmp_path: Path) -> None:
-    """With the first of them, in every rule; one alone tells the same."""
+    """With the first of them, in every rule; one alone reports the same."""
     project = two_of_one_base(tmp_path)
     done = project.ksecret("check", "-o", "json")
     findings = [(item["rule"], item["line"], item["overlay"]) for item in json.loads(done.out)["items"]]

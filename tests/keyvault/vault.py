@@ -31,7 +31,7 @@ class Attributes(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a secret. Times are in whole seconds, as Key Vault tells them."""
+    """One version of a secret. Times are in whole seconds, as in Key Vault."""
 
     name: str
     id: str
