@@ -114,6 +114,18 @@ def test_render_shows_the_box_and_keeps_its_metadata(sealed: Toys) -> None:
     assert "- kind: Box\n  group: toys.example.org\n" in references
 
 
+def test_check_judges_the_box_as_it_judges_ours(sealed: Toys) -> None:
+    """It is clean once it is sealed; a key that is not sealed is an error, and so is an overlay that nothing lists."""
+    assert sealed.done("check") == ""
+    sealed.declare("app", {**DECLARED, "second": {}})
+    done = sealed.ksecret("check")
+    assert (done.code, "app/second is not sealed in prod [not-sealed]" in done.out) == (1, True)
+    sealed.declare("app", DECLARED)
+    sealed.write("overlays/prod/kustomization.yaml", "namespace: shop-prod\nresources: []\n")
+    done = sealed.ksecret("check")
+    assert (done.code, "[not-deployed]" in done.out) == (1, True)
+
+
 def test_status_says_what_is_stale(sealed: Toys) -> None:
     """The versions of the source are compared with the recorded ones."""
     assert sealed.ksecret("status").code == 0

@@ -215,7 +215,11 @@ def _kustomization(environment: Environment) -> str:
 
 def _missing(build: Build, environment: Environment, names: Sequence[str]) -> Sequence[str]:
     renaming = build.renaming_of(environment)
+    backend = backend_of(environment)
     built = {name for secret in secrets_of(build) for name in (secret.name, secret.written_name)}
+    for document in build.objects:
+        if (document.group, document.subject.kind) == (backend.group, backend.kind):
+            built.add(document.subject.name)
     return [name for name in names if not {name, renaming.of(name)} & built]
 
 
