@@ -181,7 +181,7 @@ class Project:
     def on_terminal(self, *arguments: str, typed: bytes = b"", piped: str | None = None, **environment: str) -> Done:
         """Run `kubectl-ksecret` on a terminal of its own; `out` is what stands on the screen.
 
-        `piped` is what its standard input holds, where that is not the terminal.
+        `typed` answers every question; `piped` is what its standard input holds, where that is not the terminal.
         """
         ours, theirs = pty.openpty()
         command = [COMMAND, *arguments]
@@ -202,7 +202,6 @@ class Project:
                     screen += part
                     if typed and screen.endswith(b": "):
                         os.write(ours, typed)
-                        typed = b""
             except OSError:
                 pass  # Linux's way to say that nobody has the terminal any more
         os.close(ours)

@@ -319,7 +319,9 @@ def test_without_yes_it_is_asked_and_where_nobody_can_answer_refused(tmp_path: P
     before = project.files()
     done = project.ksecret("rotate", "prod", "app/token")
     assert (done.code, "error: nobody can be asked here whether to go on\nhint: add --yes\n" in done.err) == (2, True)
-    assert "Go on? [y/N]" in project.on_terminal("rotate", "prod", "app/token", typed=b"n\n").out
+    declined = project.on_terminal("rotate", "prod", "app/token", typed=b"n\n")
+    assert (declined.code, "Go on? [y/N]" in declined.out) == (1, True)
+    assert declined.out.endswith("nothing was done\r\n")
     assert (project.changed_since(before), journals(project)) == (set(), [])
     assert len(vault.versions("token-prod")) == 1
     assert project.on_terminal("rotate", "prod", "app/token", typed=b"y\n").code == 0

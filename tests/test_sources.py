@@ -270,16 +270,20 @@ def test_a_value_from_standard_input_needs_one_addressed_key(tmp_path: Path, add
 def test_the_prompt_shows_nothing_of_what_is_typed(tmp_path: Path) -> None:
     """On a terminal the value is asked for, and what stands on the screen is the question."""
     project = shop(tmp_path)
-    done = project.on_terminal("seal", "prod", "app/token", "--from-stdin", typed="tÿped-välue\n".encode())
+    trusted = project.accepting("seal", "prod", "app/token", "--from-stdin")
+    typed = "tÿped-välue\n".encode()
+    done = project.on_terminal("seal", "prod", "app/token", "--from-stdin", typed=typed, **trusted)
     assert done.code == 0
-    assert done.out.startswith("Value of app/token: \r\n")
+    assert done.out.startswith("Value of app/token: \r\nThe same again: \r\n")
     assert "ped" not in done.out
     assert opened_by_kubeseal(project.manifest("app")) == {"token": "tÿped-välue".encode()}
 
 
 def test_what_is_typed_must_be_text(tmp_path: Path) -> None:
     """Bytes that are no UTF-8 are told without showing them."""
-    done = shop(tmp_path).on_terminal("seal", "prod", "app/token", "--from-stdin", typed=b"caf\xe9\n")
+    project = shop(tmp_path)
+    trusted = project.accepting("seal", "prod", "app/token", "--from-stdin")
+    done = project.on_terminal("seal", "prod", "app/token", "--from-stdin", typed=b"caf\xe9\n", **trusted)
     assert (done.code, "caf" in done.out) == (2, False)
     assert done.out.endswith("error: what was typed is not UTF-8\r\nhint: pipe the value in\r\n")
 

@@ -359,8 +359,7 @@ def test_without_the_sdk_its_installation_is_named(tmp_path: Path, vault: KeyVau
     (tmp_path / "azure").mkdir()
     (tmp_path / "azure" / "__init__.py").write_text("raise ModuleNotFoundError(\"No module named 'azure'\")\n")
     project.environment["PYTHONPATH"] = str(tmp_path)
-    assert failed(project, vault) == [
-        "error: overlays/prod/secrets/ksecret.yaml:16:7: Azure's SDK is not installed",
-        "hint: pip install 'kubectl-ksecret[azure]'",
-    ]
+    error, hint = failed(project, vault)
+    assert error == "error: overlays/prod/secrets/ksecret.yaml:16:7: Azure's SDK is not installed"
+    assert hint.startswith("hint: pip install ")
     assert vault.connections == 0

@@ -9,9 +9,12 @@ from contextlib import suppress
 def main() -> None:
     """Entry point of `kubectl ksecret`."""
     gc.disable()  # nothing lives longer than the process; what is imported is much of it
-    from .commands import run
+    try:
+        from .commands import run
 
-    code = run()
+        code = run()
+    except KeyboardInterrupt:  # before there is a command that could say anything
+        code = 130
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # None where the caller closed it
             with suppress(OSError):  # each line is flushed when it is said, so it has been told already

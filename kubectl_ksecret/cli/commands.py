@@ -53,6 +53,8 @@ class Commands(click.Group):
         except BrokenPipeError:
             _forget_standard_output()
             raise Exit(0) from None
+        except KeyboardInterrupt:
+            raise Exit(130) from None
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; click itself would end with 1 when interrupted, or when nobody reads any more."""
@@ -75,7 +77,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="kubectl-ksecret", prog_name="kubectl ksecret")
 def group() -> None:
     """Declare each Kubernetes Secret once, render it for every environment.

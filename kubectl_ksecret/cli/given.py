@@ -12,9 +12,12 @@ from ..values.lines import without_line_end
 
 def secrets(filename: str) -> GivenSecrets:
     """Return the Secrets in a file, or on standard input where it is `-`."""
-    if filename == "-":
-        return secretfile.parse(_piped(), "standard input")
-    return secretfile.parse(content(filename), filename)
+    return secretfile.parse(piped_or_content(filename), "standard input" if filename == "-" else filename)
+
+
+def piped_or_content(filename: str) -> bytes:
+    """Return the content of a file that the user names, or of standard input where it is `-`."""
+    return _piped() if filename == "-" else content(filename)
 
 
 def content(filename: str) -> bytes:
@@ -52,7 +55,7 @@ def _piped() -> bytes:
 
 def _typed(address: str) -> bytes:
     try:
-        text: str = click.prompt(f"Value of {address}", hide_input=True, err=True)
+        text: str = click.prompt(f"Value of {address}", hide_input=True, confirmation_prompt="The same again", err=True)
         return text.encode()
     except UnicodeError:
         raise InputError(Mistake("what was typed is not UTF-8", hint="pipe the value in")) from None

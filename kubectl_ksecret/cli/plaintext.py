@@ -13,6 +13,9 @@ from ..sensitive import Sensitive, forbid_core_dumps
 from .arguments import Decorator
 from .formats import objects as format_
 
+# Client-side apply would store every value a second time, in an annotation.
+_PIPE = "pipe them: … | kubectl apply --server-side --field-manager=ksecret -f -"
+
 
 def allow_terminal() -> Decorator:
     """--allow-terminal."""
@@ -23,9 +26,9 @@ def begin(allow_terminal: bool) -> None:
     """Call it before a value is read. Raises InputError where values would stay: in a file, or on a screen unasked."""
     forbid_core_dumps()
     if sys.stdout is None:
-        raise InputError(Mistake("standard output is closed", hint="pipe it: … | kubectl apply -f -"))
+        raise InputError(Mistake("standard output is closed", hint=_PIPE))
     if stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode):
-        raise InputError(Mistake("plain values are never written to a file", hint="pipe them: … | kubectl apply -f -"))
+        raise InputError(Mistake("plain values are never written to a file", hint=_PIPE))
     if sys.stdout.isatty() and not allow_terminal:
         raise InputError(Mistake("plain values are not shown on a terminal", hint="pipe them, or add --allow-terminal"))
 

@@ -30,7 +30,7 @@ def command(
       kubectl ksecret render test
       kubectl ksecret render --write
       kubectl ksecret render --check
-      kubectl ksecret render prod --decrypt | kubectl apply -f -
+      kubectl ksecret render prod --decrypt | kubectl apply --server-side --field-manager=ksecret -f -
     """
     if write + check + decrypt > 1:
         raise click.UsageError("--write, --check and --decrypt exclude each other.")

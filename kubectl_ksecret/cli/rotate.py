@@ -79,4 +79,6 @@ def _unseen(_done: int, _total: int) -> None:
 def _confirm() -> None:
     if not sys.stdin.isatty():
         raise InputError(Mistake("nobody can be asked here whether to go on", hint="add --yes"))
-    click.confirm("Go on?", abort=True, err=True)
+    if not click.confirm("Go on?", err=True):
+        click.echo("nothing was done", err=True)
+        sys.exit(1)

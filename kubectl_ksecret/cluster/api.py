@@ -190,9 +190,10 @@ def connect(flags: KubectlFlags, variables: Mapping[str, str]) -> Api:
     try:
         import kubernetes.client.api_client  # noqa: F401
     except ImportError:
-        raise Refusal(
-            Mistake("the kubernetes client is not installed", hint="pip install 'kubectl-ksecret[cluster]'")
-        ) from None
+        from ..files import installation
+
+        hint = installation.extra("cluster")
+        raise Refusal(Mistake("the kubernetes client is not installed", hint=hint)) from None
     settings = read(flags, variables)
     list(settings.impersonation())
     return Api(settings, variables)

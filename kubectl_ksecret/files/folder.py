@@ -2,11 +2,13 @@
 
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from ..errors import Mistake, Refusal
 
+_PATIENCE = 1.0  # seconds
 LEFTOVER = ".ksecret-tmp"
 
 
@@ -69,18 +71,33 @@ class Folder:
 def locked(path: str) -> Iterator[Folder]:
     """The folder, made if missing, locked against a second writer.
 
-    The lock is the folder's own: it leaves no file behind and ends with the process. A second writer waits.
+    The lock is the folder's own: it leaves no file behind and ends with the process. A second writer waits, and after
+    a second says for what.
     """
-    import fcntl
-
     with _refusing(path):
         os.makedirs(path, exist_ok=True)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor, path)
         yield Folder(path)
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, path: str) -> None:
+    import fcntl
+
+    ends = time.monotonic() + _PATIENCE
+    while time.monotonic() < ends:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(_PATIENCE / 50)
+    import logging
+
+    shown = os.path.relpath(path)
+    logging.getLogger(__name__).warning("warning: %s is locked by a process that writes there; waiting for it", shown)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def rewrite(path: str, change: Callable[[bytes], bytes], through: str) -> None:

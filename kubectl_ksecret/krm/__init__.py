@@ -9,6 +9,13 @@ from typing import NoReturn
 def main() -> None:
     """Entry point: nothing on standard output unless all went well."""
     gc.disable()  # nothing lives longer than the process; what is imported is much of it
+    try:
+        _generate()
+    except KeyboardInterrupt:
+        os._exit(130)
+
+
+def _generate() -> None:
     from ..errors import InputError
 
     try:

@@ -94,8 +94,11 @@ def _azure_key_vault(environment: Environment, source: AzureKeyVault, progress: 
     try:
         from . import azurekeyvault
     except ImportError:
-        hint = "pip install 'kubectl-ksecret[azure]'"
-        raise Refusal(Mistake("Azure's SDK is not installed", source.origin.at(), hint)) from None
+        from ..files import installation
+
+        raise Refusal(
+            Mistake("Azure's SDK is not installed", source.origin.at(), installation.extra("azure"))
+        ) from None
     return azurekeyvault.open_source(environment, source, progress)
 
 

@@ -1,6 +1,7 @@
 """The inventory as a table, as Markdown, or as an object."""
 
 import json
+import re
 from collections.abc import Sequence
 
 from ... import yamlio
@@ -41,15 +42,22 @@ def _line(text: str) -> str:
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as what stands in them."""
+    """Columns as wide as what stands in them; a stranger's name can't move the cursor."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     lines = ("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
     return "".join(f"{line}\n" for line in lines)
 
 
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+    escaped = [[_escaped(printable(cell)) for cell in row] for row in (head, *rows)]
+    lines = [escaped[0], ["---"] * len(head), *escaped[1:]]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _escaped(text: str) -> str:
+    """Return a text that Markdown shows as it is; an underscore within a word is none of its marks."""
+    return re.sub(r"[\\`*<>\[\]|~&#]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
 
 
 def _object(inventory: Inventory) -> dict[str, object]:
