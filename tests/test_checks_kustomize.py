@@ -200,7 +200,7 @@ def test_a_prefix_on_the_way_breaks_the_strict_scope(tmp_path: Path) -> None:
     project = sealed(tmp_path, "namespace: shop-prod\nresources: [middle]\n")
     project.write("overlays/prod/middle/kustomization.yaml", "nameSuffix: -v2\nresources: [../secrets]\n")
     what = "app is sealed for its name, and is app-v2 in the build [strict-scope-broken]"
-    place = "overlays/prod/secrets/manifests/app.yaml:11:9"
+    place = "overlays/prod/secrets/manifests/app.yaml:5:9"
     assert found(project) == [f"error: {place}: {what}"]
     project.write("built.txt", run(str(peer("kustomize")), "build", "overlays/prod", folder=project.root))
     assert found(project, "--built", "built.txt") == [f"error: built.txt:10:9: {what}"]
@@ -251,7 +251,7 @@ def test_a_sealed_secret_by_hand_keeps_its_name_and_structure(tmp_path: Path) ->
             "metadata:\n  finalizers: [a]\n",
             "5:3: app has a field that no SealedSecret of ours has: metadata.finalizers",
         ),
-        ("spec:\n", "spec:\n  data: {a: b}\n", "14:3: app has a field that no SealedSecret of ours has: spec.data"),
+        ("spec:\n", "spec:\n  data: {a: b}\n", "8:3: app has a field that no SealedSecret of ours has: spec.data"),
     ],
 )
 def test_a_field_of_its_own_is_refused_in_metadata_and_spec(tmp_path: Path, old: str, new: str, place: str) -> None:
