@@ -439,15 +439,45 @@ def test_without_git_itself_nothing_in_a_work_tree_is_sealed(tmp_path: Path) -> 
     project.done("seal", "prod", "--source", f"dotenv={elsewhere}", PATH="/nowhere")
 
 
-def test_all_missing_names_are_told_at_once_and_nothing_is_written(tmp_path: Path) -> None:
-    """Exit code 3, since the source lacks them."""
-    project = shop(tmp_path, "PASSWORD=x\n")
-    project.declare("other", {"one": {}, "two": {}})
-    before = project.files()
+def test_a_name_that_the_source_lacks_stops_no_other_key(tmp_path: Path) -> None:
+    """Each is named with its key, what was meant, and else the command that sets it; exit code 3."""
+    project = shop(tmp_path, "PASSWORD=x\nONCE=y\nZWEI=z\n")
+    project.declare("other", {"one": {}, "two": {"generate": {"length": 20}}})
     done = project.ksecret("seal", "prod")
-    assert (done.code, done.out) == (3, "")
-    assert done.err == "".join(f"error: .env has no {name}\n" for name in ("ONE", "TOKEN", "TWO"))
-    assert project.changed_since(before) == set()
+    assert done.code == 3
+    sealed, missing = "prod: sealed\n  app/password\n", "  app/token\n  other/one\n  other/two\n"
+    assert done.out.startswith(f"{sealed}prod: not sealed, nothing gives a value for\n{missing}")
+    assert done.err == (
+        "error: generators/app.yaml:7:12: app/token is read from TOKEN, which .env does not have\n"
+        "hint: set it: kubectl ksecret rotate prod app/token --from-stdin\n"
+        "error: generators/other.yaml:7:10: other/one is read from ONE, which .env does not have\n"
+        'hint: did you mean "ONCE"?\n'
+        "error: generators/other.yaml:9:7: other/two is read from TWO, which .env does not have\n"
+        "hint: make it: kubectl ksecret seal prod --generate-missing\n"
+    )
+    assert opened_by_kubeseal(project.manifest("app")) == {"password": b"x"}
+    assert project.ksecret("rotate", "prod", "app/token", "--from-stdin", "--yes", stdin="the token").code == 0
+    assert opened_by_kubeseal(project.manifest("app")) == {"password": b"x", "token": b"the token"}
+
+
+def test_only_what_was_asked_for_counts_as_missing(tmp_path: Path) -> None:
+    """Of an addressed key alone the source is told to lack something; the rest is listed."""
+    project = shop(tmp_path, "PASSWORD=x\n")
+    done = project.ksecret("seal", "prod", "app/password")
+    assert (done.code, done.err) == (0, "")
+    assert "not sealed, nothing gives a value for\n  app/token\n" in done.out
+    assert project.ksecret("seal", "prod", "app/token").code == 3
+
+
+def test_a_secret_of_a_known_type_is_sealed_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A certificate without its key is of no use; the other Secrets are sealed."""
+    project = shop(tmp_path, "TOKEN=a\nPASSWORD=b\nUSERNAME=c\n")
+    keys = {"username": {}, "password": {"remoteName": "basic-password"}}
+    project.declare("login", keys, type="kubernetes.io/basic-auth")
+    done = project.ksecret("seal", "prod")
+    whole = "login stays as it is: a Secret of type kubernetes.io/basic-auth is sealed whole or not at all"
+    assert (done.code, whole in done.err, project.manifest("login").exists()) == (3, True, False)
+    assert opened_by_kubeseal(project.manifest("app")) == {"token": b"a", "password": b"b"}
 
 
 def test_every_broken_rule_is_named_before_anything_is_written(tmp_path: Path) -> None:
@@ -518,7 +548,7 @@ def test_a_property_is_taken_out_of_a_json_value_and_base64_is_decoded(tmp_path:
     )
     project.sealed_overlay()
     content = {"db": {"password": 'pä"ss'}, "db.host": "h", "port": 6379, "tls": True, "logo": "/wD\n/"}
-    project.write(".env", f"ALL={json.dumps(content)}\nPLAIN=AAE=\n")
+    project.write(".env", f"ALL='{json.dumps(content)}'\nPLAIN=AAE=\n")
     project.done("seal", "prod")
     assert opened_by_kubeseal(project.manifest("app")) == {
         "deep": 'pä"ss'.encode(),
@@ -552,7 +582,7 @@ def test_a_value_of_another_form_is_told_without_showing_it(
     project = Project(tmp_path)
     project.declare("app", {"x": key})
     project.sealed_overlay()
-    project.write(".env", f"X={value}\n")
+    project.write(".env", f"X='{value}'\n")
     done = project.ksecret("seal", "prod")
     assert (done.code, done.err) == (2, f"error: generators/app.yaml:8:7: app/x: {message}\n")
 

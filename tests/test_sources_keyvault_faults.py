@@ -21,7 +21,6 @@ from .keyvault.faults import (
     garbled,
     no_policy,
     no_role,
-    not_found,
     stall,
     throttled,
     token_refused,
@@ -82,12 +81,6 @@ FAULTS = {
     ),
     "403 of the second name": Case(
         no_role(), "URL: no permission for token-prod (403)", ROLE, ("GET /secrets/token-prod",)
-    ),
-    "404 of one name": Case(
-        not_found(),
-        "URL has no secret token-prod",
-        "hint: set it there, or correct remoteName or source.names",
-        ("GET /secrets/token-prod", "GET /secrets"),
     ),
     "429 for good": Case(
         throttled(retry_after=0.01),
@@ -168,13 +161,11 @@ def test_what_was_sealed_survives_a_later_fault(tmp_path: Path, vault: KeyVault)
     assert failed(project, vault) == [f"{ERROR}URL: no permission for password-prod (403)", ROLE]
 
 
-def test_names_with_faults_of_their_own_are_told_together(tmp_path: Path, vault: KeyVault) -> None:
-    """One is missing, of one all versions are disabled."""
+def test_a_name_of_which_every_version_is_disabled_is_named(tmp_path: Path, vault: KeyVault) -> None:
+    """Somebody did that on purpose: nothing is sealed until it is enabled."""
     project = vault_shop(tmp_path, vault)
     vault.disable("token-prod", vault.set("token-prod", "the token"))
     assert failed(project, vault) == [
-        f"{ERROR}URL has no secret password-prod",
-        "hint: set it there, or correct remoteName or source.names",
         f"{ERROR}URL: every version of token-prod is disabled",
         "hint: enable one, or set a new value",
     ]

@@ -15,7 +15,7 @@ from kubectl_ksecret.backends.metadata import metadata
 from kubectl_ksecret.backends.references import SECRET_READERS
 from kubectl_ksecret.backends.shape import differing, field
 from kubectl_ksecret.cli import main
-from kubectl_ksecret.errors import Mistake, Place, Refusal
+from kubectl_ksecret.errors import Mistake, Place
 from kubectl_ksecret.manifests import record
 from kubectl_ksecret.manifests.committed import Manifest
 from kubectl_ksecret.manifests.record import Entries
@@ -73,6 +73,7 @@ class OpenJsonFile:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self.shown = os.path.basename(path)
         with open(path, encoding="utf-8") as file:
             self._versions: dict[str, list[dict[str, str]]] = json.load(file)
 
@@ -81,13 +82,15 @@ class OpenJsonFile:
         return {name: Version(id=str(len(self._versions[name]))) for name in names if name in self._versions}
 
     def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
-        """The newest values."""
-        if mistakes := sources.missing(names, self._versions, os.path.basename(self._path)):
-            raise Refusal(*mistakes)
+        """Return the newest values of the names that the file has."""
         return {
             name: SourceValue(value=Sensitive(self._versions[name][-1]["value"].encode()), version=version)
             for name, version in self.versions(names).items()
         }
+
+    def names(self) -> Collection[str]:
+        """Return all names."""
+        return self._versions.keys()
 
     def refused(self, name: str, value: Sensitive) -> str:
         """Everything fits."""

@@ -16,6 +16,7 @@ from ..values.extraction import extract
 from ..values.gate import Address
 from ..values.rules import pattern_mistakes
 from ..values.templates import evaluate
+from .absent import AbsentValue, absent_values
 
 Keys = Mapping[str, Collection[str]]
 
@@ -49,6 +50,13 @@ class Plaintext(Record):
 Plaintexts = Mapping[str, Mapping[str, Plaintext]]  # by Secret and key
 
 
+class ReadValues(Record):
+    """The values that there are, and what is to be reported of the others; a key that waits for one is in neither."""
+
+    plaintexts: Plaintexts
+    absent: Sequence[AbsentValue] = ()
+
+
 class ValueProvider(Protocol):
     """Where values come from; `left_out` are the addresses of values that nothing declares."""
 
@@ -60,8 +68,8 @@ class ValueProvider(Protocol):
     def states(self, keys: Keys) -> Mapping[str, Mapping[str, SourceState]]:
         """Return the state of values without reading them."""
 
-    def read(self, keys: Keys) -> Plaintexts:
-        """Return the values. Raises InputError or Refusal with all that is missing or refused."""
+    def read(self, keys: Keys) -> ReadValues:
+        """Return the values. Raises InputError with all that the gate refuses, Refusal if they can't be read."""
 
 
 def changed(entry: record.Provenance | None, state: SourceState) -> bool:
@@ -83,11 +91,12 @@ def refuse_bad_patterns(environments: Iterable[Environment]) -> None:
 
 
 class SourceReading(Record):
-    """What one reading of a source gave: values by address, what was read by name, and what is wrong."""
+    """What one reading of a source gave: values by address, what was read by name, what is wrong and what absent."""
 
     values: Mapping[Address, Sensitive]
     by_name: Mapping[str, SourceValue]
     mistakes: Sequence[Mistake]
+    absent: Mapping[Address, Remote]
 
 
 class SourceValues:
@@ -95,8 +104,9 @@ class SourceValues:
 
     left_out: Collection[str] = ()
 
-    def __init__(self, environment: Environment, opened_by: OpenedBy) -> None:
-        self._environment, self._opened_by = environment, opened_by
+    def __init__(self, environment: Environment, opened_by: OpenedBy, *, typed: bool = False) -> None:
+        """`typed` if the source is one that the user names instead of the overlay's."""
+        self._environment, self._opened_by, self._typed = environment, opened_by, typed
         self._source: OpenSource | None = None
 
     def _open(self) -> OpenSource:
@@ -141,7 +151,7 @@ class SourceValues:
         digest = record.template_digest(value.parts, self._environment.overlay.spec.parameters)
         return SourceState(inputs=current, template=digest, gone=gone)
 
-    def read(self, keys: Keys) -> Plaintexts:
+    def read(self, keys: Keys) -> ReadValues:
         """Read the source once for all keys."""
         reading = self.reading(keys)
         if reading.mistakes:
@@ -150,17 +160,24 @@ class SourceValues:
         plaintexts: dict[str, dict[str, Plaintext]] = {}
         for name, secret_keys in keys.items():
             secret = self._environment.secrets[name]
-            plaintexts[name] = {key: self._plaintext(secret, key, reading) for key in secret_keys}
-        return plaintexts
+            present = [key for key in secret_keys if (name, key) in reading.values]
+            plaintexts[name] = {key: self._plaintext(secret, key, reading) for key in present}
+        if not reading.absent:
+            return ReadValues(plaintexts=plaintexts)
+        absent = absent_values(self._environment, self._open(), reading.absent, typed=self._typed)
+        return ReadValues(plaintexts=plaintexts, absent=absent)
 
     def reading(self, keys: Keys) -> SourceReading:
-        """Return the values and what is wrong with others. Raises Refusal with every name that is missing."""
+        """Return the values, and what is wrong with others or absent. Raises Refusal if the source can't be read."""
         remotes = dict(self._reached(keys))
         names = list(dict.fromkeys(remote.name for remote in remotes.values()))
         by_name = self._open().read(names) if names else {}
         mistakes: list[Mistake] = []
         values: dict[Address, Sensitive] = {}
+        absent = {address: remote for address, remote in remotes.items() if remote.name not in by_name}
         for (secret_name, key), remote in remotes.items():
+            if remote.name not in by_name:
+                continue
             try:
                 values[secret_name, key] = extract(remote, by_name[remote.name].value)
             except ValueError as error:
@@ -171,12 +188,12 @@ class SourceValues:
             secret = self._environment.secrets[name]
             for key in secret_keys:
                 if any((name, part) not in values for part in secret.remotes(key)):
-                    continue  # reported already
+                    continue  # absent, or reported already
                 try:
                     values[name, key] = self._resolve(secret, key, values)
                 except InputError as error:
                     mistakes += error.mistakes
-        return SourceReading(values=values, by_name=by_name, mistakes=mistakes)
+        return SourceReading(values=values, by_name=by_name, mistakes=mistakes, absent=absent)
 
     def _plaintext(self, secret: Secret, key: str, reading: SourceReading) -> Plaintext:
         versions: dict[str, Version] = {}
@@ -233,14 +250,14 @@ class GivenValues:
         """Return states that tell nothing."""
         return {name: dict.fromkeys(secret_keys, SourceState()) for name, secret_keys in keys.items()}
 
-    def read(self, keys: Keys) -> Plaintexts:
+    def read(self, keys: Keys) -> ReadValues:
         """Return the values that were given."""
         values = {(name, key): self._given[name][key] for name, secret_keys in keys.items() for key in secret_keys}
         gate.refuse(self._environment, values)
-        return {
-            name: {key: self._plaintext(name, key, values[name, key]) for key in secret_keys}
-            for name, secret_keys in keys.items()
-        }
+        plaintexts: dict[str, dict[str, Plaintext]] = {}
+        for name, secret_keys in keys.items():
+            plaintexts[name] = {key: self._plaintext(name, key, values[name, key]) for key in secret_keys}
+        return ReadValues(plaintexts=plaintexts)
 
     def _plaintext(self, secret: str, key: str, value: Sensitive) -> Plaintext:
         warnings = list(gate.warnings(self._environment, {(secret, key): value}))

@@ -15,17 +15,22 @@ class WithNewValue:
 
     def __init__(self, source: OpenSource, environment: Environment, name: str, value: Sensitive) -> None:
         self._source, self._environment, self._name, self._value = source, environment, name, value
+        self.shown = source.shown
 
     def versions(self, names: Collection[str]) -> Mapping[str, Version | None]:
         """Return those that the source has now."""
         return self._source.versions(names)
 
     def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
-        """Return the values; the source is not asked for the one name. Raises Refusal with all that is missing."""
+        """Return the values; the source is not asked for the one name."""
         new = [name for name in names if self._is_new(name)]
         others = [name for name in names if name not in new]
         values = self._source.read(others) if others else {}
         return {**values, **dict.fromkeys(new, SourceValue(value=self._value))}
+
+    def names(self) -> Collection[str]:
+        """Return those that the source has."""
+        return self._source.names()
 
     def _is_new(self, name: str) -> bool:
         return self._environment.same_name(name) == self._environment.same_name(self._name)

@@ -32,10 +32,10 @@ class TypedSource(Record):
         if mistakes := list(sharing.mistakes([changed], [changed])):
             raise InputError(*mistakes)
         if path is None:
-            return SourceValues(changed, lambda source: open_source(source, progress))
+            return SourceValues(changed, lambda source: open_source(source, progress), typed=True)
         from ..sources.dotenv import open_file
 
-        return SourceValues(changed, lambda _: open_file(path))
+        return SourceValues(changed, lambda _: open_file(path), typed=True)
 
 
 class SealRequest(Record):
@@ -168,4 +168,4 @@ def _outcome(
         )
     except InputError as error:
         return outcome.but(mistakes=error.mistakes, exit_code=error.exit_code)
-    return outcome.but(sealed=sealed)
+    return outcome.but(sealed=sealed, mistakes=sealed.absent, exit_code=3 if sealed.absent else 0)

@@ -1,18 +1,20 @@
 """Seals in one overlay what is missing, addressed or changed in the source; the rest stays as it is, byte for byte."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from ..backends import backend_of
-from ..errors import InputError, Mistake, nearest
+from ..errors import InputError, Mistake, Refusal, nearest
 from ..frozen import Record
 from ..manifests import committed, record, upkeep
-from ..manifests.committed import Committed
+from ..manifests.committed import Committed, Manifest
 from ..manifests.record import Entries, Provenance
-from ..model.kubernetes import Object
-from ..model.resolution import Environment
+from ..model.kubernetes import BASIC_AUTH, REQUIRED_KEYS, Object
+from ..model.resolution import Environment, Secret
 from ..sealing import Sealer
 from ..sources import Progress, Version, problems
+from .absent import AbsentValue
 from .provision import Plaintext, ValueProvider, changed
 from .render import writing
 
@@ -33,11 +35,13 @@ class Sealed(Record):
     """What was sealed, as addresses.
 
     Kept are those of which the source can't tell whether they changed, gone those that it no longer
-    gives a value for, be they deleted or disabled.
+    gives a value for, be they deleted or disabled. Missing are those without a value that nobody asked for, absent is
+    what is to be reported of those that somebody did.
     """
 
     environment: str
     sealed: Collection[str]
+    absent: Sequence[Mistake]
     kept: Collection[str]
     gone: Collection[str]
     missing: Collection[str]
@@ -61,11 +65,18 @@ def seal_overlay(
         choice = _choose(
             environment, provision, sealer, manifests, _Wish(addressed=chosen_by_user, alone=request.alone)
         )
-        provided = provision.read(choice.needed)
+        read = provision.read(choice.needed)
+        if request.alone and read.absent:
+            raise Refusal(*(absent.mistake for absent in read.absent))
+        provided = {
+            name: _sealable(secret, manifests.get(name), sealer, choice.needed[name], read.plaintexts[name])
+            for name, secret in environment.secrets.items()
+        }
+        waiting = _waiting(environment, choice, provided)
         objects: list[Object] = []
         warnings: list[Mistake] = []
         done = 0
-        total = sum(map(len, choice.needed.values()))
+        total = sum(map(len, provided.values()))
         for name, secret in environment.secrets.items():
             manifest = manifests.get(name)
             held = {key: text for key, text in sealer.held(secret, manifest).items() if key in secret.keys}
@@ -84,14 +95,75 @@ def seal_overlay(
             changes.apply(folder)
     return Sealed(
         environment=environment.name,
-        sealed=[f"{name}/{key}" for name, keys in choice.needed.items() for key in keys],
+        sealed=[f"{name}/{key}" for name, keys in provided.items() for key in keys],
+        absent=[
+            *_asked_for(environment, request, chosen_by_user, read.absent),
+            *_in_part(environment, waiting, provided),
+        ],
         kept=choice.kept,
-        gone=choice.gone,
-        missing=choice.missing,
+        gone=[*choice.gone, *sorted(waiting & choice.held)],
+        missing=[*choice.missing, *sorted(waiting - choice.held)],
         left_out=provision.left_out,
         changed=[environment.project.name(environment.path(name)) for name in changes.files],
         warnings=[*warnings, *_warnings(environment, provided, now)],
     )
+
+
+def _sealable(
+    secret: Secret,
+    manifest: Manifest | None,
+    sealer: Sealer,
+    needed: Collection[str],
+    plaintexts: Mapping[str, Plaintext],
+) -> Mapping[str, Plaintext]:
+    """Return the values of a Secret that are sealed: none of them where it can't be sealed in part.
+
+    A Secret of a known type is read as a whole, and a SOPS file that nobody opens is encrypted as a whole.
+    """
+    type_, present = secret.declaration.spec.type, plaintexts.keys()
+    if type_ in REQUIRED_KEYS or type_ == BASIC_AUTH:
+        whole = present >= set(needed) and present | sealer.held(secret, manifest).keys() >= secret.keys.keys()
+    else:
+        whole = present >= set(needed) or present >= set(sealer.needed(secret, manifest, present))
+    return plaintexts if whole else {}
+
+
+def _waiting(
+    environment: Environment, choice: "_Choice", provided: Mapping[str, Mapping[str, Plaintext]]
+) -> AbstractSet[str]:
+    """Return the addresses of the keys that should have been sealed and are not."""
+    addresses: set[str] = set()
+    for name in environment.secrets:
+        addresses.update(f"{name}/{key}" for key in choice.needed[name] if key not in provided[name])
+    return addresses
+
+
+def _asked_for(
+    environment: Environment,
+    request: OverlayRequest,
+    addressed: Mapping[str, Collection[str]],
+    absent: Sequence[AbsentValue],
+) -> Iterator[Mistake]:
+    """Return what is to be reported of absent values that were asked for: where nothing is addressed, of all."""
+    asked: set[str] = set()
+    for name, keys in addressed.items():
+        for key in keys:
+            asked.update(f"{name}/{entry}" for entry in environment.secrets[name].remotes(key))
+    for value in absent:
+        if not request.addresses or value.address in asked:
+            yield value.mistake
+
+
+def _in_part(
+    environment: Environment, waiting: AbstractSet[str], provided: Mapping[str, Mapping[str, Plaintext]]
+) -> Iterator[Mistake]:
+    """Find the Secrets of which nothing is sealed, since a part of them would be of no use."""
+    for name, secret in environment.secrets.items():
+        type_ = secret.declaration.spec.type
+        is_known = type_ in REQUIRED_KEYS or type_ == BASIC_AUTH
+        if is_known and not provided[name] and any(address.startswith(f"{name}/") for address in waiting):
+            place = secret.declaration.spec.origin.at("type")
+            yield Mistake(f"{name} stays as it is: a Secret of type {type_} is sealed whole or not at all", place)
 
 
 def _warnings(
@@ -138,7 +210,7 @@ class _Wish(Record):
 
 
 class _Choice(Record):
-    """By Secret the keys to seal.
+    """By Secret the keys to seal, and the addresses of all that is sealed already.
 
     Kept are those whose change would not show, gone those that the source no longer gives, missing those without
     a value.
@@ -148,6 +220,7 @@ class _Choice(Record):
     kept: Collection[str]
     gone: Collection[str]
     missing: Collection[str]
+    held: AbstractSet[str]
 
 
 def _choose(
@@ -191,7 +264,8 @@ def _choose(
         ]
     if mistakes:
         raise InputError(*mistakes)
-    return _Choice(needed=needed, kept=kept, gone=gone, missing=missing)
+    addresses = {f"{name}/{key}" for name, keys in held.items() for key in keys}
+    return _Choice(needed=needed, kept=kept, gone=gone, missing=missing, held=addresses)
 
 
 def _entries(

@@ -63,13 +63,18 @@ class GivenSecrets(Record):
 
 
 class OpenSource(Protocol):
-    """A source that can be read."""
+    """A source that can be read; `shown` is what messages call it."""
+
+    shown: str
 
     def versions(self, names: Collection[str]) -> Mapping[str, Version | None]:
         """The current version of each name that exists; None where the source knows no versions."""
 
     def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
-        """The current values. Raises Refusal with every name that is missing."""
+        """Return the current values of those names that it has. Raises Refusal if anything else is wrong."""
+
+    def names(self) -> Collection[str]:
+        """Return the names that it has, to say which may have been meant; none where they can't be listed."""
 
 
 @runtime_checkable
@@ -160,8 +165,3 @@ def _declared(environment: Environment) -> Source:
             )
         )
     return environment.source.kind
-
-
-def missing(names: Collection[str], existing: Collection[str], where: str) -> list[Mistake]:
-    """Return a mistake for each name that a source lacks."""
-    return [Mistake(f"{where} has no {name}") for name in sorted(set(names) - set(existing))]

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError
 from azure.identity import AzureAuthorityHosts, DefaultAzureCredential
 from azure.keyvault.secrets import KeyVaultSecret, SecretClient, SecretProperties
 
-from ..errors import InputError, Mistake, Refusal, nearest
+from ..errors import InputError, Mistake, Refusal
 from ..model.resolution import Environment
 from ..model.types.names import KEY_VAULT_NAME, seconds
 from ..model.types.sources import AzureKeyVault
@@ -68,7 +68,7 @@ class KeyVault:
         self, environment: Environment, source: AzureKeyVault, client: SecretClient, progress: Progress
     ) -> None:
         self._environment, self._source, self._client, self._progress = environment, source, client, progress
-        self._url = source.vault_url.rstrip("/")
+        self._url = self.shown = source.vault_url.rstrip("/")
 
     def versions(self, names: Collection[str]) -> Mapping[str, Version | None]:
         """The current version of each name that has one; reads no value, but where two are of one second.
@@ -96,13 +96,16 @@ class KeyVault:
             return list(self._client.list_properties_of_secret_versions(_plain(name)))
 
     def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
-        """The current values, each with its version."""
-        return self._each(names, self._read)
+        """Return the current values of the names that the vault has, each with its version."""
+        values = self._each(names, self._read)
+        return {name: value for name, value in values.items() if value is not None}
 
-    def _read(self, name: str) -> SourceValue:
+    def _read(self, name: str) -> SourceValue | None:
         try:
             return _found(self._get(name))
         except HttpResponseError as error:
+            if errors.is_absence(error):
+                return None
             current = self._current(name) if errors.code(error) == "SecretDisabled" else None
             if current is None or not current.enabled:
                 raise
@@ -148,17 +151,14 @@ class KeyVault:
             raise InputError(*(Mistake(f"Key Vault takes no name like {name}", place, hint) for name in wrong))
 
     def _refusal(self, failures: Mapping[str, Exception]) -> Refusal:
-        absent = any(isinstance(error, ResourceNotFoundError) for error in failures.values())
-        known = self._known() if absent else ()
         mistakes = []
         for name, error in failures.items():
             message, hint = errors.told(error, self._url, name)
-            meant = nearest(name, known) if isinstance(error, ResourceNotFoundError) else ""
-            mistakes.append(Mistake(message, self._source.origin.at("vaultUrl"), meant or hint))
+            mistakes.append(Mistake(message, self._source.origin.at("vaultUrl"), hint))
         return Refusal(*mistakes)
 
-    def _known(self) -> Collection[str]:
-        """The vault's names, where listing is allowed: for a hint alone."""
+    def names(self) -> Collection[str]:
+        """Return the vault's names, where listing is allowed."""
         try:
             with _any_answer():
                 return [each.name for each in self._client.list_properties_of_secrets() if each.name]

@@ -19,10 +19,10 @@ class CommandSource:
     """One call a name; it knows neither versions nor, before it is called, which names exist."""
 
     def __init__(self, command: Command) -> None:
-        self._command = command
+        self._command, self.shown = command, command.arguments[0]
 
     def versions(self, names: Collection[str]) -> Mapping[str, Version | None]:
-        """None for each name."""
+        """Return None for each name."""
         return dict.fromkeys(names)
 
     def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
@@ -37,6 +37,10 @@ class CommandSource:
         if mistakes:
             raise Refusal(*mistakes)
         return values
+
+    def names(self) -> Collection[str]:
+        """Return nothing: it can't list them."""
+        return ()
 
     def _call(self, name: str) -> Sensitive:
         program = self._command.arguments[0]

@@ -11,7 +11,7 @@ from ..files.project import Project, decode
 from ..model.resolution import Environment
 from ..model.types.sources import Dotenv
 from ..sensitive import Sensitive
-from . import SourceValue, Version, dotenvlines, missing
+from . import SourceValue, Version, dotenvlines
 
 _BLANK = " \t\r"
 _WRITTEN = "# written by kubectl ksecret: "
@@ -22,26 +22,28 @@ class DotenvFile:
 
     def __init__(self, path: str, shown: str, through: str) -> None:
         """`through` is the folder in which a new file is written before it takes the old one's place."""
-        self._path, self._shown, self._through = path, shown, through
+        self._path, self.shown, self._through = path, shown, through
         self._values = dotenvlines.values(self._text(), shown)
 
     def _text(self) -> str:
-        return decode(_content(self._path, self._shown), self._shown)
+        return decode(_content(self._path, self.shown), self.shown)
 
     def versions(self, names: Collection[str]) -> Mapping[str, Version | None]:
-        """None for each variable that is there."""
+        """Return None for each variable that is there."""
         return {name: None for name in names if name in self._values}
 
     def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
-        """The values. Raises Refusal with every variable that is missing."""
-        if mistakes := missing(names, self._values, self._shown):
-            raise Refusal(*mistakes)
-        return {name: SourceValue(value=self._values[name]) for name in names}
+        """Return the values of the variables that are there."""
+        return {name: SourceValue(value=self._values[name]) for name in names if name in self._values}
+
+    def names(self) -> Collection[str]:
+        """Return the names of all variables."""
+        return self._values.keys()
 
     def refused(self, name: str, value: Sensitive) -> str:
         """Return why no line can hold a value: it holds text of one line, which its readers must agree on."""
         if not folder.on_one_device(self._path, self._through):
-            return f"{self._shown} lies on another file system than Git's folder, through which it is replaced"
+            return f"{self.shown} lies on another file system than Git's folder, through which it is replaced"
         try:
             text = value.reveal().decode()
         except UnicodeDecodeError:
@@ -56,10 +58,10 @@ class DotenvFile:
         """Set one variable; all other lines stay as they are."""
 
         def change(before: bytes) -> bytes:
-            return _with(decode(before, self._shown), name, value, id_).encode()
+            return _with(decode(before, self.shown), name, value, id_).encode()
 
         folder.rewrite(self._path, change, self._through)
-        self._values = dotenvlines.values(self._text(), self._shown)
+        self._values = dotenvlines.values(self._text(), self.shown)
 
     def written(self, name: str, id_: str) -> bool:
         """Whether the comment above the variable says so."""

@@ -3,26 +3,29 @@
 import os
 from collections.abc import Collection, Mapping
 
-from ..errors import Refusal
 from ..sensitive import Sensitive
-from . import SourceValue, Version, missing
+from . import SourceValue, Version
 
 
 class Variables:
     """The variables of a process; they know no versions."""
 
+    shown = "the environment"
+
     def __init__(self, variables: Mapping[bytes, bytes]) -> None:
         self._values = {os.fsdecode(name): Sensitive(value) for name, value in variables.items()}
 
     def versions(self, names: Collection[str]) -> Mapping[str, Version | None]:
-        """None for each variable that is set."""
+        """Return None for each variable that is set."""
         return {name: None for name in names if name in self._values}
 
     def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
-        """The values. Raises Refusal with every variable that is not set."""
-        if mistakes := missing(names, self._values, "the environment"):
-            raise Refusal(*mistakes)
-        return {name: SourceValue(value=self._values[name]) for name in names}
+        """Return the values of the variables that are set."""
+        return {name: SourceValue(value=self._values[name]) for name in names if name in self._values}
+
+    def names(self) -> Collection[str]:
+        """Return the names of all variables."""
+        return self._values.keys()
 
 
 def open_source() -> Variables:

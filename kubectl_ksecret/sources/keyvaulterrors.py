@@ -37,6 +37,11 @@ def is_of_roles(error: Exception) -> bool:
     return code(error) in ("ForbiddenByRbac", "AccessDenied")
 
 
+def is_absence(error: HttpResponseError) -> bool:
+    """Whether the vault itself says that it has no secret of this name; a proxy's page has no code."""
+    return error.status_code == 404 and bool(code(error))
+
+
 def may_pass(error: Exception) -> bool:
     """Whether the same request may succeed in a moment."""
     if isinstance(error, HttpResponseError) and error.status_code:
