@@ -203,7 +203,7 @@ def test_a_prefix_on_the_way_breaks_the_strict_scope(tmp_path: Path) -> None:
     place = "overlays/prod/secrets/manifests/app.yaml:5:9"
     assert found(project) == [f"error: {place}: {what}"]
     project.write("built.txt", run(str(peer("kustomize")), "build", "overlays/prod", folder=project.root))
-    assert found(project, "--built", "built.txt") == [f"error: built.txt:10:9: {what}"]
+    assert found(project, "--built", "built.txt") == [f"error: built.txt:4:9: {what}"]
     project.sealed_overlay(scope="namespace-wide")
     project.done("seal", "prod")
     assert found(project) == []
