@@ -97,8 +97,8 @@ def seal_overlay(
         environment=environment.name,
         sealed=[f"{name}/{key}" for name, keys in provided.items() for key in keys],
         absent=[
-            *_asked_for(environment, request, chosen_by_user, read.absent),
-            *_in_part(environment, waiting, provided),
+            *_asked_for(environment, request, chosen_by_user, read.absent, waiting=waiting),
+            *_in_part(environment, waiting, provided, asked=chosen_by_user if request.addresses else provided),
         ],
         kept=choice.kept,
         gone=[*choice.gone, *sorted(waiting & choice.held)],
@@ -143,11 +143,17 @@ def _asked_for(
     request: OverlayRequest,
     addressed: Mapping[str, Collection[str]],
     absent: Sequence[AbsentValue],
+    *,
+    waiting: AbstractSet[str],
 ) -> Iterator[Mistake]:
-    """Return what is to be reported of absent values that were asked for: where nothing is addressed, of all."""
+    """Return what is to be reported of absent values that were asked for: where nothing is addressed, of all.
+
+    So is a value that keeps one from being sealed that was addressed, as in a file that is encrypted as a whole.
+    """
     asked: set[str] = set()
     for name, keys in addressed.items():
-        for key in keys:
+        waits = any(f"{name}/{key}" in waiting for key in keys)
+        for key in environment.secrets[name].keys if waits else keys:
             asked.update(f"{name}/{entry}" for entry in environment.secrets[name].remotes(key))
     for value in absent:
         if not request.addresses or value.address in asked:
@@ -155,13 +161,22 @@ def _asked_for(
 
 
 def _in_part(
-    environment: Environment, waiting: AbstractSet[str], provided: Mapping[str, Mapping[str, Plaintext]]
+    environment: Environment,
+    waiting: AbstractSet[str],
+    provided: Mapping[str, Mapping[str, Plaintext]],
+    *,
+    asked: Collection[str],
 ) -> Iterator[Mistake]:
-    """Find the Secrets of which nothing is sealed, since a part of them would be of no use."""
+    """Find the Secrets that were asked for and of which nothing is sealed, since a part would be of no use."""
     for name, secret in environment.secrets.items():
         type_ = secret.declaration.spec.type
         is_known = type_ in REQUIRED_KEYS or type_ == BASIC_AUTH
-        if is_known and not provided[name] and any(address.startswith(f"{name}/") for address in waiting):
+        if (
+            name in asked
+            and is_known
+            and not provided[name]
+            and any(address.startswith(f"{name}/") for address in waiting)
+        ):
             place = secret.declaration.spec.origin.at("type")
             yield Mistake(f"{name} stays as it is: a Secret of type {type_} is sealed whole or not at all", place)
 
