@@ -164,6 +164,28 @@ def listed(folder: str, name: str, text: str) -> Change:
     return apply
 
 
+def external(name: str, annotation: str, *remote_names: str) -> str:
+    """An ExternalSecret of somebody's store, written by hand."""
+    names = remote_names or ("a",)
+    data = "".join(f"  - {{secretKey: a{n}, remoteRef: {{key: {each}}}}}\n" for n, each in enumerate(names))
+    return (
+        f"apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata:\n  name: {name}\n  annotations:\n"
+        f"    {annotation}\nspec:\n  refreshInterval: 1h0m0s\n"
+        f"  secretStoreRef: {{name: somebodys, kind: ClusterSecretStore}}\n  data:\n{data}"
+    )
+
+
+PATCH = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: any\n  labels: {team: web}\n"
+BROKER = """\
+apiVersion: broker.example/v1
+kind: Broker
+metadata:
+  name: broker
+spec:
+  listeners: [redis-auth]
+"""
+
+
 def component(folder: str, name: str, text: str) -> Change:
     """A new component of a kustomization; lines before its resources stay where they are."""
 
@@ -800,6 +822,73 @@ _OF_READERS = {
             ),
         ),
         ("wave-order overlays/test/h.yaml:6",),
+    ),
+    "secret-is-hook": Fault(
+        (listed("overlays/base", "hook.yaml", external("hook", "argocd.argoproj.io/hook: PreSync")),),
+        ("secret-is-hook overlays/base/hook.yaml:6",),
+    ),
+    "secret-is-hook, as a chart has it": Fault(
+        (listed("overlays/base", "chart.yaml", external("chart", "helm.sh/hook: pre-install,pre-upgrade")),),
+        ("secret-is-hook overlays/base/chart.yaml:6",),
+    ),
+    "foreign-remote-name": Fault(
+        (listed("overlays/base", "foreign.yaml", external("foreign", "a: b", "mail-prod")),),
+        ("foreign-remote-name overlays/base/foreign.yaml:11",),
+    ),
+    "foreign-remote-name, as names begin": Fault(
+        (listed("overlays/base", "begins.yaml", external("begins", "a: b", "test_mail", "prod_mail")),),
+        ("foreign-remote-name overlays/base/begins.yaml:12", "foreign-remote-name overlays/base/begins.yaml:11"),
+    ),
+    "needs-no-restriction": Fault(
+        (
+            write("overlays/above.yaml", PATCH),
+            append("overlays/test/kustomization.yaml", "- path: ../above.yaml\n  target: {kind: Deployment}\n"),
+        ),
+        ("needs-no-restriction overlays/test/kustomization.yaml:9",),
+    ),
+    "needs-no-restriction, a file of a ConfigMap": Fault(
+        (
+            write("overlays/settings.txt", "a\n"),
+            append(
+                "overlays/prod/kustomization.yaml",
+                "configMapGenerator:\n- name: settings\n  files: [../settings.txt]\n",
+            ),
+        ),
+        ("needs-no-restriction overlays/prod/kustomization.yaml:8",),
+    ),
+    "name-not-followed": Fault(
+        (
+            append("overlays/test/kustomization.yaml", "namePrefix: eu-\n"),
+            listed("overlays/test", "broker.yaml", BROKER),
+        ),
+        ("name-not-followed overlays/test/broker.yaml:6",),
+        alone="every name of the build is another one",
+    ),
+    "name-not-followed, in an annotation, by a suffix": Fault(
+        (
+            append("overlays/test/kustomization.yaml", "nameSuffix: -eu\n"),
+            listed(
+                "overlays/test",
+                "broker.yaml",
+                BROKER.replace("redis-auth", "none").replace("spec:", "  annotations: {reads: redis-auth}\nspec:"),
+            ),
+        ),
+        ("name-not-followed overlays/test/broker.yaml:5",),
+        alone="every name of the build is another one",
+    ),
+    "not-buildable": Fault(
+        (append("overlays/base/kustomization.yaml", "- gone.yaml\n"),),
+        ("not-buildable overlays/base/kustomization.yaml:7",) * 2,
+        alone="nothing else is found in a build that is none",
+    ),
+    "not-buildable, a remote patch": Fault(
+        (
+            append(
+                "overlays/test/kustomization.yaml", "- path: https://example.org/patch.yaml\n  target: {kind: Job}\n"
+            ),
+        ),
+        ("not-buildable overlays/test/kustomization.yaml:9",),
+        alone="nothing else is found in a build that is none",
     ),
     "no-restart": Fault(
         (replace("overlays/base/redis.yaml", 'auto: "true"', 'auto: "false"'),),

@@ -10,7 +10,7 @@ from ..model.types.declaration import DeclarationSpec
 from ..objects.documents import dotted
 from ..objects.producers import is_known_producer, is_made_for_service_account, without_hash
 from ..objects.reads import SecretRead, is_unknown, mentions
-from . import Finding, rule
+from . import Finding, Severity, rule
 from .objects import place_of
 from .scope import Build
 from .supply import Places, Supply, supply_of
@@ -48,8 +48,8 @@ def missing_secret(build: Build) -> Iterator[Finding]:
 
     The pod stays in CreateContainerConfigError, or its volume is never mounted. Correct the name, declare the Secret,
     or mark the reference `optional: true`, which makes this a note. It is a note too where an object of an operator
-    that is not known here names the Secret, and may make it. The overlay's `references` names further places in which
-    objects name a Secret.
+    that is not known here names the Secret, and may make it; in a kustomization without an overlay it is a warning. The
+    overlay's `references` names further places in which objects name a Secret.
     """
     supply = supply_of(build)
     omitted, makers = _omitted(supply), _possible_makers(supply)
@@ -153,8 +153,15 @@ def _finding(
         subject=subject,
         field=dotted(path),
         overlay=supply_of(build).overlay_of(read.namespace),
-        milder="note" if read.optional or not is_sure else None,
+        milder=_milder(build, read, is_sure=is_sure, of_key=of_key),
     )
+
+
+def _milder(build: Build, read: SecretRead, *, is_sure: bool, of_key: bool) -> Severity | None:
+    if read.optional or not is_sure:
+        return "note"
+    # Without an overlay nobody has said what is provided by other means.
+    return None if of_key or build.environments else "warning"
 
 
 def _omitted(supply: Supply) -> Places[_Omitted]:
