@@ -40,7 +40,7 @@ def needs_no_restriction(repository: Repository) -> Iterator[Finding]:
             yield Finding(
                 message=f"{build.project.name(named.path)} lies outside of the folder of this kustomization",
                 place=named.place,
-                hint="it builds with --load-restrictor LoadRestrictionsNone alone",
+                hint="it builds with kustomize build --load-restrictor LoadRestrictionsNone alone",
                 field=str(named.field[0]),
                 overlay=build.only_overlay,
             )

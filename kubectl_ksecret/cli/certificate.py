@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..actions import certificate as action
 from . import arguments, kubectl
-from .formats import certificate as format_
 
 if TYPE_CHECKING:
     from ..cluster.api import Api
@@ -43,6 +41,10 @@ def command(
       kubectl ksecret certificate prod --fetch --context shop-prod
       kubectl ksecret certificate prod --needed
     """
+    # --help must not load cryptography.
+    from ..actions import certificate as action
+    from .formats import certificate as format_
+
     if fetch + (url is not None) + needed > 1:
         raise click.UsageError("--fetch, --url and --needed exclude each other.")
     environment, now = overlay.load(), datetime.now(UTC)
