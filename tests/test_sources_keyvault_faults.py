@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from .keyvault import KeyVault, certificates
+from .keyvault.answers import Answer
 from .keyvault.faults import (
     LISTINGS,
     Fault,
@@ -21,6 +23,7 @@ from .keyvault.faults import (
     garbled,
     no_policy,
     no_role,
+    not_found,
     stall,
     throttled,
     token_refused,
@@ -132,8 +135,73 @@ def test_a_fault_is_told_with_what_to_do(tmp_path: Path, vault: KeyVault, name: 
     project = vault_shop(tmp_path, vault)
     fill(vault)
     met = vault.faults.add(case.fault, *case.requests)
+    impatient(project, tmp_path)
     assert failed(project, vault) == [f"{ERROR}{case.message}", case.hint]
     assert met.count > 0
+
+
+def impatient(project: Project, folder: Path) -> None:
+    """Let the command wait a second for a vault that throttles, not a minute."""
+    code = "from kubectl_ksecret.sources import keyvaultretry\nkeyvaultretry.PATIENCE = 1.0\n"
+    project.environment["PYTHONPATH"] = str(starting_with(folder, code))
+
+
+def test_throttling_is_waited_out_by_time_and_not_by_count(tmp_path: Path, vault: KeyVault) -> None:
+    """Ten answers of 429 are no more than a second or two; a terminal shows why nothing happens."""
+    project = vault_shop(tmp_path, vault)
+    fill(vault)
+    met = vault.faults.add(throttled(retry_after=0.1), times=10)
+    token = project.accepting("seal", "prod")["KSECRET_ACCEPT"]
+    done = project.on_terminal("seal", "prod", KSECRET_ACCEPT=token)
+    assert (done.code, met.count) == (0, 10)
+    assert done.out.count(f"{vault.url} is throttling: trying again in 1 s, for a minute at most") == 1
+
+
+def test_a_vault_that_asks_for_an_hour_does_not_get_it(tmp_path: Path, vault: KeyVault) -> None:
+    """What it asks for is honoured up to what a person would wait."""
+    project = vault_shop(tmp_path, vault)
+    fill(vault)
+    vault.faults.add(throttled(retry_after=3600))
+    impatient(project, tmp_path)
+    began = time.monotonic()
+    assert failed(project, vault)[0] == f"{ERROR}URL is throttling; gave up at password-prod (429)"
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("expires", [253_402_300_800, 1_798_675_200_000, 10**30])
+def test_an_expiry_that_no_calendar_has_is_none(tmp_path: Path, vault: KeyVault, expires: int) -> None:
+    """As of the year 10000, or of milliseconds where seconds are meant: status and seal go on."""
+    project = vault_shop(tmp_path, vault)
+    project.declare("app", {"token": {}})
+    version = {"id": f"{vault.url}/secrets/token-prod/{'a' * 32}", "attributes": {"enabled": True, "exp": expires}}
+    vault.faults.add(Refuse(Answer(200, {"value": "the token", **version})), "GET /secrets/token-prod")
+    vault.faults.add(Refuse(Answer(200, {"value": [version]})), "GET /secrets/token-prod/versions")
+    project.done("seal", "prod")
+    assert opened_by_kubeseal(project.manifest("app")) == {"token": b"the token"}
+    assert project.ksecret("status", "prod").code == 0
+
+
+def test_links_that_lead_round_end(tmp_path: Path, vault: KeyVault) -> None:
+    """A proxy that answers every page with the first one is no Key Vault."""
+    project = vault_shop(tmp_path, vault)
+    fill(vault)
+    project.done("seal", "prod")
+    link = f"{vault.url}/secrets/password-prod/versions?api-version=7.6&$skiptoken=eA"
+    vault.faults.add(Refuse(Answer(200, {"value": [], "nextLink": link})), "GET /secrets/password-prod/versions")
+    assert failed(project, vault) == [f"{ERROR}URL does not answer as a Key Vault", STRANGE]
+
+
+@pytest.mark.parametrize("answer", [Answer(200, {"value": []}), not_found().answer], ids=["empty", "404"])
+def test_a_name_without_versions_is_absent(tmp_path: Path, vault: KeyVault, answer: Answer) -> None:
+    """Whichever way the vault says so: what is sealed stays, and a first value can be made."""
+    project = vault_shop(tmp_path, vault)
+    project.declare("app", {"token": {"generate": {"length": 20}}})
+    fill(vault)
+    project.done("seal", "prod")
+    vault.faults.add(Refuse(answer), "GET /secrets/token-prod/versions")
+    message = "prod: kept as sealed, though the source no longer gives a value for\n  app/token\n"
+    assert project.done("seal", "prod") == message
+    assert project.ksecret("seal", "prod", "--generate-missing").code == 0
 
 
 @pytest.mark.parametrize(

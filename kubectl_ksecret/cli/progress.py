@@ -1,9 +1,10 @@
 """A progress bar on a terminal; nothing elsewhere."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -16,6 +17,7 @@ def progress_bar(label: str) -> Iterator[Progress]:
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
+    _show_notices(sys.stderr)
     with ExitStack() as shown:
         bar: Any = None
 
@@ -28,3 +30,11 @@ def progress_bar(label: str) -> Iterator[Progress]:
                 bar = None
 
         yield show
+
+
+def _show_notices(terminal: TextIO) -> None:
+    """Show what a source says of a long wait."""
+    logger = logging.getLogger("kubectl_ksecret.sources")
+    if not logger.handlers:
+        logger.addHandler(logging.StreamHandler(terminal))
+        logger.setLevel(logging.INFO)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from azure.core.exceptions import HttpResponseError
+from azure.core.paging import ItemPaged
 from azure.identity import AzureAuthorityHosts, DefaultAzureCredential
 from azure.keyvault.secrets import KeyVaultSecret, SecretClient, SecretProperties
 
@@ -20,6 +21,7 @@ from ..model.types.sources import AzureKeyVault
 from ..sensitive import Sensitive
 from . import Progress, SourceValue, Version
 from . import keyvaulterrors as errors
+from .keyvaultretry import Patience
 
 TAG = "ksecret-write"
 _MAX_BYTES = 25_600
@@ -51,11 +53,10 @@ def open_source(environment: Environment, source: AzureKeyVault, progress: Progr
     client = SecretClient(
         source.vault_url.rstrip("/"),
         credential,
-        # Throttling is waited for, half a minute; a vault that can't be reached is told soon.
-        retry_status=6,
-        retry_backoff_max=10,
-        retry_connect=2,
-        retry_read=2,
+        # A vault that fails is asked again for half a minute; one that can't be reached is reported soon.
+        retry_policy=Patience(
+            source.vault_url.rstrip("/"), retry_status=6, retry_backoff_max=10, retry_connect=2, retry_read=2
+        ),
         **_TIMEOUTS,
     )
     return KeyVault(environment, source, client, progress)
@@ -92,8 +93,14 @@ class KeyVault:
         return _version(enabled[-1], newest=newest)
 
     def _properties(self, name: str) -> list[SecretProperties]:
-        with _any_answer():
-            return list(self._client.list_properties_of_secret_versions(_plain(name)))
+        """Return all versions of a name; none of one that the vault does not have, whichever way it says so."""
+        try:
+            with _any_answer():
+                return _all_pages(self._client.list_properties_of_secret_versions(_plain(name)))
+        except HttpResponseError as error:
+            if errors.is_absence(error):
+                return []
+            raise
 
     def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
         """Return the current values of the names that the vault has, each with its version."""
@@ -161,7 +168,7 @@ class KeyVault:
         """Return the vault's names, where listing is allowed."""
         try:
             with _any_answer():
-                return [each.name for each in self._client.list_properties_of_secrets() if each.name]
+                return [secret.name for secret in _all_pages(self._client.list_properties_of_secrets()) if secret.name]
         except errors.FAILURES:
             return ()
 
@@ -225,20 +232,41 @@ def _any_answer() -> Iterator[None]:
         raise ValueError from None
 
 
+def _all_pages(paged: ItemPaged[T]) -> list[T]:
+    """Return the elements of all pages. Raises ValueError for a link that leads to a page that was read already."""
+    pages: Any = paged.by_page()
+    elements: list[T] = []
+    links: set[str] = set()
+    for page in pages:
+        elements += page
+        if pages.continuation_token in links:
+            raise ValueError("the pages lead round")
+        links.add(pages.continuation_token)
+    return elements
+
+
 def _carries(versions: Collection[SecretProperties], id_: str) -> bool:
     return any((each.tags or {}).get(TAG) == id_ for each in versions)
 
 
 def _created(properties: SecretProperties) -> datetime:
-    return properties.created_on or datetime.min.replace(tzinfo=UTC)
+    return _moment(properties.created_on) or datetime.min.replace(tzinfo=UTC)
+
+
+def _moment(found: object) -> datetime | None:
+    """Return a time; None for one after the year 9999, as of seconds that are milliseconds, which is as good as never.
+
+    The SDK hands out the number then.
+    """
+    return found if isinstance(found, datetime) else None
 
 
 def _version(properties: SecretProperties, *, enabled: bool = True, newest: bool = True) -> Version:
     return Version(
         id=properties.version or "",
-        created=properties.created_on,
-        expires=properties.expires_on,
-        not_before=properties.not_before,
+        created=_moment(properties.created_on),
+        expires=_moment(properties.expires_on),
+        not_before=_moment(properties.not_before),
         enabled=enabled,
         newest=newest,
     )

@@ -43,9 +43,9 @@ def is_absence(error: HttpResponseError) -> bool:
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether the same request may succeed in a moment."""
+    """Whether the same request may succeed in a moment; throttling has been waited out already."""
     if isinstance(error, HttpResponseError) and error.status_code:
-        return error.status_code in (408, 429, 500, 502, 503, 504)
+        return error.status_code in (408, 500, 502, 503, 504)
     return isinstance(error, AzureError) and not isinstance(error, ClientAuthenticationError)
 
 
