@@ -173,7 +173,6 @@ _PARAMETERS = (
     _field("parameters/secretName", namespace="secretNamespace"),
     _field("parameters/adminSecretName", namespace="adminSecretNamespace"),
     _field("parameters/userSecretName", namespace="userSecretNamespace"),
-    _field("parameters/secretRef", elsewhere=True),
 )
 _ENDPOINT = (
     "basicAuth/username",
@@ -335,6 +334,7 @@ REFERENCES = (
 MENTIONED = (
     Reference("Role", "rules/resourceNames"),
     Reference("ClusterRole", "rules/resourceNames"),
+    Reference("StorageClass", "parameters/secretRef"),
 )
 
 
@@ -366,9 +366,9 @@ def pod_references() -> Iterator[Reference]:
 def followed() -> Iterator[Reference]:
     """Yield every field into which kustomize has to follow the rename of what stands for a Secret."""
     for reference in (*pod_references(), *REFERENCES, *MENTIONED):
-        # Only a pod that runs has ephemeral containers, so no template has any.
-        in_template = "/ephemeralContainers/" in reference.path and reference.kind not in ("", "Pod")
-        if reference.follows and not in_template and reference.kind not in ("ExternalSecret", *_CLUSTER_SCOPED):
+        # A template has no ephemeral containers; those of Kubernetes' own kinds could, so its schema allows them.
+        never = "/ephemeralContainers/" in reference.path and reference.group is not None
+        if reference.follows and not never and reference.kind not in ("ExternalSecret", *_CLUSTER_SCOPED):
             yield reference
 
 
