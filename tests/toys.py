@@ -122,6 +122,7 @@ class Box(backend_types.BackendSpec):
     label: Line
 
     seals = True
+    fetched = False
 
     def paths(self) -> Iterable[tuple[str, Place]]:
         """Return nothing."""

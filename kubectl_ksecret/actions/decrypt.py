@@ -1,5 +1,7 @@
-"""Opens the committed Secrets of a sops overlay with the user's age identities."""
+"""The plain Secrets of an overlay: opened with the user's age identities, or made out of the source."""
 
+import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 
 from ..backends import backend_of
@@ -8,10 +10,13 @@ from ..errors import InputError, Mistake, Refusal
 from ..manifests import committed
 from ..manifests.committed import Manifest
 from ..model.resolution import Environment
+from ..model.types.backends import PlainSecret
 from ..sealing import age
 from ..sealing.sops import document as sops
 from ..sensitive import Sensitive
+from ..sources import OpenedBy
 from . import render
+from .provision import SourceValues
 
 
 class Decrypted(render.Rendered):
@@ -21,12 +26,14 @@ class Decrypted(render.Rendered):
     warnings: list[Mistake] = []
 
 
-def decrypt(environment: Environment, variables: Mapping[str, str]) -> Decrypted:
-    """The plain Secrets of an environment; with findings there are none.
+def decrypt(environment: Environment, variables: Mapping[str, str], opened_by: OpenedBy) -> Decrypted:
+    """Return the plain Secrets of an environment; with findings there are none.
 
     `variables` say where the identities are. Raises InputError for another backend and for a value that is not base64,
-    Refusal if none opens a file.
+    Refusal if none opens a file or the source refuses.
     """
+    if isinstance(environment.backend, PlainSecret):
+        return Decrypted(objects=(), findings=(), secrets=_of_source(environment, opened_by))
     if backend_of(environment).kind != SopsBackend.kind:
         place = environment.overlay.spec.origin.key("backend")
         raise InputError(Mistake(f"overlay {environment.name} has nothing that SOPS encrypted", place))
@@ -50,6 +57,25 @@ def decrypt(environment: Environment, variables: Mapping[str, str]) -> Decrypted
     if mistakes:
         raise Refusal(*mistakes)
     return Decrypted(objects=(), findings=(), secrets=secrets, warnings=list(dict.fromkeys(warnings)))
+
+
+def _of_source(environment: Environment, opened_by: OpenedBy) -> list[Sensitive]:
+    """Make the Secrets out of the source. A command that the repository names runs in `sync` alone, which asks."""
+    source = environment.source
+    if source is not None and source.kind.runs_program:
+        hint = f"kubectl ksecret sync {environment.name} asks before it runs"
+        raise InputError(Mistake("render runs no command that an overlay names", source.kind.origin.at(), hint))
+    backend = backend_of(environment)
+    keys = {name: list(secret.keys) for name, secret in environment.secrets.items()}
+    secrets: list[Sensitive] = []
+    values = SourceValues(environment, opened_by).read(keys)
+    if values.absent:
+        raise Refusal(*(one.mistake for one in values.absent))
+    for name, plaintexts in values.plaintexts.items():
+        data = {key: b64encode(plaintext.value.reveal()).decode() for key, plaintext in plaintexts.items()}
+        shell = backend.shell(environment, environment.secrets[name])
+        secrets.append(Sensitive(json.dumps({**shell, "data": data}).encode()))
+    return secrets
 
 
 def _reader_warnings(environment: Environment, name: str, manifest: Manifest) -> Iterator[Mistake]:

@@ -35,7 +35,12 @@ class Deployment(Record):
 
 
 def deployment(environment: Environment) -> Deployment:
-    """Build an overlay's kustomization. Raises InputError and Refusal as building does."""
+    """Build an overlay's kustomization. Raises InputError and Refusal as building does.
+
+    Where nothing is committed there is nothing to build: `sync` makes the Secrets under their declared names.
+    """
+    if not (environment.backend.seals or environment.backend.fetched):
+        return Deployment(secrets={}, objects=[], namespace=environment.namespace)
     named_at = environment.overlay.spec.origin.at("kustomization")
     instead = f"kubectl ksecret check {environment.name} --built -"
     objects = build_one(environment.project, root_of(environment), Tree(environment.project), named_at, instead).objects

@@ -5,7 +5,7 @@ Secrets themselves the list that `kubectl get` prints is asked for first, which 
 then read, and its values are dropped at once.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -20,10 +20,13 @@ from ..manifests import record
 from ..model.backend import Backend
 from ..model.kubernetes import Object
 from ..model.resolution import Environment
+from ..model.types.declaration import DeclarationSpec
 from ..model.types.names import seconds
 from ..objects.documents import Document, mapping
+from ..sources import OpenedBy
 from .addresses import secrets_of
 from .deployment import DeployedSecret, deployment
+from .provision import SourceState, SourceValues, changed
 from .sync import DELIVERIES
 
 # Maps whose names people choose: nothing fills them in, so that a name too many is a difference.
@@ -47,8 +50,10 @@ class Compared(Record):
         return self.live != self.built
 
 
-def diff(environment: Environment, api: Api, addresses: Sequence[str]) -> list[Compared]:
+def diff(environment: Environment, api: Api, addresses: Sequence[str], opened_by: OpenedBy) -> list[Compared]:
     """Compare the Secrets of an overlay, or the addressed ones, with the cluster.
+
+    Of a backend that commits nothing the versions in the source are compared with those that the Secret was made of.
 
     Raises InputError for another cluster than the overlay's, Refusal if the cluster can't be asked.
     """
@@ -67,12 +72,57 @@ def diff(environment: Environment, api: Api, addresses: Sequence[str]) -> list[C
             all_built = {secret.document.subject.name for secret in deployed.secrets.values()}
             compared += _extra(delivery.resources, all_built, standing)
     existing = _existing(api, deployed.namespace)
+    states = _states(environment, names, opened_by)
     for name in names:
         if name in deployed.secrets:
-            compared.append(_secret(api, backend, deployed.secrets[name], existing))
+            compared.append(_secret(api, _expected(backend, deployed.secrets[name]), existing))
+        elif name in states:
+            compared.append(_secret(api, _expected_of_source(environment, name, states[name]), existing))
         else:
             compared.append(_not_built(environment, name))
     return compared
+
+
+class _Expected(Record):
+    """A Secret as it should live: its names, what is declared, its keys, and what finds those that have changed."""
+
+    name: str
+    namespace: str
+    declared: DeclarationSpec
+    keys: frozenset[str]
+    changed: Callable[[LiveSecret], Iterator[str]]
+
+
+def _expected(backend: Backend, deployed: DeployedSecret) -> _Expected:
+    document = deployed.document.object
+    entries = record.of(document, backend) if backend.seals else {}
+    return _Expected(
+        name=deployed.name,
+        namespace=deployed.namespace,
+        declared=deployed.secret.declaration.spec,
+        keys=frozenset(backend.held(document) if backend.seals else deployed.secret.keys),
+        changed=lambda live: _sealed_anew(entries, live),
+    )
+
+
+def _expected_of_source(environment: Environment, name: str, states: Mapping[str, SourceState]) -> _Expected:
+    return _Expected(
+        name=name,
+        namespace=environment.namespace,
+        declared=environment.secrets[name].declaration.spec,
+        keys=frozenset(states),
+        changed=lambda live: (key for key, state in states.items() if changed(live.record.get(key), state)),
+    )
+
+
+def _states(
+    environment: Environment, names: Collection[str], opened_by: OpenedBy
+) -> Mapping[str, Mapping[str, SourceState]]:
+    """Return what the source tells of keys without their values, where nothing of them is committed."""
+    if environment.backend.seals or environment.backend.fetched:
+        return {}
+    keys = {name: list(environment.secrets[name].keys) for name in names}
+    return SourceValues(environment, opened_by).states(keys)
 
 
 def _existing(api: Api, namespace: str) -> frozenset[str] | None:
@@ -145,25 +195,26 @@ def _not_built(environment: Environment, name: str) -> Compared:
     return Compared(name=f"secret/{name}", live={"data": {}}, built=None, notes=[note])
 
 
-def _secret(api: Api, backend: Backend, deployed: DeployedSecret, existing: frozenset[str] | None) -> Compared:
-    """Compare a Secret: its type, labels and keys, and of a sealed one the record of each key."""
-    name, document = f"secret/{deployed.name}", deployed.document.object
-    keys = frozenset(backend.held(document) if backend.seals else deployed.secret.keys)
-    declared = deployed.secret.declaration.spec
+def _secret(api: Api, expected: _Expected, existing: frozenset[str] | None) -> Compared:
+    """Compare a Secret: its type, labels and keys, and what is known of each key."""
+    declared = expected.declared
     live = None
-    if existing is None or deployed.name in existing:
-        live = read_secret(api, deployed.namespace, deployed.name)
-    changed = frozenset(_changed(record.of(document, backend), live) if live and backend.seals else ())
+    if existing is None or expected.name in existing:
+        live = read_secret(api, expected.namespace, expected.name)
+    marked = frozenset(expected.changed(live)) if live else frozenset()
     built = _without_values(
-        deployed, type_=declared.type, labels=declared.labels, data={key: _after(key in changed) for key in keys}
+        expected,
+        type_=declared.type,
+        labels=declared.labels,
+        data={key: _after(key in marked) for key in expected.keys},
     )
     if live is None:
-        return Compared(name=name, live=None, built=built)
+        return Compared(name=f"secret/{expected.name}", live=None, built=built)
     labels = {label: value for label, value in live.labels.items() if label in declared.labels}
     shown = _without_values(
-        deployed, type_=live.type, labels=labels, data={key: _before(key in changed) for key in live.keys}
+        expected, type_=live.type, labels=labels, data={key: _before(key in marked) for key in live.keys}
     )
-    return Compared(name=name, live=shown, built=built, notes=list(_notes(live, keys)))
+    return Compared(name=f"secret/{expected.name}", live=shown, built=built, notes=list(_notes(live, expected.keys)))
 
 
 def _before(changed: bool) -> str:
@@ -174,16 +225,14 @@ def _after(changed: bool) -> str:
     return "*** (after)" if changed else "***"
 
 
-def _without_values(
-    deployed: DeployedSecret, *, type_: str, labels: Mapping[str, str], data: Mapping[str, str]
-) -> Object:
-    metadata: Object = {"name": deployed.name, "namespace": deployed.namespace}
+def _without_values(expected: _Expected, *, type_: str, labels: Mapping[str, str], data: Mapping[str, str]) -> Object:
+    metadata: Object = {"name": expected.name, "namespace": expected.namespace}
     if labels:
         metadata["labels"] = dict(labels)
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": type_, "data": dict(data)}
 
 
-def _changed(entries: record.Entries, live: LiveSecret) -> Iterator[str]:
+def _sealed_anew(entries: record.Entries, live: LiveSecret) -> Iterator[str]:
     """Find the keys whose record in the file is not the one that came to the Secret together with the data."""
     arrived = live.record
     for key, provenance in entries.items():

@@ -175,6 +175,8 @@ def _overlay(request: InitRequest, name: str, declarations: str, certificate: st
     if request.vault_url:
         url = json.dumps(request.vault_url)
         source = f'  source:\n    names: "{{remoteName}}"\n    azureKeyVault: {{vaultUrl: {url}}}\n'
+    elif request.backend == "secret":
+        source = "  source:\n    environment: {}  # or azureKeyVault, dotenv, command\n"
     backends = {
         "externalSecret": "    externalSecret:\n      refreshInterval: 1h\n      store:\n"
         "        name: azure-keyvault-store\n"
@@ -183,6 +185,7 @@ def _overlay(request: InitRequest, name: str, declarations: str, certificate: st
         "sealedSecret": f"    sealedSecret:\n      certificate: {_written(certificate or '')}\n      scope: strict\n",
         "sops": "    sops:" + ("\n      age:\n" + "".join(f"      - {_written(each)}\n" for each in request.recipients)
                               if request.recipients else " {}  # the recipients of .sops.yaml\n"),
+        "secret": "    secret: {}\n",
     }  # fmt: skip
     return (
         f"apiVersion: {API_VERSION}\n"

@@ -36,7 +36,13 @@ class Plan(Record):
     @property
     def fetched(self) -> Mapping[str, Sequence[SourceRead]]:
         """Return the keys that an operator fetches, by overlay."""
-        return _by_overlay(read for read in self.reads if not read.environment.backend.seals)
+        return _by_overlay(read for read in self.reads if read.environment.backend.fetched)
+
+    @property
+    def synced(self) -> Mapping[str, Sequence[SourceRead]]:
+        """Return the keys that `sync` takes from the source, by overlay."""
+        backends = ((read, read.environment.backend) for read in self.reads)
+        return _by_overlay(read for read, backend in backends if not (backend.seals or backend.fetched))
 
 
 class Rotated(Record):

@@ -12,14 +12,15 @@ from ..cluster.arrival import Expectation, Outcome, View, view, wait
 from ..cluster.delivery import Delivery, Order
 from ..cluster.externalsecret import ExternalSecretDelivery
 from ..cluster.guard import refuse_another_cluster, refuse_another_namespace
+from ..cluster.plain import PlainOrder, apply_secret, finish_secret
 from ..cluster.sealedsecret import SealedSecretDelivery
 from ..cluster.secrets import read_secret
 from ..cluster.workloads import RollOut, Workload, readers, restart
-from ..errors import InputError, Mistake
 from ..frozen import Record
 from ..model.resolution import Environment
 from .addresses import secrets_of
 from .deployment import DeployedSecret, Deployment, deployment
+from .plain import PlainContent, PlainPorts, PlainRequest, contents, is_plain
 
 Restart = Literal["auto", "always", "never"]
 # By the kind of the objects that stand for Secrets.
@@ -62,18 +63,22 @@ class Sync(Record):
         return all(result.outcome.state == "arrived" for result in (*self.delivered, *self.restarted))
 
 
-def sync(environment: Environment, api: Api, request: SyncRequest, report: Report) -> Sync:
+def sync(environment: Environment, api: Api, request: SyncRequest, ports: PlainPorts, report: Report) -> Sync:
     """Deliver the Secrets of an overlay, or the addressed ones; each result is reported as soon as it is known.
 
-    Raises InputError for another cluster or an overlay that delivers nothing, Refusal if the cluster can't be asked.
+    Raises InputError for another cluster than the overlay's, or if values are needed that are not trusted; Refusal if
+    the cluster or the source can't be asked.
     """
-    delivery = _delivery(environment)
     deployed = deployment(environment)
     refuse_another_namespace(api, deployed.namespace)
     refuse_another_cluster(environment, api, deployed.namespace)
     end = time.monotonic() + request.timeout if request.timeout else 0.0
     names = secrets_of(environment, request.addresses)
-    orders = _Orders(environment, api, delivery, deployed, request, report)
+    orders: _Orders | _PlainOrders
+    if is_plain(environment):
+        orders = _PlainOrders(environment, api, deployed, request, ports, report)
+    else:
+        orders = _Orders(environment, api, DELIVERIES[backend_of(environment).kind], deployed, request, report)
     delivered = orders.deliver(names, _remaining(end))
     restarted: list[Result] = []
     if request.restart != "never":
@@ -86,10 +91,13 @@ def sync(environment: Environment, api: Api, request: SyncRequest, report: Repor
 
 def plan(environment: Environment, request: SyncRequest) -> list[Result]:
     """Return what would be delivered, without a word to the cluster."""
-    delivery, deployed = _delivery(environment), deployment(environment)
+    delivery, deployed = DELIVERIES.get(backend_of(environment).kind), deployment(environment)
     results = []
     for name in secrets_of(environment, request.addresses):
-        if name in deployed.secrets:
+        if delivery is None and (name in deployed.secrets or not backend_of(environment).seals):
+            live_name = deployed.secrets[name].name if name in deployed.secrets else name
+            results.append(Result(name=f"secret/{live_name}", verb="applied", outcome=_DONE))
+        elif delivery is not None and name in deployed.secrets:
             standing = deployed.secrets[name].document.subject.name
             results.append(Result(name=_full_name(delivery, standing), verb=delivery.verb, outcome=_DONE))
         else:
@@ -108,16 +116,6 @@ def _not_deployed(environment: Environment, name: str) -> Result:
     verb = "seal" if backend_of(environment).seals else "render --write"
     cause = f"the build has no such Secret; kubectl ksecret {verb} {environment.name} makes its manifest"
     return Result(name=f"secret/{name}", verb="delivered", outcome=Outcome(state="failed", cause=cause))
-
-
-def _delivery(environment: Environment) -> Delivery:
-    kind = backend_of(environment).kind
-    if kind not in DELIVERIES:
-        where = environment.overlay.spec.origin.key("backend")
-        apply = "kubectl apply --server-side --field-manager=ksecret -f -"
-        hint = f"kubectl ksecret render {environment.name} --decrypt | {apply}"
-        raise InputError(Mistake(f"sync does not deliver the backend of overlay {environment.name}", where, hint))
-    return DELIVERIES[kind]
 
 
 class _Orders:
@@ -152,8 +150,7 @@ class _Orders:
                 outcome = self._delivery.deliver(self._api, self._orders[name], seen)
             except Refused as refused:  # by a webhook, or in a conflict; what is wrong with one stops no other
                 self.refused = True
-                [mistake] = refused.mistakes
-                outcome = Outcome(state="failed", cause="\nhint: ".join(filter(None, (mistake.message, mistake.hint))))
+                outcome = _refusal(refused)
             if isinstance(outcome, Outcome):
                 results[name] = self._result(name, outcome)
             else:
@@ -201,6 +198,84 @@ class _Orders:
     def _result(self, name: str, outcome: Outcome) -> Result:
         standing = self._orders[name].object_name
         return Result(name=_full_name(self._delivery, standing), verb=self._delivery.verb, outcome=outcome)
+
+
+class _PlainOrders:
+    """Secrets that are applied as they are, by their declared names."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        api: Api,
+        deployed: Deployment,
+        request: SyncRequest,
+        ports: PlainPorts,
+        report: Report,
+    ) -> None:
+        self._environment, self._api, self._deployed = environment, api, deployed
+        self._request, self._ports, self._report = request, ports, report
+        self._orders: dict[str, PlainOrder] = {}
+        self.refused = False
+
+    def deliver(self, names: Collection[str], _timeout: float) -> dict[str, Result]:
+        """Read all values, then apply one Secret after the other; nothing has to be waited for."""
+        plain = PlainRequest(
+            environment=self._environment,
+            deployment=self._deployed,
+            names=names,
+            api=self._api,
+            dry_run=self._request.dry_run,
+        )
+        secrets = contents(plain, self._ports)
+        results: dict[str, Result] = {}
+        for name in names:
+            results[name] = self._deliver(name, secrets[name]) if name in secrets else self._not_deployed(name)
+            self._report(results[name])
+        return results
+
+    def _deliver(self, name: str, content: PlainContent) -> Result:
+        metadata = content.manifest["metadata"]
+        if content.absent:
+            self.refused = True
+            cause = "\n".join(str(mistake) for mistake in content.absent)
+            outcome = Outcome(state="failed", cause=f"values are missing\n{cause}")
+            return Result(name=f"secret/{metadata['name']}", verb="applied", outcome=outcome)
+        order = PlainOrder(
+            manifest=content.manifest,
+            values=content.values,
+            entries=content.entries,
+            before=read_secret(self._api, metadata["namespace"], metadata["name"]),
+            adopt=self._request.adopt,
+            dry_run=self._request.dry_run,
+        )
+        self._orders[name] = order
+        try:
+            outcome = apply_secret(self._api, order)
+        except Refused as refused:
+            self.refused = True
+            outcome = _refusal(refused)
+        return Result(name=f"secret/{order.name}", verb="applied", outcome=outcome)
+
+    def _not_deployed(self, name: str) -> Result:
+        return _not_deployed(self._environment, name)
+
+    def changed(self, results: Mapping[str, Result], *, always: bool) -> list[str]:
+        """Return the names of the Secrets whose readers have to restart."""
+        outcomes = {name: results[name].outcome for name in self._orders}
+        arrived = {name: outcome for name, outcome in outcomes.items() if outcome.state == "arrived"}
+        return [self._orders[name].name for name, outcome in arrived.items() if always or outcome.changed]
+
+    def finish(self, results: Mapping[str, Result]) -> None:
+        """Note on each Secret that arrived that what reads it has restarted."""
+        for name, order in self._orders.items():
+            if results[name].outcome.state == "arrived":
+                finish_secret(self._api, order)
+
+
+def _refusal(refused: Refused) -> Outcome:
+    """Return the outcome of a write that was refused, with the next step where that is known."""
+    [mistake] = refused.mistakes
+    return Outcome(state="failed", cause="\nhint: ".join(filter(None, (mistake.message, mistake.hint))))
 
 
 def _restart(

@@ -9,15 +9,17 @@ from ..model.backend import Backend
 from ..model.kubernetes import Object
 from ..model.resolution import Environment
 from ..model.types import backends as types
-from ..model.types.backends import BackendSpec, ExternalSecret, SealedSecret, Sops
+from ..model.types.backends import BackendSpec, ExternalSecret, PlainSecret, SealedSecret, Sops
 from .externalsecret import ExternalSecretBackend
 from .sealedsecret import SealedSecretBackend
+from .secret import PlainSecretBackend
 from .sops import SopsBackend
 
 BACKENDS: dict[type[BackendSpec], Backend] = {
     ExternalSecret: ExternalSecretBackend(),
     SealedSecret: SealedSecretBackend(),
     Sops: SopsBackend(),
+    PlainSecret: PlainSecretBackend(),
 }
 
 if missing := set(types.BACKENDS.values()) - BACKENDS.keys():

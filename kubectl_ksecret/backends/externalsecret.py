@@ -1,10 +1,10 @@
 """ExternalSecret and SecretStore of External Secrets Operator (external-secrets.io/v1)."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from ..model.backend import Backend, CertificateFile, Flaw, NameReference, Objects, Path
+from ..model.backend import NameReference, Objects, Path
 from ..model.duration import in_go_form
 from ..model.kubernetes import OPERATOR, STORES, Object
 from ..model.resolution import Derived, Environment, Remote, Secret, Value
@@ -13,6 +13,7 @@ from ..model.types.backends import ExternalSecret, ManagedIdentity, ServicePrinc
 from ..model.types.sources import AzureKeyVault
 from .metadata import metadata
 from .references import SECRET_READERS
+from .valueless import ValuelessBackend
 
 KIND = "ExternalSecret"
 API = f"{OPERATOR}/v1"
@@ -45,14 +46,12 @@ def spec_of(environment: Environment) -> ExternalSecret:
     return spec
 
 
-class ExternalSecretBackend(Backend):
+class ExternalSecretBackend(ValuelessBackend):
     """An ExternalSecret for each declaration; External Secrets Operator reads the values in the cluster."""
 
     kind = KIND
     group = OPERATOR
-    seals = False
     record_path = ("metadata", "annotations")
-    drops_keys = True
 
     def render(self, environment: Environment, committed: Objects) -> list[Object]:
         """Return the store if it is made here, then one ExternalSecret a Secret."""
@@ -60,57 +59,13 @@ class ExternalSecretBackend(Backend):
         stores = [_store(environment, backend)] if backend.store.auth else []
         return stores + [self.shell(environment, secret) for secret in environment.secrets.values()]
 
-    def mend(self, environment: Environment, committed: Objects) -> list[Object]:
-        """Return what is rendered: nothing of it comes from the committed folder."""
-        return self.render(environment, committed)
-
     def shell(self, environment: Environment, secret: Secret) -> Object:
         """Return the ExternalSecret of a Secret."""
         return _external_secret(environment, spec_of(environment), secret)
 
-    def held(self, document: Object) -> Mapping[str, str]:
-        """Return nothing: no value is committed."""
-        return {}
-
     def path_of(self, key: str) -> Path:
         """Return the list of what is fetched, in which a key has no path of its own."""
         return ("spec", "data")
-
-    def misplacement(self, environment: Environment, secret: Secret, document: Object) -> Flaw | None:
-        """Return nothing: an ExternalSecret is rendered for its place."""
-        return None
-
-    def unencrypted(self, document: Object) -> Iterator[Flaw]:
-        """Find nothing, as no value is committed."""
-        return iter(())
-
-    def shadowing(self, document: Object) -> Iterator[Path]:
-        """Find nothing, as no value is committed."""
-        return iter(())
-
-    def foreign_fields(self, document: Object) -> Iterator[Path]:
-        """Find nothing: a committed ExternalSecret is compared as a whole."""
-        return iter(())
-
-    def outdated_fields(self, environment: Environment, secret: Secret, document: Object) -> Iterator[Path]:
-        """Find nothing: a committed ExternalSecret is compared as a whole."""
-        return iter(())
-
-    def rewritable(self, document: Object) -> bool:
-        """Always."""
-        return True
-
-    def malformed(self, document: Object) -> Iterator[tuple[str, str]]:
-        """Find nothing, as no value is committed."""
-        return iter(())
-
-    def certificate(self, environment: Environment) -> CertificateFile | None:
-        """Return nothing: no certificate is needed."""
-        return None
-
-    def reader_flaws(self, environment: Environment, secret: str, document: Object) -> Iterator[Flaw]:
-        """Find nothing, as no value is committed."""
-        return iter(())
 
     def name_references(self) -> Sequence[NameReference]:
         """Return all places that name a Secret, and those that a store and its credentials are named in."""

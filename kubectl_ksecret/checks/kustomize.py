@@ -204,7 +204,7 @@ def not_deployed(repository: Repository) -> Iterator[Finding]:
 
 def _is_rendered(overlay: CommittedOverlay, name: str) -> bool:
     """Whether there is an object for a Secret; one that is sealed for another name is told elsewhere."""
-    if not backend_of(overlay.environment).seals:
+    if overlay.environment.backend.fetched:
         return True
     return name in overlay.manifests and overlay.manifests[name].object["metadata"].get("name") == name
 
@@ -221,6 +221,30 @@ def _missing(build: Build, environment: Environment, names: Sequence[str]) -> Se
         if (document.group, document.subject.kind) == (backend.group, backend.kind):
             built.add(document.subject.name)
     return [name for name in names if not {name, renaming.of(name)} & built]
+
+
+@rule("kustomization-reaches-no-secret", "note")
+def kustomization_reaches_no_secret(repository: Repository) -> Iterator[Finding]:
+    """A kustomization renames or moves what it builds, but not the Secrets that only `sync` makes.
+
+    They are in no build, so neither they nor the references to them get a prefix: both keep the declared name, and
+    they stay in the namespace of the overlay. Where that is not meant, give the overlay another backend.
+    """
+    for build in repository.builds:
+        for environment in build.environments:
+            if environment.backend.seals or environment.backend.fetched:
+                continue
+            renaming, namespace = build.renaming_of(environment), build.namespace_of(environment)
+            changes = [f"the name {renaming.of('NAME')}"] if renaming.prefix or renaming.suffix else []
+            changes += [f"the namespace {namespace}"] if namespace != environment.namespace else []
+            if changes:
+                yield Finding(
+                    message=f"the Secrets of {environment.name} do not get {' and '.join(changes)}: sync makes them",
+                    place=environment.overlay.spec.origin.key("backend"),
+                    subject=overlay_subject(environment),
+                    field="spec.backend",
+                    overlay=environment.name,
+                )
 
 
 @rule("secret-twice", "error")
@@ -256,4 +280,11 @@ def _is_from_overlay(build: Build, document: Document | None) -> bool:
     return document is not None and os.path.dirname(document.file) in folders
 
 
-RULES = (not_deployed, generator_skipped, namespace_missing, manifests_out_of_date, secret_twice)
+RULES = (
+    not_deployed,
+    generator_skipped,
+    namespace_missing,
+    manifests_out_of_date,
+    kustomization_reaches_no_secret,
+    secret_twice,
+)

@@ -109,7 +109,12 @@ class Supply:
         return not namespace or namespace in self.namespaces
 
     def standing(self, environment: Environment) -> Standing:
-        """Return where the Secrets of an overlay stand in the build, as its kustomizations say."""
+        """Return where the Secrets of an overlay stand in the build, as its kustomizations say.
+
+        Those that are made without a build keep the names that are declared.
+        """
+        if not (environment.backend.seals or environment.backend.fetched):
+            return Standing(environment.namespace, Renaming())
         return Standing(self.build.namespace_of(environment), self.build.renaming_of(environment))
 
     def overlay_of(self, namespace: str) -> str:

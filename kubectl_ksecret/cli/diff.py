@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ..actions import diff as action
+from ..sources import open_source
 from . import arguments, kubectl
 from .formats import diff as format_
+from .progress import progress_bar
 
 if TYPE_CHECKING:
     from ..cluster.api import Api
@@ -31,7 +33,8 @@ def command(overlay: arguments.OneOverlay, addresses: tuple[str, ...], connect: 
       kubectl ksecret diff prod
       kubectl ksecret diff prod backend-secrets --context shop-prod
     """
-    compared = action.diff(overlay.load(), connect(), addresses)
+    with progress_bar("asking") as progress:
+        compared = action.diff(overlay.load(), connect(), addresses, lambda one: open_source(one, progress))
     click.echo(format_.text(compared), nl=False)
     for note in format_.notes(compared):
         click.echo(note, err=True)

@@ -10,7 +10,7 @@ from . import given
 
 @click.command("init")
 @click.argument("folder", metavar="DIR")
-@click.option("--backend", type=click.Choice(("externalSecret", "sealedSecret", "sops")), required=True)
+@click.option("--backend", type=click.Choice(("externalSecret", "sealedSecret", "sops", "secret")), required=True)
 @click.option("--namespace", required=True, help="Namespace of all that is rendered.")
 @click.option("--vault-url", metavar="URL", help="The Key Vault that holds the values.")
 @click.option("--certificate", metavar="FILE", help="The controller's certificate (kubeseal --fetch-cert).")

@@ -11,6 +11,7 @@ from ..checks import Finding
 from ..model.resolution import Environment
 from . import arguments, plaintext
 from .formats import objects as format_
+from .progress import progress_bar
 
 
 @click.command("render")
@@ -18,7 +19,7 @@ from .formats import objects as format_
 @arguments.output("yaml", "json", "name")
 @click.option("--write", is_flag=True, help="Keep the committed manifests: do all that needs no value.")
 @click.option("--check", is_flag=True, help="Exit with 1 and list the files that --write would change.")
-@click.option("--decrypt", is_flag=True, help="Show the plain Secrets of a sops overlay, for a pipe.")
+@click.option("--decrypt", is_flag=True, help="Show the plain Secrets of a sops or secret overlay, for a pipe.")
 @plaintext.allow_terminal()
 def command(
     overlays: arguments.Overlays, output: str, write: bool, check: bool, decrypt: bool, allow_terminal: bool
@@ -60,8 +61,10 @@ def _keep(environments: Iterable[Environment], change: Callable[[Environment], l
 
 def _decrypt(environments: Sequence[Environment], output: str) -> None:
     from ..actions.decrypt import decrypt
+    from ..sources import open_source
 
-    opened = [decrypt(environment, os.environ) for environment in environments]
+    with progress_bar("reading") as progress:
+        opened = [decrypt(one, os.environ, lambda asked: open_source(asked, progress)) for one in environments]
     _stop_at(finding for each in opened for finding in each.findings)
     for warning in (warning for one in opened for warning in one.warnings):
         click.echo(warning.said("warning"), err=True)

@@ -1,14 +1,20 @@
 """`kubectl ksecret sync`."""
 
+import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from ..actions import sync as action
-from . import arguments, kubectl
+from ..actions.plain import PlainPorts
+from ..sensitive import forbid_core_dumps
+from ..sources import open_source
+from . import arguments, asking, kubectl
 from .formats import sync as format_
+from .progress import progress_bar
 
 if TYPE_CHECKING:
     from ..cluster.api import Api
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
     callback=kubectl.duration,
     help="How long to wait for all of it; 0 is for ever.",
 )
+@click.option("--accept", multiple=True, metavar="cluster:…|age1…", help="Deliver values there, as was asked.")
 @click.option("--adopt", is_flag=True, help="Take over Secrets that exist already.")
 @click.option(
     "--dry-run",
@@ -46,6 +53,7 @@ def command(
     addresses: tuple[str, ...],
     restart: action.Restart,
     timeout: float,
+    accept: tuple[str, ...],
     adopt: bool,
     dry_run: str,
     connect: Callable[[], "Api"],
@@ -53,8 +61,9 @@ def command(
     """Make an overlay's Secrets arrive in the cluster, and restart what reads them.
 
     ExternalSecrets are applied and refreshed, SealedSecrets are applied; then the command waits until the Secrets
-    really hold what was asked for, restarts the workloads whose Secrets have other values than before, and waits for
-    the roll-outs. What Argo CD or Flux owns is not applied.
+    really hold what was asked for. Secrets of the backends sops and secret are applied with their values, which are in
+    memory alone. Then the workloads restart whose Secrets have other values than before, and the command waits for the
+    roll-outs. What Argo CD or Flux owns is not applied.
 
     Exit codes: 0 everything arrived; 1 something failed or did not arrive in time; 3 the cluster could not be asked, or
     refused a write.
@@ -74,6 +83,7 @@ def command(
         for result in planned:
             _print(result, "dry run")
         sys.exit(0 if all(result.outcome.state == "arrived" for result in planned) else 1)
+    forbid_core_dumps()
     reported: list[action.Result] = []
 
     def report(result: action.Result) -> None:
@@ -81,7 +91,14 @@ def command(
         _print(result, "server dry run" if dry_run == "server" else "")
 
     try:
-        outcome = action.sync(environment, connect(), request, report)
+        with progress_bar("reading") as progress:
+            ports = PlainPorts(
+                opened_by=lambda environment: open_source(environment, progress),
+                consent=asking.consent(accept, os.environ),
+                variables=os.environ,
+                now=datetime.now(UTC),
+            )
+            outcome = action.sync(environment, connect(), request, ports, report)
     except KeyboardInterrupt:
         click.echo(format_.interrupted(reported), err=True)
         raise

@@ -11,6 +11,8 @@ from ..model.kubernetes import Object
 from .api import Api
 from .resources import SECRETS
 
+# On a plain Secret whose values have changed, until what reads it has restarted.
+RESTARTING = "ksecret.dev/restarting"
 # Values are compared by digests under a key that lives as long as the process: nobody can guess a value by them.
 _KEY = os.urandom(32)
 
@@ -35,6 +37,7 @@ class LiveSecret(Record):
     labels: Mapping[str, str]
     owners: Sequence[Owner]
     managed_by_sealed_secrets: bool
+    restarting: bool
     object: Object
 
     @property
@@ -64,13 +67,19 @@ def _without_values(live: Object) -> LiveSecret:
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         type=live.get("type") or "Opaque",
-        digests={key: hmac.digest(_KEY, str(value).encode(), "sha256") for key, value in data.items()},
+        digests={key: digest(str(value)) for key, value in data.items()},
         record_text=annotations.get(record.ANNOTATION) or "",
         labels=metadata.get("labels") or {},
         owners=[Owner(kind=owner["kind"], name=owner["name"]) for owner in metadata.get("ownerReferences") or ()],
+        restarting=annotations.get(RESTARTING) == "true",
         managed_by_sealed_secrets=annotations.get("sealedsecrets.bitnami.com/managed") == "true",
         object=_value_free(live),
     )
+
+
+def digest(encoded: str) -> bytes:
+    """Return the digest by which a value, in base64, is compared with that of a live Secret."""
+    return hmac.digest(_KEY, encoded.encode(), "sha256")
 
 
 def _value_free(live: Object) -> Object:

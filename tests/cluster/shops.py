@@ -39,9 +39,27 @@ class Shop:
         self.project.overlay(name, backend, source=source, namespace=self.namespace)
         self._kustomization(name)
 
+    def secret_overlay(self, name: str = "manual", **source: Any) -> None:
+        """An overlay of plain Secrets; the values are in .env, unless another source is given."""
+        stated = source or {"dotenv": {"file": "../../../.env"}}
+        self.project.overlay(name, {"secret": {}}, source=stated, namespace=self.namespace)
+        self._kustomization(name)
+        done = self.ksecret("render", name, "--write")
+        assert done.code == 0, done.err
+
+    def sops_overlay(self, recipient: str, name: str = "sops") -> None:
+        """An overlay of Secrets that SOPS encrypted; the values are in .env."""
+        source = {"dotenv": {"file": "../../../.env"}}
+        self.project.overlay(name, {"sops": {"age": [recipient]}}, source=source, namespace=self.namespace)
+        self._kustomization(name)
+
+    def values(self, **values: str) -> None:
+        """Put values in .env, by the keys' names."""
+        self.project.write(".env", "".join(f"{key.upper()}={value}\n" for key, value in values.items()))
+
     def seal(self, name: str = "prod", *addresses: str, **values: str) -> None:
         """Put values in .env and seal them."""
-        self.project.write(".env", "".join(f"{key.upper()}={value}\n" for key, value in values.items()))
+        self.values(**values)
         pem = self.project.root / "overlays" / name / "secrets" / "sealing.pem"
         fingerprint = certificate.read(pem.read_bytes()).fingerprint
         done = self.ksecret("seal", name, *addresses, "--accept", fingerprint)

@@ -14,6 +14,8 @@ def plan(plan: Plan) -> str:
         lines += [f"{overlay}: seal anew", *(f"  {address}" for address in _addresses(reads))]
     for overlay, reads in plan.fetched.items():
         lines += [f"{overlay}: External Secrets Operator fetches it", *(f"  {a}" for a in _addresses(reads))]
+    for overlay, reads in plan.synced.items():
+        lines += [f"{overlay}: sync delivers it", *(f"  {address}" for address in _addresses(reads))]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -43,4 +45,7 @@ def _next_steps(rotated: Rotated) -> Iterator[str]:
             f"  kubectl annotate externalsecrets.external-secrets.io -n {environment.namespace} {names} "
             "force-sync=$(date +%s) --overwrite"
         )
+    for overlay, reads in rotated.plan.synced.items():
+        names = " ".join(dict.fromkeys(read.secret for read in reads))
+        yield f"next: kubectl ksecret sync {overlay} {names}"
     yield "next: restart what reads it through its environment"

@@ -38,7 +38,12 @@ class BackendSpec(Alternative):
     @property
     @abstractmethod
     def seals(self) -> bool:
-        """Return whether a person seals the values; else an operator in the cluster fetches them from the source."""
+        """Return whether a person seals the values into what is committed."""
+
+    @property
+    @abstractmethod
+    def fetched(self) -> bool:
+        """Return whether an operator in the cluster fetches the values from the source."""
 
     @abstractmethod
     def paths(self) -> Iterable[tuple[str, Place]]:
@@ -114,6 +119,7 @@ class ExternalSecret(BackendSpec):
     store: Store
 
     seals = False
+    fetched = True
 
     def paths(self) -> Iterable[tuple[str, Place]]:
         """Return nothing."""
@@ -139,6 +145,7 @@ class SealedSecret(BackendSpec):
     scope: Scope = "strict"
 
     seals = True
+    fetched = False
 
     def paths(self) -> Iterable[tuple[str, Place]]:
         """Return the certificate."""
@@ -162,6 +169,7 @@ class Sops(BackendSpec):
     age: tuple[AgeRecipient, ...] = ()
 
     seals = True
+    fetched = False
 
     def paths(self) -> Iterable[tuple[str, Place]]:
         """Return nothing: .sops.yaml is found, not named."""
@@ -172,9 +180,30 @@ class Sops(BackendSpec):
         return iter(())
 
 
+class PlainSecret(BackendSpec):
+    """A plain Secret for each declaration, which `kubectl ksecret sync` makes from the source; nothing is committed.
+
+    metadata: Not used: there are no manifests.
+    """
+
+    seals = False
+    fetched = False
+
+    def paths(self) -> Iterable[tuple[str, Place]]:
+        """Return nothing."""
+        return ()
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find metadata, which would say something of no object."""
+        if self.metadata:
+            hint = "labels and annotations of the Secret stand in its declaration"
+            yield Mistake("nothing is committed, so there are no manifests", self.origin.key("metadata"), hint)
+
+
 # Read whenever an overlay is read, so that a type that is added later is known as well.
 BACKENDS: dict[str, type[BackendSpec]] = {
     "externalSecret": ExternalSecret,
     "sealedSecret": SealedSecret,
     "sops": Sops,
+    "secret": PlainSecret,
 }

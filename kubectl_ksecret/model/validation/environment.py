@@ -53,7 +53,7 @@ def _use(environment: Environment, source: SourceSpec) -> SourceUse:
     return SourceUse(
         pattern=re.sub(r"\{[^{}]*\}", "x", source.names),
         pattern_place=source.origin.at("names"),
-        fetched=environment.backend is not None and not environment.backend.seals,
+        fetched=environment.backend is not None and environment.backend.fetched,
         names=_used_names(environment),
     )
 
@@ -68,7 +68,7 @@ def _used_names(environment: Environment) -> Iterator[UsedName]:
 def _spec_mistakes(overlay: SecretOverlay) -> Iterator[Mistake]:
     spec, backend, source = overlay.spec, overlay.spec.backend, overlay.spec.source
     readable = spec.origin.sure_of("source") and (source is None or source.origin.sure_of("kind"))
-    if backend is not None and not backend.seals and readable and not (source and source.kind.read_by_operator):
+    if backend is not None and backend.fetched and readable and not (source and source.kind.read_by_operator):
         found = f", not {source.kind.field}" if source else ""
         place = spec.origin.key("source") if source else spec.origin.key("backend")
         yield Mistake(
@@ -76,6 +76,9 @@ def _spec_mistakes(overlay: SecretOverlay) -> Iterator[Mistake]:
             place,
             "set source.azureKeyVault",
         )
+    if backend is not None and not (backend.fetched or backend.seals or source) and readable:
+        where = spec.origin.key("backend")
+        yield Mistake(f"{backend.field} needs a source, since nothing is committed", where, "set source")
     if backend is not None and backend.metadata:
         yield from reserved(backend.metadata.origin, "labels", backend.metadata.labels)
         yield from reserved(backend.metadata.origin, "annotations", backend.metadata.annotations)
@@ -138,7 +141,7 @@ def _secret_mistakes(overlay: SecretOverlay, secret: Secret) -> Iterator[Mistake
     for name, value in derived.items():
         wrong += _template_mistakes(overlay, secret, name, value)
     yield from wrong
-    fetched = overlay.spec.backend is not None and not overlay.spec.backend.seals
+    fetched = overlay.spec.backend is not None and overlay.spec.backend.fetched
     if fetched and len(derived) == len(secret.values) and not wrong and not any(mistakes_in(secret.declaration)):
         yield Mistake(
             f"{secret.name} takes nothing from the source",
