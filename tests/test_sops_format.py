@@ -107,14 +107,14 @@ def revealed(values: Mapping[str, Sensitive]) -> dict[str, bytes]:
     return {key: value.reveal() for key, value in values.items()}
 
 
-def opened(document: Object | str, *pairs: Pair) -> sops.Document:
+def opened(document: Object | str, *pairs: Pair) -> sops.OpenedDocument:
     text = document if isinstance(document, str) else yamlio.dump([document])
     return sops.open_document(
         text, "file.yaml", [identity for pair in pairs or (ALICE,) for identity in pair.identities]
     )
 
 
-def plain(document: sops.Document) -> Any:
+def plain(document: sops.OpenedDocument) -> Any:
     return json.loads(document.plaintext.reveal())
 
 
@@ -606,7 +606,7 @@ def update(
     untouched: str,
     recipients: Sequence[str] = (ALICE.recipient,),
 ) -> Object:
-    return sops.update(opened(document), shell(), values, kept=untouched.split(), recipients=recipients, now=LATER)
+    return sops.update(opened(document), shell(), values, staying=untouched.split(), recipients=recipients, now=LATER)
 
 
 def test_an_update_leaves_untouched_values_as_they_are(real: Sops) -> None:
@@ -625,7 +625,7 @@ def test_an_update_that_changes_no_value_leaves_the_sops_block_as_it_is(real: So
     """Other metadata and values that are the same are no change; neither is another order of the recipients."""
     before = sops.encrypt(shell(), sensitive(a="1", b="2"), [ALICE.recipient, BOB.recipient], NOW)
     recipients, labels = [BOB.recipient, ALICE.recipient], shell(labels={"team": "backend"})
-    after = sops.update(opened(before), labels, sensitive(a="1"), kept=["b"], recipients=recipients, now=LATER)
+    after = sops.update(opened(before), labels, sensitive(a="1"), staying=["b"], recipients=recipients, now=LATER)
     assert after == {**before, **labels}
     assert real.values(after) == {"a": b"1", "b": b"2"}
 

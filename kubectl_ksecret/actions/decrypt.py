@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..backends import backend_of
 from ..backends.sops import SopsBackend
@@ -76,6 +76,17 @@ def _of_source(environment: Environment, opened_by: OpenedBy) -> list[Sensitive]
         shell = backend.shell(environment, environment.secrets[name])
         secrets.append(Sensitive(json.dumps({**shell, "data": data}).encode()))
     return secrets
+
+
+def decrypt_all(environments: Iterable[Environment], variables: Mapping[str, str], opened_by: OpenedBy) -> Decrypted:
+    """Return the plain Secrets of environments. Raises as `decrypt` does."""
+    opened = [decrypt(environment, variables, opened_by) for environment in environments]
+    return Decrypted(
+        objects=(),
+        findings=[finding for one in opened for finding in one.findings],
+        secrets=[secret for one in opened for secret in one.secrets],
+        warnings=[warning for one in opened for warning in one.warnings],
+    )
 
 
 def _reader_warnings(environment: Environment, name: str, manifest: Manifest) -> Iterator[Mistake]:

@@ -36,6 +36,10 @@ spec:
 """
 
 
+_NEEDED = {"externalSecret": "--vault-url", "sealedSecret": "--certificate"}
+_ONLY_WITH = {"--certificate": "sealedSecret", "--age": "sops"}
+
+
 class InitRequest(Record):
     """What the new overlay shall be; `certificate` is a file's name and content."""
 
@@ -60,6 +64,7 @@ def init(request: InitRequest, now: datetime) -> Initialised:
 
     What the declarations still need of it, such as parameters of their templates, is noted.
     """
+    _refuse_options(request)
     folder = os.path.realpath(request.folder)
     secrets = os.path.join(folder, "secrets")
     file = os.path.join(secrets, overlay_type.FILE)
@@ -93,6 +98,17 @@ def init(request: InitRequest, now: datetime) -> Initialised:
     return Initialised(written=[*map(project.name, files), *rendered], notes=notes)
 
 
+def _refuse_options(request: InitRequest) -> None:
+    """Raises InputError for an option that the backend needs and lacks, or that is of another one."""
+    options = {"--vault-url": request.vault_url, "--certificate": request.certificate, "--age": request.recipients}
+    needed = _NEEDED.get(request.backend)
+    if needed and not options[needed]:
+        raise InputError(Mistake(f"the backend {request.backend} needs {needed}"))
+    for option, backend in _ONLY_WITH.items():
+        if options[option] and request.backend != backend:
+            raise InputError(Mistake(f"{option} goes with --backend {backend}"))
+
+
 def project_around(folder: str) -> Project:
     """The project around a folder that need not exist; without Git, the working directory if the folder lies in it.
 
@@ -108,14 +124,14 @@ def project_around(folder: str) -> Project:
     if project.git:
         return project
     if os.path.commonpath((without_git.root, folder)) != without_git.root:
-        what = f"{without_git.name(folder)} lies neither in a Git work tree nor in the working directory"
-        raise InputError(Mistake(what, hint="run git init at the root of the project, or init from there"))
+        message = f"{without_git.name(folder)} lies neither in a Git work tree nor in the working directory"
+        raise InputError(Mistake(message, hint="run git init at the root of the project, or init from there"))
     return without_git
 
 
 def _refuse_existing(project: Project, files: Iterable[str]) -> None:
-    if found := [project.name(file) for file in files if os.path.lexists(file)]:
-        raise InputError(*(Mistake(f"{name} exists already", hint="nothing is overwritten") for name in found))
+    if existing := [project.name(file) for file in files if os.path.lexists(file)]:
+        raise InputError(*(Mistake(f"{name} exists already", hint="nothing is overwritten") for name in existing))
 
 
 def refuse_same_name(project: Project, name: str) -> None:
@@ -177,16 +193,18 @@ def _overlay(request: InitRequest, name: str, declarations: str, certificate: st
         source = f'  source:\n    names: "{{remoteName}}"\n    azureKeyVault: {{vaultUrl: {url}}}\n'
     elif request.backend == "secret":
         source = "  source:\n    environment: {}  # or azureKeyVault, dotenv, command\n"
+    recipients = "".join(f"      - {_written(recipient)}\n" for recipient in request.recipients)
     backends = {
         "externalSecret": "    externalSecret:\n      refreshInterval: 1h\n      store:\n"
         "        name: azure-keyvault-store\n"
         "        # With auth the store is rendered too; without it, it exists already.\n"
         "        # auth: {workloadIdentity: {serviceAccountName: my-service-account}}\n",
         "sealedSecret": f"    sealedSecret:\n      certificate: {_written(certificate or '')}\n      scope: strict\n",
-        "sops": "    sops:" + ("\n      age:\n" + "".join(f"      - {_written(each)}\n" for each in request.recipients)
-                              if request.recipients else " {}  # the recipients of .sops.yaml\n"),
+        "sops": f"    sops:\n      age:\n{recipients}"
+        if recipients
+        else "    sops: {}  # the recipients of .sops.yaml\n",
         "secret": "    secret: {}\n",
-    }  # fmt: skip
+    }
     return (
         f"apiVersion: {API_VERSION}\n"
         "kind: SecretOverlay\n"
@@ -239,21 +257,21 @@ def _refuse_no_recipients(project: Project, secrets: str) -> None:
 
 
 def _outer(project: Project, folder: str, namespace: str) -> tuple[dict[str, bytes], Sequence[str]]:
-    """The kustomization that is deployed, with the Secrets in it, and what its owner has to decide."""
-    name = next((each for each in KUSTOMIZATION_FILES if os.path.lexists(os.path.join(folder, each))), None)
+    """Return the kustomization that is deployed, with the Secrets in it, and what its owner has to decide."""
+    name = next((name for name in KUSTOMIZATION_FILES if os.path.lexists(os.path.join(folder, name))), None)
     path = os.path.join(folder, name or KUSTOMIZATION_FILE)
     if name is None:
         return {path: kustomization.deployed(_written(namespace)).encode()}, ()
     shown = project.name(path)
     before = decode(project.read(path), shown)
     after = kustomization.add_resource(before, "secrets", shown)
-    found = kustomization.namespace_of(before, shown)
+    stated = kustomization.namespace_of(before, shown)
     notes = []
-    if found is None:
+    if stated is None:
         notes.append(f"{shown} has no namespace; it would move its other objects too, so add it yourself:\n"
                      f"namespace: {_written(namespace)}")  # fmt: skip
-    elif found != namespace:
+    elif stated != namespace:
         notes.append(
-            f"{shown} has the namespace {found}; references reach a Secret in {namespace} only if they are one"
+            f"{shown} has the namespace {stated}; references reach a Secret in {namespace} only if they are one"
         )
     return ({path: after.encode()} if after != before else {}), notes

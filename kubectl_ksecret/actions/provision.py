@@ -21,21 +21,13 @@ from .absent import AbsentValue, absent_values
 Keys = Mapping[str, Collection[str]]
 
 
-class SourceState(Record):
+class SourceState(record.Provenance):
     """What the record would hold of a value if it were sealed now, as far as that needs no value.
 
     `gone` are names that the source, which knows versions, does not have, or has disabled.
     """
 
-    version: str | None = None
-    inputs: Mapping[str, str] = {}
-    template: str | None = None
     gone: Collection[str] = ()
-
-    @property
-    def versioned(self) -> bool:
-        """Return whether a change of the value would show."""
-        return bool(self.version or self.inputs)
 
 
 class Plaintext(Record):

@@ -1,7 +1,7 @@
 """Objects of an environment, for showing or for its committed folder."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..backends import backend_of, mend, read_committed
@@ -28,6 +28,15 @@ def render(environment: Environment) -> Rendered:
     return Rendered(objects=[] if findings else objects_of(environment, manifests), findings=findings)
 
 
+def render_all(environments: Iterable[Environment]) -> Rendered:
+    """Return what is shown of environments, one after another; with a finding in any of them nothing is to be shown."""
+    rendered = [render(environment) for environment in environments]
+    return Rendered(
+        objects=[document for one in rendered for document in one.objects],
+        findings=[finding for one in rendered for finding in one.findings],
+    )
+
+
 @contextmanager
 def writing(environment: Environment) -> Iterator[Folder]:
     """Lock the overlay's folder, and return it; its manifests must lie in the project, and not in Git's own folder."""
@@ -44,6 +53,18 @@ def outdated(environment: Environment, *, record_too: bool = True) -> list[str]:
     """
     changes = _changes(environment, record_too=record_too)
     return [environment.project.name(environment.path(name)) for name in changes.files]
+
+
+def outdated_files(environments: Iterable[Environment]) -> Iterator[str]:
+    """Yield the files that `write` would change, overlay by overlay."""
+    for environment in environments:
+        yield from outdated(environment)
+
+
+def written_files(environments: Iterable[Environment]) -> Iterator[str]:
+    """Do all that needs no value, overlay by overlay, and yield the files that changed."""
+    for environment in environments:
+        yield from write(environment)
 
 
 def write(environment: Environment) -> list[str]:

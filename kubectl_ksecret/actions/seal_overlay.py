@@ -15,7 +15,7 @@ from ..model.resolution import Environment, Secret
 from ..sealing import Sealer
 from ..sources import Progress, Version, problems
 from .absent import AbsentValue
-from .provision import Plaintext, ValueProvider, changed
+from .provision import Plaintext, SourceState, ValueProvider, changed
 from .render import writing
 
 
@@ -34,15 +34,15 @@ class OverlayRequest(Record):
 class Sealed(Record):
     """What was sealed, as addresses.
 
-    Kept are those of which the source can't tell whether they changed, gone those that it no longer
-    gives a value for, be they deleted or disabled. Missing are those without a value that nobody asked for, absent is
-    what is to be reported of those that somebody did.
+    `staying` are those of which the source can't tell whether they changed, `gone` those that it no longer gives a
+    value for, be they deleted or disabled. `missing` are those without a value that nobody asked for, `absent` is what
+    is to be reported of those that somebody did.
     """
 
     environment: str
     sealed: Collection[str]
     absent: Sequence[Mistake]
-    kept: Collection[str]
+    staying: Collection[str]
     gone: Collection[str]
     missing: Collection[str]
     left_out: Collection[str]
@@ -59,12 +59,10 @@ def seal_overlay(
     progress: Progress,
 ) -> Sealed:
     """Seal an environment. Raises InputError or Refusal if anything is wrong; nothing has been written then."""
-    chosen_by_user, backend = _addressed(environment, request), backend_of(environment)
+    addressed, backend = _addressed(environment, request), backend_of(environment)
     with writing(environment) as folder:
         manifests = committed.read(environment)
-        choice = _choose(
-            environment, provision, sealer, manifests, _Wish(addressed=chosen_by_user, alone=request.alone)
-        )
+        choice = _choose(environment, provision, sealer, manifests, addressed, alone=request.alone)
         read = provision.read(choice.needed)
         if request.alone and read.absent:
             raise Refusal(*(absent.mistake for absent in read.absent))
@@ -97,10 +95,10 @@ def seal_overlay(
         environment=environment.name,
         sealed=[f"{name}/{key}" for name, keys in provided.items() for key in keys],
         absent=[
-            *_asked_for(environment, request, chosen_by_user, read.absent, waiting=waiting),
-            *_in_part(environment, waiting, provided, asked=chosen_by_user if request.addresses else provided),
+            *_asked_for(environment, request, addressed, read.absent, waiting=waiting),
+            *_in_part(environment, waiting, provided, asked=addressed if request.addresses else provided),
         ],
-        kept=choice.kept,
+        staying=choice.staying,
         gone=[*choice.gone, *sorted(waiting & choice.held)],
         missing=[*choice.missing, *sorted(waiting - choice.held)],
         left_out=provision.left_out,
@@ -197,10 +195,10 @@ def _warnings(
 
 
 def _addressed(environment: Environment, request: OverlayRequest) -> Mapping[str, Collection[str]]:
-    """The keys that the user asked for by name."""
+    """Return the keys that the user asked for by name, by Secret."""
     if request.reseal and not request.addresses:
         return {name: secret.keys.keys() for name, secret in environment.secrets.items()}
-    found: dict[str, set[str]] = {}
+    addressed: dict[str, set[str]] = {}
     mistakes = []
     for address in request.addresses:
         name, slash, key = address.partition("/")
@@ -211,28 +209,21 @@ def _addressed(environment: Environment, request: OverlayRequest) -> Mapping[str
         elif slash and key not in secret.keys:
             mistakes.append(Mistake(f"{name} has no key {key} in {environment.name}", hint=nearest(key, secret.keys)))
         else:
-            found.setdefault(name, set()).update([key] if slash else secret.keys)
+            addressed.setdefault(name, set()).update([key] if slash else secret.keys)
     if mistakes:
         raise InputError(*mistakes)
-    return found
-
-
-class _Wish(Record):
-    """The keys that the user asked for by name, and whether nothing else is sealed."""
-
-    addressed: Mapping[str, Collection[str]]
-    alone: bool
+    return addressed
 
 
 class _Choice(Record):
     """By Secret the keys to seal, and the addresses of all that is sealed already.
 
-    Kept are those whose change would not show, gone those that the source no longer gives, missing those without
-    a value.
+    `staying` are keys whose change would not show, `gone` those that the source no longer gives, `missing` those
+    without a value.
     """
 
     needed: Mapping[str, Collection[str]]
-    kept: Collection[str]
+    staying: Collection[str]
     gone: Collection[str]
     missing: Collection[str]
     held: AbstractSet[str]
@@ -243,44 +234,55 @@ def _choose(
     provision: ValueProvider,
     sealer: Sealer,
     manifests: Committed,
-    wish: _Wish,
+    addressed: Mapping[str, Collection[str]],
+    *,
+    alone: bool,
 ) -> _Choice:
-    needed, kept, gone, missing, mistakes = {}, [], [], [], []
-    held = {name: set(sealer.held(secret, manifests.get(name))) for name, secret in environment.secrets.items()}
-    asked = {name: set(wish.addressed.get(name, ())) for name in held}
-    others = {
-        name: set() if wish.alone else secret.keys.keys() - asked[name] for name, secret in environment.secrets.items()
-    }
-    known = provision.states({name: sorted(held[name] & others[name]) for name in held})
-    for name, secret in environment.secrets.items():
+    """Choose what is sealed. Raises InputError for what was asked for and can't be."""
+    secrets, backend = environment.secrets, backend_of(environment)
+    held = {name: set(sealer.held(secret, manifests.get(name))) for name, secret in secrets.items()}
+    asked = {name: set(addressed.get(name, ())) for name in secrets}
+    others = {name: set() if alone else secret.keys.keys() - asked[name] for name, secret in secrets.items()}
+    states = provision.states({name: sorted(held[name] & others[name]) for name in held})
+    needed: dict[str, list[str]] = {}
+    staying, gone, missing, mistakes = [], [], [], []
+    for name, secret in secrets.items():
         manifest = manifests.get(name)
-        entries = record.of(manifest.object, backend_of(environment)) if manifest else {}
-        # What the source no longer gives can't be sealed anew.
-        stale = {key for key, found in known[name].items() if not found.gone and changed(entries.get(key), found)}
-        chosen = asked[name] | (others[name] - held[name]) | stale
+        entries = record.of(manifest.object, backend) if manifest else {}
+        chosen = asked[name] | (others[name] - held[name]) | _stale(states[name], entries)
         absent = {key for key in chosen if not provision.provides(secret, key)}
         mistakes += [Mistake(f"{name}/{key} is not in what was given") for key in sorted(absent & asked[name])]
         missing += [f"{name}/{key}" for key in sorted(absent)]
         needed[name] = sorted(sealer.needed(secret, manifest, chosen - absent))
-        mistakes += [
-            Mistake(
-                f"{name}/{key} is needed too: no age identity opens {manifest.file}, so it is encrypted anew",
-                hint="set SOPS_AGE_KEY_FILE, or give all values of the Secret",
-            )
-            for key in needed[name]
-            if manifest and not provision.provides(secret, key)
-        ]
-        rest = {key: found for key, found in known[name].items() if key not in needed[name]}
-        gone += [f"{name}/{key}" for key, found in rest.items() if found.gone]
-        kept += [
-            f"{name}/{key}"
-            for key, found in rest.items()
-            if not found.gone and not found.versioned and provision.provides(secret, key)
-        ]
+        mistakes += _not_given(provision, secret, manifest, needed[name])
+        for key, state in states[name].items():
+            if key in needed[name]:
+                continue
+            if state.gone:
+                gone.append(f"{name}/{key}")
+            elif not state.versioned and provision.provides(secret, key):
+                staying.append(f"{name}/{key}")
     if mistakes:
         raise InputError(*mistakes)
     addresses = {f"{name}/{key}" for name, keys in held.items() for key in keys}
-    return _Choice(needed=needed, kept=kept, gone=gone, missing=missing, held=addresses)
+    return _Choice(needed=needed, staying=staying, gone=gone, missing=missing, held=addresses)
+
+
+def _stale(states: Mapping[str, SourceState], entries: Entries) -> set[str]:
+    """Return the keys that changed in the source; what it no longer gives can't be sealed anew."""
+    return {key for key, state in states.items() if not state.gone and changed(entries.get(key), state)}
+
+
+def _not_given(
+    provision: ValueProvider, secret: Secret, manifest: Manifest | None, needed: Collection[str]
+) -> Iterator[Mistake]:
+    """Find the values that it takes beside the given ones, as no identity opens the file."""
+    for key in needed:
+        if manifest and not provision.provides(secret, key):
+            yield Mistake(
+                f"{secret.name}/{key} is needed too: no age identity opens {manifest.file}, so it is encrypted anew",
+                hint="set SOPS_AGE_KEY_FILE, or give all values of the Secret",
+            )
 
 
 def _entries(

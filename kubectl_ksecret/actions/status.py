@@ -85,7 +85,7 @@ def _rows(environment: Environment, opened_by: OpenedBy, request: StatusRequest,
     provision = SourceValues(environment, opened_by)
     keys = {name: list(secret.keys) for name, secret in environment.secrets.items()}
     versions = provision.versions(keys) if asked else {}
-    known = provision.states_from(keys, versions if asked and environment.has_versions else None)
+    states = provision.states_from(keys, versions if asked and environment.has_versions else None)
     backend, manifests = backend_of(environment), read_committed(environment)
     for name, secret in environment.secrets.items():
         document: Object = manifests[name].object if name in manifests else {"metadata": {}}
@@ -97,7 +97,7 @@ def _rows(environment: Environment, opened_by: OpenedBy, request: StatusRequest,
                 problems += _of_source(remote, versions, request, now) if asked else ()
                 problems += _due(remote, versions.get(remote.name), entry, now)
             if backend.seals:
-                problems += _of_sealed(held.get(key), entry, known[name][key])
+                problems += _of_sealed(held.get(key), entry, states[name][key])
             yield StatusRow(
                 environment=environment.name,
                 secret=name,
@@ -110,12 +110,12 @@ def _rows(environment: Environment, opened_by: OpenedBy, request: StatusRequest,
             )
 
 
-def _of_sealed(ciphertext: str | None, entry: Provenance | None, known: SourceState) -> Iterator[Problem]:
+def _of_sealed(ciphertext: str | None, entry: Provenance | None, state: SourceState) -> Iterator[Problem]:
     if ciphertext is None:
         yield Problem("not-sealed", "not sealed")
     elif record.is_by_another_hand(entry, ciphertext):
         yield Problem("another-hand", "sealed by another hand")
-    elif changed(entry, known):
+    elif changed(entry, state):
         yield Problem("stale", "stale: the source or the template has changed since it was sealed")
 
 

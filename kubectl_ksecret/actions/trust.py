@@ -200,12 +200,12 @@ def _since(statement: Statement) -> Iterator[str]:
 def _refusal(statement: Statement, before: Facts | None, named: bool) -> Mistake:
     name = statement.overlay.metadata.name
     facts = "; ".join([*_lines(statement, before), *_since(statement)])
-    what = "is no longer what this clone has sealed for" if before else "is nothing that this clone has sealed for yet"
+    state = "is no longer what this clone has sealed for" if before else "is nothing that this clone has sealed for yet"
     accept = " ".join(f"--accept {reader}" for reader in _new_readers(statement, before))
     typed = f"add {accept}" if named else f"run: kubectl ksecret seal {name} {accept}"
     place: Place = statement.overlay.spec.origin.key("backend")
     hint = f"if that is right, {typed} or, in a pipeline, set {VARIABLE}={statement.token}"
-    return Mistake(f"{name} {what}: {facts}", place, hint)
+    return Mistake(f"{name} {state}: {facts}", place, hint)
 
 
 def remember(statement: Statement) -> None:

@@ -19,7 +19,7 @@ _BESIDE = {*KUSTOMIZATION_FILES, references.FILE}
 
 
 def unseal(files: Sequence[tuple[str, bytes]], keys: Sequence[tuple[str, bytes]]) -> list[Sensitive]:
-    """The Secrets in files of SealedSecrets, each as JSON; files and keys are names with their content.
+    """Return the Secrets in files of SealedSecrets, each as JSON; files and keys are names with their content.
 
     What lies beside them in a folder of manifests is left out, so that all of its files can be given. Raises InputError
     for what is no SealedSecret or no key, Refusal with every value that none of the keys opens.
@@ -41,19 +41,19 @@ def unseal(files: Sequence[tuple[str, bytes]], keys: Sequence[tuple[str, bytes]]
 
 
 def _sealed_secrets(content: bytes, file: str) -> Iterator[Object]:
-    found = False
-    for each in unfolded(yamlio.load(decode(content, file), file)):
-        if not isinstance(each, dict) or each.get("kind") != rendering.KIND:
+    """Find the SealedSecrets of a file. Raises InputError if there is none, or another document among them."""
+    documents = list(unfolded(yamlio.load(decode(content, file), file)))
+    if not documents:
+        raise InputError(Mistake("expected SealedSecrets, found nothing", Place(file)))
+    for document in documents:
+        if not isinstance(document, dict) or document.get("kind") != rendering.KIND:
             raise InputError(Mistake("expected SealedSecrets, found another document", Place(file)))
-        if not _is_whole(each):
+        if not _is_whole(document):
             raise InputError(Mistake("a SealedSecret here is not in the form of bitnami.com/v1alpha1", Place(file)))
-        if (each["spec"].get("template") or {}).get("data"):
+        if (document["spec"].get("template") or {}).get("data"):
             hint = "kubeseal --recovery-unseal fills it in"
             raise InputError(Mistake("a template with data of its own is not supported", Place(file), hint))
-        found = True
-        yield each
-    if not found:
-        raise InputError(Mistake("expected SealedSecrets, found nothing", Place(file)))
+        yield document
 
 
 def _is_whole(document: Object) -> bool:
@@ -62,10 +62,10 @@ def _is_whole(document: Object) -> bool:
     if not isinstance(metadata, dict) or not isinstance(spec, dict) or "name" not in metadata:
         return False
     template = spec.get("template") or {}
-    said = template.get("metadata") or {} if isinstance(template, dict) else None
+    of_secret = template.get("metadata") or {} if isinstance(template, dict) else None
     return (
         isinstance(metadata.get("annotations") or {}, dict)
-        and isinstance(said, dict)
+        and isinstance(of_secret, dict)
         # One that was dropped here would be missed in the recovered Secret.
         and rendering.ciphertext_of(document) == (spec.get("encryptedData") or {})
     )
@@ -90,12 +90,12 @@ def _ciphertext(text: str) -> bytes:
 
 def _secret(document: Object, values: dict[str, Sensitive]) -> Sensitive:
     template = document["spec"].get("template") or {}
-    said = template.get("metadata") or {}
+    of_secret = template.get("metadata") or {}
     metadata = {
         "name": document["metadata"]["name"],
         "namespace": document["metadata"].get("namespace"),
-        "labels": said.get("labels"),
-        "annotations": said.get("annotations"),
+        "labels": of_secret.get("labels"),
+        "annotations": of_secret.get("annotations"),
     }
     secret = {
         "apiVersion": "v1",

@@ -236,10 +236,10 @@ def _broken(root: Build, document: Document, bound: _Bound) -> Iterator[Finding]
     subject, overlays = document.subject, root.environments
     overlay = overlays[0].name if len(overlays) == 1 else ""
     if scope == "strict" and name and name != subject.name:
-        what = f"{name} is sealed for its name, and is {subject.name} in the build"
+        message = f"{name} is sealed for its name, and is {subject.name} in the build"
         hint = "take the prefix or suffix away, or seal with the scope namespace-wide"
         yield Finding(
-            message=what,
+            message=message,
             place=document.place("metadata", "name"),
             hint=hint,
             subject=subject,
@@ -248,10 +248,10 @@ def _broken(root: Build, document: Document, bound: _Bound) -> Iterator[Finding]
         )
     # That of an overlay is compared with the overlay's; what kustomize sets otherwise is told there.
     elif scope != "cluster-wide" and namespace not in ("", subject.namespace) and not _is_set(root, subject.namespace):
-        what = f"{name} is sealed for the namespace {namespace}, and is in {subject.namespace} in the build"
+        message = f"{name} is sealed for the namespace {namespace}, and is in {subject.namespace} in the build"
         hint = f"deploy it to {namespace}, or seal it again"
         yield Finding(
-            message=what,
+            message=message,
             place=document.place("metadata", "namespace"),
             hint=hint,
             subject=subject,

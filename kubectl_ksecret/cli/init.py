@@ -38,12 +38,6 @@ def command(
     """
     if not folder:
         raise click.UsageError("DIR is empty.")
-    _demand(backend == "externalSecret", vault_url, "--vault-url")
-    _demand(backend == "sealedSecret", certificate, "--certificate")
-    if certificate and backend != "sealedSecret":
-        raise click.UsageError("--certificate goes with --backend sealedSecret.")
-    if recipients and backend != "sops":
-        raise click.UsageError("--age goes with --backend sops.")
     request = action.InitRequest(
         folder=folder,
         backend=backend,
@@ -57,8 +51,3 @@ def command(
     click.echo("".join(f"{file}\n" for file in done.written), nl=False)
     for note in done.notes:
         click.echo(f"note: {note}", err=True)
-
-
-def _demand(needed: bool, given: str | None, option: str) -> None:
-    if needed and not given:
-        raise click.UsageError(f"this backend needs {option}.")

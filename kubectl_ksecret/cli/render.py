@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import click
 
@@ -43,37 +43,31 @@ def command(
         return
     environments = overlays.load()
     if check or write:
-        sys.exit(1 if _keep(environments, action.outdated if check else action.write) and check else 0)
-    rendered = [action.render(environment) for environment in environments]
-    _stop_at(finding for each in rendered for finding in each.findings)
-    click.echo(format_.text([document for each in rendered for document in each.objects], output), nl=False)
-
-
-def _keep(environments: Iterable[Environment], change: Callable[[Environment], list[str]]) -> bool:
-    """Whether files differ; each is named at once, as the next overlay may fail."""
-    found = False
-    for environment in environments:
-        files = change(environment)
-        click.echo("".join(f"{file}\n" for file in files), nl=False)
-        found = found or bool(files)
-    return found
+        differs = False
+        # Each file is named at once, as the next overlay may fail.
+        for file in action.outdated_files(environments) if check else action.written_files(environments):
+            click.echo(file)
+            differs = True
+        sys.exit(1 if check and differs else 0)
+    rendered = action.render_all(environments)
+    _stop_at(rendered.findings)
+    click.echo(format_.text(rendered.objects, output), nl=False)
 
 
 def _decrypt(environments: Sequence[Environment], output: str) -> None:
-    from ..actions.decrypt import decrypt
+    from ..actions.decrypt import decrypt_all
     from ..sources import open_source
 
     with progress_bar("reading") as progress:
-        opened = [decrypt(one, os.environ, lambda asked: open_source(asked, progress)) for one in environments]
-    _stop_at(finding for each in opened for finding in each.findings)
-    for warning in (warning for one in opened for warning in one.warnings):
+        decrypted = decrypt_all(environments, os.environ, lambda environment: open_source(environment, progress))
+    _stop_at(decrypted.findings)
+    for warning in decrypted.warnings:
         click.echo(warning.said("warning"), err=True)
-    plaintext.write([secret for one in opened for secret in one.secrets], output)
+    plaintext.write(decrypted.secrets, output)
 
 
-def _stop_at(findings: Iterable[Finding]) -> None:
-    found = list(findings)
-    for finding in found:
+def _stop_at(findings: Sequence[Finding]) -> None:
+    for finding in findings:
         click.echo(finding, err=True)
-    if found:
+    if findings:
         sys.exit(1)

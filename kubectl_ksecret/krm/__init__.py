@@ -41,9 +41,9 @@ def _run() -> NoReturn:
     os._exit(0)  # tearing the interpreter down, and what was generated, takes longer than the work
 
 
-def _fail(said: str, code: int) -> NoReturn:
+def _fail(message: str, code: int) -> NoReturn:
     try:
-        sys.stderr.write(f"{said}\n")
+        sys.stderr.write(f"{message}\n")
         sys.stderr.flush()
     except (OSError, AttributeError):  # nobody can be told; the code says it
         pass

@@ -30,7 +30,7 @@ class Generated(NamedTuple):
 
 
 def generate(content: bytes, folder: str) -> Generated:
-    """The ResourceList with the objects of the overlay in `functionConfig`, as JSON: kustomize prints YAML of it.
+    """Return the ResourceList with the objects of the overlay in `functionConfig`, as JSON; kustomize prints YAML.
 
     Paths in the overlay start at `folder`, which kustomize sets to that of the kustomization that lists it.
     """
@@ -38,12 +38,12 @@ def generate(content: bytes, folder: str) -> Generated:
     project = Project(root, shown_from=root)
     node = _function_config(content)
     file = os.path.join(folder, FILE)
-    said = project.read_if_there(file)
+    beside = project.read_if_there(file)
     try:
-        environment = _environment(project, file, said, node)
+        environment = _environment(project, file, beside, node)
         objects = _objects(environment)
     except InputError as error:
-        if said is None and _names_what_is_not_there(folder, node):
+        if beside is None and _names_what_is_not_there(folder, node):
             raise InputError(*error.mistakes, _listed_elsewhere(project, folder)) from None
         raise
     text = json.dumps({"apiVersion": _RESOURCE_LIST, "kind": "ResourceList", "items": objects})
@@ -59,10 +59,10 @@ def _objects(environment: Environment) -> list[Object]:
     return render(environment, manifests)
 
 
-def _environment(project: Project, file: str, said: bytes | None, node: Node) -> Environment:
-    """The environment of the overlay that was given; `said` is what stands in the file beside the kustomization."""
-    if said is not None:
-        stated = yamlio.compose(decode(said, project.name(file)), project.name(file))
+def _environment(project: Project, file: str, beside: bytes | None, node: Node) -> Environment:
+    """Return the environment of the overlay that was given; `beside` is the content of the file beside it."""
+    if beside is not None:
+        stated = yamlio.compose(decode(beside, project.name(file)), project.name(file))
         if len(stated) == 1 and _content(stated[0]) == _content(node):
             return Loader(project).load_node(file, stated[0], Reading(project.name(file)))
     # Patched on the way here, or from another file: there is no line to point at.
@@ -83,7 +83,7 @@ def _listed_elsewhere(project: Project, folder: str) -> Mistake:
 
 
 def _function_config(content: bytes) -> Node:
-    """The overlay in a ResourceList that holds nothing else."""
+    """Return the overlay in a ResourceList that holds nothing else."""
     nodes = yamlio.compose(decode(content, "standard input"), "standard input")
     given = nodes[0] if len(nodes) == 1 else None
     config, items = _field(given, "functionConfig"), _field(given, "items")
@@ -96,7 +96,7 @@ def _function_config(content: bytes) -> Node:
         )
     overlay = _content(config)
     resources = items.value if isinstance(items, SequenceNode) else []
-    if any(_content(each) != overlay or _is_of_a_package(each) for each in resources):
+    if any(_content(item) != overlay or _is_of_a_package(item) for item in resources):
         raise InputError(_REFUSED)
     return config
 
@@ -118,7 +118,7 @@ def _field(node: Node | None, name: str) -> Node | None:
 
 
 def _content(node: Node) -> object:
-    """What an overlay says, without the annotations that a tool adds on the way."""
+    """Return what an overlay says, without the annotations that a tool adds on the way."""
     name = _field(_field(node, "metadata"), "name")
     seen: set[int] = set()
     return [
@@ -127,12 +127,12 @@ def _content(node: Node) -> object:
 
 
 def _plain(node: Node | None, seen: set[int]) -> object:
-    """A node without its style and the order of its fields: kustomize changes both."""
+    """Return a node without its style and the order of its fields: kustomize changes both."""
     if isinstance(node, ScalarNode):
         return node.tag, node.value
     if node is None or id(node) in seen:  # an alias, which may be a bomb
         return None
     seen.add(id(node))
     if isinstance(node, SequenceNode):
-        return [_plain(each, seen) for each in node.value]
+        return [_plain(element, seen) for element in node.value]
     return {key.value: _plain(value, seen) for key, value in pairs_of(node) if isinstance(key, ScalarNode)}

@@ -93,8 +93,8 @@ def _in_secrets(content: bytes, file: str) -> list[bytes]:
 
 
 def _tls_key(document: Any) -> bytes | None:
-    found = document.get("data") if isinstance(document, dict) else None
-    text = found.get("tls.key") if isinstance(found, dict) else None
+    data = document.get("data") if isinstance(document, dict) else None
+    text = data.get("tls.key") if isinstance(data, dict) else None
     try:
         return decoded(text) if isinstance(text, str) else None
     except ValueError:

@@ -7,7 +7,7 @@ from ...errors import shown
 
 
 def text(done: Sealed, dry_run: bool) -> str:
-    """A line an address or file, below what is said of it."""
+    """Return a line for each address or file, below what became of it."""
     would = "would " if dry_run else ""
     blocks = [
         _block(f"{done.environment}: {would}seal" if dry_run else f"{done.environment}: sealed", done.sealed),
@@ -16,29 +16,29 @@ def text(done: Sealed, dry_run: bool) -> str:
         _block(f"{done.environment}: left out, not declared here", map(_shown, done.left_out)),
         _block(f"{done.environment}: {would}write" if dry_run else f"{done.environment}: wrote", done.changed),
     ]
-    if done.kept:
+    if done.staying:
         blocks.append(
-            f"{done.environment}: kept {_keys(len(done.kept))} as sealed: the values have no versions, so nobody can "
-            "tell whether they changed; address them, or use --reseal\n"
+            f"{done.environment}: kept {_keys(len(done.staying))} as sealed: the values have no versions, so nobody "
+            "can tell whether they changed; address them, or use --reseal\n"
         )
-    if not any((done.sealed, done.changed, done.kept, done.gone, done.missing)):
+    if not any((done.sealed, done.changed, done.staying, done.gone, done.missing)):
         blocks.append(f"{done.environment}: everything is sealed\n")
     return "".join(blocks)
 
 
 def made(environment: str, names: Collection[str], dry_run: bool) -> str:
-    """First values that the source has, or would have, now."""
+    """Return the first values that the source has, or would have, now."""
     return _block(f"{environment}: {'would make' if dry_run else 'made'} in the source", names)
 
 
 def _shown(address: str) -> str:
-    """An address out of a given Secret, whose names nobody has checked."""
+    """Return an address out of a given Secret, whose names nobody has checked."""
     return "/".join(map(shown, address.split("/", 1)))
 
 
-def _block(what: str, lines: Iterable[str]) -> str:
+def _block(title: str, lines: Iterable[str]) -> str:
     below = "".join(f"  {line}\n" for line in lines)
-    return f"{what}\n{below}" if below else ""
+    return f"{title}\n{below}" if below else ""
 
 
 def _keys(count: int) -> str:

@@ -106,7 +106,7 @@ class SopsSealer:
                 return {**self._backend.with_record(shell, entries), **block}
             opened = document.open_document(manifest.text, manifest.file, self._identities)
             encrypted = document.update(
-                opened, shell, values, kept=staying.keys(), recipients=recipients, now=self._now
+                opened, shell, values, staying=staying.keys(), recipients=recipients, now=self._now
             )
         elif values:
             encrypted = document.encrypt(shell, values, recipients, self._now)

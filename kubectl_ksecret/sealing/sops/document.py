@@ -40,8 +40,8 @@ _ONLY_ENCRYPTED = hashlib.sha256(b"sops").digest()
 _RESTORE = "restore the file from Git, or seal it again"
 
 
-class Document(Record):
-    """An opened document: as it is written, in plain text, and the key between the two.
+class OpenedDocument(Record):
+    """A document that was opened: as it is written, in plain text, and the key between the two.
 
     `plaintext` is the JSON of all but the sops block, in the document's order. In it, bytes that are not UTF-8 are
     escaped surrogates, and infinity and NaN stand as Python's json writes them.
@@ -76,7 +76,7 @@ class Document(Record):
             raise InputError(Mistake(f"data.{shown(key)} is not base64", Place(self.file))) from None
 
 
-def open_document(text: str, file: str, identities: Sequence[Sensitive]) -> Document:
+def open_document(text: str, file: str, identities: Sequence[Sensitive]) -> OpenedDocument:
     """Decrypt a YAML document and verify its MAC, as `sops decrypt` does.
 
     Raises InputError for a form that is not supported, Refusal if no identity opens it or it was changed.
@@ -88,12 +88,12 @@ def open_document(text: str, file: str, identities: Sequence[Sensitive]) -> Docu
     plain = {name: opening.value(value, (name,)) for name, value in written.items() if name != BLOCK}
     opening.verify()
     plaintext = Sensitive(json.dumps(plain).encode())
-    return Document(file=file, object=written, plaintext=plaintext, data_key=opening.key)
+    return OpenedDocument(file=file, object=written, plaintext=plaintext, data_key=opening.key)
 
 
 def _data_key(written: Object, file: str, identities: Sequence[Sensitive]) -> DataKey:
     groups = block(written).get("key_groups")
-    groups = [each for each in groups if isinstance(each, dict)] if isinstance(groups, list) else []
+    groups = [group for group in groups if isinstance(group, dict)] if isinstance(groups, list) else []
     if len(groups) > 1:
         hint = "only one group is supported here; sops can open it, and encrypt it anew with one group"
         raise InputError(Mistake("the data key is shared among several key groups", Place(file), hint))
@@ -123,7 +123,7 @@ class _Opening:
         if isinstance(value, dict):
             return {name: self.value(below, (*path, name)) for name, below in value.items()}
         if isinstance(value, list):
-            return [self.value(each, path) for each in value]
+            return [self.value(element, path) for element in value]
         return None if value is None else self.leaf(value, path)
 
     def leaf(self, value: Scalar, path: Path) -> Scalar:
@@ -134,13 +134,13 @@ class _Opening:
         return plain
 
     def decrypted(self, value: Scalar, path: Path) -> Scalar:
-        what = shown(".".join(path))
+        name = shown(".".join(path))
         if not isinstance(value, str) or (value and not value.startswith("ENC[")):
-            raise self.refusal(f"{what} is not encrypted", path)
+            raise self.refusal(f"{name} is not encrypted", path)
         try:
             return self.key.decrypt(value, additional_data(path))
         except Changed:
-            raise self.refusal(f"{what} was changed after it was encrypted", path) from None
+            raise self.refusal(f"{name} was changed after it was encrypted", path) from None
 
     def verify(self) -> None:
         """Compare the MAC in the block with the one over what was read."""
@@ -175,40 +175,40 @@ def encrypt(shell: Object, values: Mapping[str, Sensitive], recipients: Collecti
         raise InputError(Mistake("there is no age recipient to encrypt for"))
     key = DataKey.new()
     leaves = {name: _fresh(key, name, value) for name, value in sorted(values.items())}
-    entries = [_entry(key, each) for each in dict.fromkeys(recipients)]
+    entries = [_entry(key, recipient) for recipient in dict.fromkeys(recipients)]
     return _secret(shell, leaves, {"age": entries, **_block(leaves, key, now)})
 
 
 def update(
-    document: Document,
+    document: OpenedDocument,
     shell: Object,
     values: Mapping[str, Sensitive],
     *,
-    kept: Collection[str],
+    staying: Collection[str],
     recipients: Collection[str],
     now: datetime,
 ) -> Object:
-    """The Secret with the least change: `values`, and the `kept` keys of the document; no other key stays.
+    """The Secret with the least change: `values`, and the `staying` keys of the document; no other key stays.
 
     What does not change keeps its ciphertext, and the sops block if nothing does. The data key stays unless a
     recipient left; then, and for a document in another form than ours, all is encrypted anew. Raises as `encrypt`.
     """
     entries = age_entries(document.object)
-    known = {entry["recipient"] for entry in entries}
+    earlier = {entry["recipient"] for entry in entries}
     if not set(readers(document.object)) <= set(recipients) or not in_our_form(document.object):
         before = document.values()
-        return encrypt(shell, {**{name: before[name] for name in kept}, **values}, recipients, now)
+        return encrypt(shell, {**{name: before[name] for name in staying}, **values}, recipients, now)
     old, key = _leaves(document), document.data_key
     changed = {name: _renewed(key, name, value, old.get(name)) for name, value in values.items()}
-    leaves = dict(sorted(({name: old[name] for name in kept} | changed).items()))
-    entries += [_entry(key, each) for each in dict.fromkeys(recipients) if each not in known]
+    leaves = dict(sorted(({name: old[name] for name in staying} | changed).items()))
+    entries += [_entry(key, recipient) for recipient in dict.fromkeys(recipients) if recipient not in earlier]
     # The MAC depends on the order too: sops set appends a new key at the end.
     stays = list(leaves.items()) == list(old.items())
     stated = block(document.object) if stays else _block(leaves, key, now)
     return _secret(shell, leaves, {**stated, "age": entries})
 
 
-def _leaves(document: Document) -> dict[str, _Leaf]:
+def _leaves(document: OpenedDocument) -> dict[str, _Leaf]:
     plain = json.loads(document.plaintext.reveal())["data"]
     return {name: _Leaf(text, Sensitive(bytes_of(plain[name]))) for name, text in document.object["data"].items()}
 

@@ -24,7 +24,7 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
 def read(text: str, file: str) -> Object:
-    """The one document of a file as plain values, in its order.
+    """Return the one document of a file as plain values, in its order.
 
     Raises InputError for anything but one mapping, for a key that stands twice or is no text, and for an alias.
     """
@@ -45,18 +45,18 @@ class _Reading:
         if id(node) in self.seen:
             raise self.mistake(node, "a YAML alias is not supported here")
         self.seen.add(id(node))
-        return self.mapping(node) if isinstance(node, MappingNode) else [self.value(each) for each in node.value]
+        return self.mapping(node) if isinstance(node, MappingNode) else [self.value(element) for element in node.value]
 
     def mapping(self, node: MappingNode) -> Object:
-        found: Object = {}
+        pairs: Object = {}
         for key, value in node.value:
             name = self.value(key)
             if not isinstance(name, str) or key.tag == _BINARY:
                 raise self.mistake(key, "a key that is not text; SOPS knows no other")
-            if name in found:
+            if name in pairs:
                 raise self.mistake(key, f'"{shown(name)}" stands here twice')
-            found[name] = self.value(value)
-        return found
+            pairs[name] = self.value(value)
+        return pairs
 
     def scalar(self, node: ScalarNode) -> Scalar | None:
         if node.tag == _BINARY:
@@ -71,7 +71,7 @@ class _Reading:
 
 
 def resolve(plain: str) -> Scalar | None:
-    """The value of a scalar without quotes; a time stays text, which is what sops writes and hashes."""
+    """Return the value of a scalar without quotes; a time stays text, which is what sops writes and hashes."""
     if plain in _WORDS:
         return _WORDS[plain]
     digits = plain.replace("_", "") if plain[0] in "+-0123456789" else plain

@@ -50,13 +50,13 @@ class DataKey:
         """Decrypt a value of any type; a time is its text. Raises Changed."""
         if not text:
             return ""
-        found = parts(text)
-        if not found:
+        match = parts(text)
+        if not match:
             raise Changed
-        data, iv, tag = map(b64decode, found.group(1, 2, 3))
+        data, iv, tag = map(b64decode, match.group(1, 2, 3))
         try:
             plain = self._cipher.decrypt(iv, data + tag, additional.encode())
-            return _READERS[found[4]](text_of(plain))
+            return _READERS[match[4]](text_of(plain))
         except (InvalidTag, ValueError, KeyError):
             # ValueError: an IV of a length that AES-GCM does not take; KeyError: a type that there is not.
             raise Changed from None
