@@ -246,8 +246,8 @@ def test_names_that_yaml_reads_as_something_else_stand_in_quotes(tmp_path: Path)
         ([*TEST[:-1], "Shop_Test", *VAULT], "error: expected a namespace (lower case letters, digits and -)\n"),
         ([*TEST, "--vault-url", "http://shop"], "error: expected an https:// URL of a host\n"),
         (["init", "overlays/Test", *TEST[2:], *VAULT], "error: expected a Kubernetes name (lower case letters,"),
-        (TEST, "Usage: "),
-        (["init", "", *TEST[2:], *VAULT], "Usage: "),
+        (TEST, "error: "),
+        (["init", "", *TEST[2:], *VAULT], "error: "),
         ([*PROD[:-1], "nowhere.pem"], "error: nowhere.pem: No such file or directory\n"),
     ],
 )
