@@ -25,9 +25,9 @@ OTHERS = re.compile(
 def options(command: str) -> frozenset[str]:
     """Return the options of a command of ours."""
     context = click.Context(group)
-    found = group.get_command(context, command)
-    assert found is not None, f"no command is named {command}"
-    names = [name for parameter in found.get_params(context) for name in parameter.opts + parameter.secondary_opts]
+    subject = group.get_command(context, command)
+    assert subject is not None, f"no command is named {command}"
+    names = [name for parameter in subject.get_params(context) for name in parameter.opts + parameter.secondary_opts]
     return frozenset(names)
 
 

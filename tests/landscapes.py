@@ -34,7 +34,7 @@ def landscape(build: str, *environments: Environment, layers: Layers | None = No
         project=project,
         folder=next(iter(layers or {}), project.root),
         environments=environments,
-        chosen=[each.name for each in environments],
+        chosen=[environment.name for environment in environments],
         objects=documents.read(build, BUILD),
         layers=layers or {},
     )

@@ -56,9 +56,9 @@ def test_typos_in_an_overlay_are_mended_and_nothing_else(tmp_path: Path) -> None
         .replace("remoteName", "remotName")
     )
     project = shop(tmp_path, wrong)
-    said = fix(project)
+    printed = fix(project)
     assert (project.root / OVERLAY).read_text() == TEXT
-    assert said[:4] == [
+    assert printed[:4] == [
         f"{OVERLAY}:9:21: vaultURL is now vaultUrl",
         f"{OVERLAY}:14:5: bakend is now backend",
         f"{OVERLAY}:17:20: remotName is now remoteName",
@@ -119,12 +119,12 @@ def test_the_mend_of_a_finding_is_made_and_the_rest_is_found_again(tmp_path: Pat
     exceptions = "  exceptions:\n  - {rule: unreadble-file, object: File/overlays/test/old.yaml, reason: Old}  # why\n"
     project = shop(tmp_path, TEXT + exceptions)
     project.write("overlays/test/old.yaml", "a: [\n")
-    said = fix(project)
-    assert f"{OVERLAY}:19:12: unreadble-file is now unreadable-file" in said
+    printed = fix(project)
+    assert f"{OVERLAY}:19:12: unreadble-file is now unreadable-file" in printed
     assert (project.root / OVERLAY).read_text() == TEXT + exceptions.replace("unreadble", "unreadable")
-    assert "1 finding is silenced by an exception" in said
-    found = [e["rule"] for e in json.loads(project.ksecret("check", "-o", "json").out)["items"]]
-    assert not {"unreadable-file", "exception-unknown-rule"} & set(found)
+    assert "1 finding is silenced by an exception" in printed
+    left = [e["rule"] for e in json.loads(project.ksecret("check", "-o", "json").out)["items"]]
+    assert not {"unreadable-file", "exception-unknown-rule"} & set(left)
 
 
 STORES = """\

@@ -95,8 +95,8 @@ def test_a_line_break_at_the_end_makes_no_other_value(tmp_path: Path, vault: Key
     vault.set("token-prod", "the same value\n")
     same = "app/token has the same value in test as app/token in prod"
     assert f"{same} [same-value]\nhint: set a value of its own" in project.ksecret("check", "--with-values").out
-    said = (project.root / "overlays/test/secrets/ksecret.yaml").read_text()
-    project.write("overlays/test/secrets/ksecret.yaml", said.replace("'{remoteName}-test'", "'{remoteName}-prod'"))
+    overlay = (project.root / "overlays/test/secrets/ksecret.yaml").read_text()
+    project.write("overlays/test/secrets/ksecret.yaml", overlay.replace("'{remoteName}-test'", "'{remoteName}-prod'"))
     assert (
         f"{same}: they read one name [same-value]\nhint: give test a name"
         in project.ksecret("check", "--with-values").out
@@ -161,9 +161,9 @@ IN_FILES = [
 ]
 
 
-@pytest.mark.parametrize(("value", "text", "found"), IN_FILES, ids=range(len(IN_FILES)))
+@pytest.mark.parametrize(("value", "text", "forms"), IN_FILES, ids=range(len(IN_FILES)))
 def test_a_value_in_a_tracked_file_is_named_and_not_shown(
-    tmp_path: Path, value: str, text: str, found: list[str] | None
+    tmp_path: Path, value: str, text: str, forms: list[str] | None
 ) -> None:
     """By itself, not within a word, and only if it is no text that stands anywhere by chance."""
     project = shop(tmp_path, f"TOKEN={value}\nPASSWORD=no more than this one\n")
@@ -172,10 +172,10 @@ def test_a_value_in_a_tracked_file_is_named_and_not_shown(
     project.write("notes.txt", text)
     project.commit()
     done = project.ksecret("check", "--with-values", "--min-severity", "error")
-    place, how = found or ("", "")
+    place, how = forms or ("", "")
     hint = "hint: take it out, and give the key a new value"
-    said = f"error: {place}: the value of app/token of prod stands here {how} [value-in-repository]\n{hint}\n"
-    assert (done.code, done.err, done.out) == ((1, "", said) if found else (0, "", ""))
+    message = f"error: {place}: the value of app/token of prod stands here {how} [value-in-repository]\n{hint}\n"
+    assert (done.code, done.err, done.out) == ((1, "", message) if forms else (0, "", ""))
 
 
 def test_a_value_in_a_file_that_git_does_not_track_is_no_finding(tmp_path: Path) -> None:

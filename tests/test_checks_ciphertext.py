@@ -29,9 +29,9 @@ ROOT = "namespace: shop-prod\nresources: [secrets]\n"
 def found(project: Project) -> list[str]:
     """The findings of these rules, without hints."""
     project.write("overlays/prod/kustomization.yaml", ROOT)
-    said = project.ksecret("check")
-    assert said.err == ""
-    return [line for line in said.out.splitlines() if any(line.endswith(f"[{rule}]") for rule in RULES)]
+    done = project.ksecret("check")
+    assert done.err == ""
+    return [line for line in done.out.splitlines() if any(line.endswith(f"[{rule}]") for rule in RULES)]
 
 
 @pytest.mark.parametrize("length", [256, 384, 512])
@@ -58,11 +58,11 @@ def test_what_is_sealed_has_its_form(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ends", "severity", "said"),
+    ("ends", "severity", "message"),
     [(31 * DAY, "", ""), (29 * DAY, "warning", "ends on"), (-timedelta(hours=1), "error", "ended on")],
 )
 def test_a_certificate_is_told_a_month_before_its_end(
-    tmp_path: Path, ends: timedelta, severity: str, said: str
+    tmp_path: Path, ends: timedelta, severity: str, message: str
 ) -> None:
     """As a warning; then as an error."""
     project = shop(tmp_path)
@@ -71,8 +71,8 @@ def test_a_certificate_is_told_a_month_before_its_end(
     project.done("seal", "prod")
     pem.write_bytes(certificate(key, begins=-9 * DAY, ends=ends))
     day = f"{datetime.now(UTC) + ends:%Y-%m-%d}"
-    expected = f"{severity}: {OVERLAY}:11:20: the certificate {said} {day} [certificate-ended]"
-    assert found(project) == ([expected] if said else [])
+    expected = f"{severity}: {OVERLAY}:11:20: the certificate {message} {day} [certificate-ended]"
+    assert found(project) == ([expected] if message else [])
 
 
 def test_what_is_no_certificate_is_told(tmp_path: Path) -> None:
@@ -88,8 +88,8 @@ def test_a_swapped_certificate_is_told_until_something_is_sealed_with_it(tmp_pat
     project = shop(tmp_path)
     project.done("seal", "prod")
     project.write("overlays/prod/secrets/sealing.pem", sealing(2).certificate)
-    what = "the certificate is another one than that of the sealed values [certificate-changed]"
-    assert found(project) == [f"error: {OVERLAY}:11:20: {what}"]
+    message = "the certificate is another one than that of the sealed values [certificate-changed]"
+    assert found(project) == [f"error: {OVERLAY}:11:20: {message}"]
     hint = project.ksecret("check").out.split("--accept ")[1].split()[0]
     project.done("seal", "prod", "app/token", "--accept", hint)
     assert found(project) == []
@@ -103,13 +103,13 @@ def test_recipients_are_compared_with_the_declared_ones(tmp_path: Path) -> None:
     alice, bob, eve = (f"{age(name).recipient[:16]}…" for name in ("alice", "bob", "eve"))
     assert found(project) == []
     project.sops_overlay("alice", "eve")
-    what = f"app is encrypted for {bob}, not declared and is not encrypted for {eve}, declared [recipients-changed]"
-    assert found(project) == [f"error: {manifest}:18:3: {what}"]
+    message = f"app is encrypted for {bob}, not declared and is not encrypted for {eve}, declared [recipients-changed]"
+    assert found(project) == [f"error: {manifest}:18:3: {message}"]
     text = project.manifest("app").read_text()
     project.manifest("app").write_text(text.replace(age("bob").recipient, age("eve").recipient))
-    what = "app names other recipients than those that it was sealed for [recipients-changed]"
-    assert found(project) == [f"error: {manifest}:18:3: {what}"]
-    assert alice not in what
+    message = "app names other recipients than those that it was sealed for [recipients-changed]"
+    assert found(project) == [f"error: {manifest}:18:3: {message}"]
+    assert alice not in message
 
 
 def test_recipients_of_sops_yaml_are_compared_once(tmp_path: Path) -> None:
@@ -118,8 +118,8 @@ def test_recipients_of_sops_yaml_are_compared_once(tmp_path: Path) -> None:
     project.declare("more", {"token": {"from": "app/token"}})
     project.done("seal", "prod")
     project.write(".sops.yaml", f"creation_rules:\n- age: {age('bob').recipient}\n")
-    said = "the recipients are not those of .sops.yaml:2:1 [recipients-changed]"
-    assert [line.partition(": the")[2] for line in found(project)] == [said.removeprefix("the")]
+    message = "the recipients are not those of .sops.yaml:2:1 [recipients-changed]"
+    assert [line.partition(": the")[2] for line in found(project)] == [message.removeprefix("the")]
     project.write(".sops.yaml", "creation_rules:\n- pgp: 85D77543B3D624B63CEA9E6DBC17301B491B3F21\n")
     what = "the creation rule names other keys than age's [recipients-changed]"
     assert found(project) == [f"error: .sops.yaml:2:1: {what}"]
@@ -184,11 +184,11 @@ def test_odd_objects_and_kustomizations_give_findings_and_no_traceback(
     ]
 
     def odd(root: Build) -> Build:
-        said = {folder: Document("kustomization.yaml", None, layer) for folder in root.layers}
-        return root.but(objects=[*root.objects, *documents], layers=said)
+        layers = {folder: Document("kustomization.yaml", None, layer) for folder in root.layers}
+        return root.but(objects=[*root.objects, *documents], layers=layers)
 
     seen = landscape.but(builds=[odd(root) for root in landscape.builds])
-    assert all(each.rule for each in seen.check(rules.OF_REPOSITORY))
+    assert all(finding.rule for finding in seen.check(rules.OF_REPOSITORY))
 
 
 def test_a_kustomization_that_is_none_has_no_layer(tmp_path: Path) -> None:

@@ -44,16 +44,16 @@ def judged(findings: Sequence[Finding], *stated: Accepted, complete: bool = True
     return judge(findings, stated, Files("."), overlays_of, rules, done, "2026-06-30")
 
 
-def said(found: Judged) -> list[tuple[str, str]]:
+def reported(outcome: Judged) -> list[tuple[str, str]]:
     """The rule and the message of each finding about exceptions."""
-    return [(each.rule, each.message) for each in check(found, exceptions.RULES)]
+    return [(result.rule, result.message) for result in check(outcome, exceptions.RULES)]
 
 
 @pytest.mark.parametrize("name", ["Secret/shop/backend", "Secret/backend"])
 def test_an_exception_silences_its_rule_and_object(name: str) -> None:
     """With the namespace, or without it for any."""
-    found = judged([finding(overlay="prod")], accepted(name))
-    assert (found.kept, found.silenced, said(found)) == ([], 1, [])
+    outcome = judged([finding(overlay="prod")], accepted(name))
+    assert (outcome.kept, outcome.silenced, reported(outcome)) == ([], 1, [])
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_an_exception_silences_its_rule_and_object(name: str) -> None:
 )
 def test_an_exception_silences_nothing_else(one: Finding, exception: Accepted) -> None:
     """What is only near is told, and the exception too."""
-    found = judged([one], exception)
-    assert found.kept == [one] and [rule for rule, _ in said(found)] == ["exception-unused"]
+    outcome = judged([one], exception)
+    assert outcome.kept == [one] and [rule for rule, _ in reported(outcome)] == ["exception-unused"]
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,9 @@ def test_wrong_exceptions_are_findings_and_silence_nothing() -> None:
         accepted(rule="not-saeled"),
         accepted(rule="exception-unused"),
     ]
-    found = judged([finding(), finding(rule="plaintext-secret")], *wrong)
-    assert found.silenced == 0
-    assert said(found) == [
+    outcome = judged([finding(), finding(rule="plaintext-secret")], *wrong)
+    assert outcome.silenced == 0
+    assert reported(outcome) == [
         ("exception-unknown-rule", 'no rule is named "not-saeled"'),
         ("exception-unknown-rule", "a finding of exception-unused can't be silenced"),
         ("exception-expired", "the exception for not-sealed ended with 2026-06-29"),
@@ -136,13 +136,13 @@ def test_the_last_day_of_an_exception_is_its_own() -> None:
 
 def test_an_unused_exception_names_the_object_that_may_be_meant() -> None:
     """Of those that the rule found something of."""
-    found = judged([finding()], accepted("Secret/shop/bakend"))
-    assert [each.hint for each in check(found, exceptions.RULES)] == ['did you mean "Secret/shop/backend"?']
+    outcome = judged([finding()], accepted("Secret/shop/bakend"))
+    assert [result.hint for result in check(outcome, exceptions.RULES)] == ['did you mean "Secret/shop/backend"?']
 
 
 def test_nothing_is_unused_of_a_rule_that_had_not_all_to_look_at() -> None:
     """Some overlays alone, or no values: what it is for may only not have been found."""
-    assert said(judged([], accepted(), complete=False)) == []
+    assert reported(judged([], accepted(), complete=False)) == []
 
 
 TEXT = """\
@@ -164,8 +164,10 @@ h: 1 # ksecret: ignore[sixth]
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_comments_are_read_where_yaml_has_comments(line_end: str) -> None:
     """At the end of a line for that line, alone for the next line that is none itself; in texts there are none."""
-    found = {each.rule: (each.line, each.reason) for each in of_text(TEXT.replace("\n", line_end), "a.yaml")}
-    assert found == {
+    comments = {
+        comment.rule: (comment.line, comment.reason) for comment in of_text(TEXT.replace("\n", line_end), "a.yaml")
+    }
+    assert comments == {
         "first": (2, "at the top"),
         "second": (2, "at the end"),
         "third": (3, "behind the sign of a block"),
@@ -186,8 +188,8 @@ def test_a_comment_silences_in_its_line_alone() -> None:
     """The place of a finding says which."""
     one, other = finding(), finding(place=AT._replace(line=4))
     stated = of_text("a:\n b:\n  c: # ksecret: ignore[not-sealed] known\n", AT.file)
-    found = judged([one, other], *stated)
-    assert (found.kept, said(found)) == ([other], [])
+    outcome = judged([one, other], *stated)
+    assert (outcome.kept, reported(outcome)) == ([other], [])
 
 
 def test_a_comment_that_is_wrong_is_a_finding_at_its_place() -> None:
@@ -198,8 +200,8 @@ b: 1 # ksecret: ignore nothing
 c: 1 # ksecret: ignore[plaintext-secret] known
 d: 1 # ksecret: ignore[not-sealed] known
 """
-    found = judged([], *of_text(text, "a.yaml"))
-    assert [(each.rule, *(each.place or ())[1:]) for each in check(found, exceptions.RULES)] == [
+    outcome = judged([], *of_text(text, "a.yaml"))
+    assert [(result.rule, *(result.place or ())[1:]) for result in check(outcome, exceptions.RULES)] == [
         ("exception-unused", 4, 24),
         ("exception-unknown-rule", 2, 6),
         ("exception-without-until", 3, 24),
@@ -217,8 +219,8 @@ def shop(folder: Path, **spec: Any) -> Project:
 
 def items(out: str) -> list[tuple[str, int]]:
     """Rule and line of the findings that these tests are about, of JSON."""
-    found = json.loads(out)["items"]
-    return [(e["rule"], e["line"]) for e in found if e["rule"] == "not-sealed" or e["rule"].startswith("exception-")]
+    listed = json.loads(out)["items"]
+    return [(e["rule"], e["line"]) for e in listed if e["rule"] == "not-sealed" or e["rule"].startswith("exception-")]
 
 
 NOT_SEALED = [{"rule": "not-sealed", "object": "SealedSecret/app", "reason": "not yet"}]
@@ -250,8 +252,8 @@ def test_an_exception_is_not_unused_where_its_overlay_or_rule_was_left_out(tmp_p
     project.write(".env", "ONE=1\nTWO=2\n")
 
     def about(*arguments: str) -> list[str]:
-        found = items(project.ksecret("check", "-o", "json", *arguments).out)
-        return [rule for rule, _ in found if rule != "not-sealed"]
+        listed = items(project.ksecret("check", "-o", "json", *arguments).out)
+        return [rule for rule, _ in listed if rule != "not-sealed"]
 
     assert about("prod") == []
     assert about() == ["exception-unused", "exception-unknown-rule"]
@@ -269,10 +271,10 @@ def test_write_exceptions_lets_an_old_project_in(tmp_path: Path) -> None:
     project.done("render", "--write")
     project.write("overlays/prod/old.yaml", "a: [\n")
     before = project.files()
-    said = project.done("check", "--write-exceptions", "--reason", "from before: all of it", "--until", "2999-01-31")
-    assert f"{file}: not-sealed of SealedSecret/shop-prod/app\n" in said
-    assert f"{file}: unreadable-file of File/overlays/prod/old.yaml\n" in said
-    assert said.count("not-sealed of") == 2
+    printed = project.done("check", "--write-exceptions", "--reason", "from before: all of it", "--until", "2999-01-31")
+    assert f"{file}: not-sealed of SealedSecret/shop-prod/app\n" in printed
+    assert f"{file}: unreadable-file of File/overlays/prod/old.yaml\n" in printed
+    assert printed.count("not-sealed of") == 2
     assert project.changed_since(before) == {file, "overlays/eu/secrets/ksecret.yaml"}
     text = (project.root / file).read_text()
     assert text.startswith("# ours\n") and text.endswith("  # the end\n")
@@ -285,10 +287,10 @@ def test_write_exceptions_lets_an_old_project_in(tmp_path: Path) -> None:
 
 def test_a_plaintext_secret_is_not_accepted_without_a_last_day() -> None:
     """A value in the repository is a leak that must end."""
-    found = [finding(rule="plaintext-secret")]
+    findings = [finding(rule="plaintext-secret")]
     with pytest.raises(InputError, match="needs a last day"):
-        refuse(found, "", "2026-06-30")
-    refuse(found, "2026-06-30", "2026-06-30")
+        refuse(findings, "", "2026-06-30")
+    refuse(findings, "2026-06-30", "2026-06-30")
     refuse([finding()], "", "2026-06-30")
 
 

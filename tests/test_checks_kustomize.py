@@ -39,9 +39,9 @@ OURS = (
 
 def found(project: Project, *arguments: str) -> list[str]:
     """The findings of these rules, without hints."""
-    said = project.ksecret("check", *arguments)
-    assert said.err == ""
-    lines = said.out.splitlines()
+    done = project.ksecret("check", *arguments)
+    assert done.err == ""
+    lines = done.out.splitlines()
     return [line for line in lines if any(line.endswith(f"[{rule}]") for rule in OURS)]
 
 
@@ -77,8 +77,8 @@ def test_a_root_without_a_kustomization_deploys_nothing(tmp_path: Path) -> None:
     """Told at the line of spec.kustomization."""
     project = fetched(tmp_path, kustomization="../../../deploy")
     where = "overlays/test/secrets/ksecret.yaml:16:18"
-    said = "test is deployed by no kustomization: deploy has none"
-    assert found(project) == [f"error: {where}: {said} [not-deployed]"]
+    message = "test is deployed by no kustomization: deploy has none"
+    assert found(project) == [f"error: {where}: {message} [not-deployed]"]
 
 
 def test_a_secret_that_a_patch_removes_is_not_deployed(tmp_path: Path) -> None:
@@ -131,8 +131,8 @@ def test_a_suffix_above_is_an_error_without_a_namespace(tmp_path: Path) -> None:
     project.write("overlays/test/kustomization.yaml", "resources: [reader.yaml, secrets]\n")
     inner = project.root / "overlays/test/secrets/kustomization.yaml"
     inner.write_text(inner.read_text() + "nameSuffix: -v2\n")
-    said = "the kustomization sets no namespace, test has shop-test: references are not renamed with their Secret"
-    assert found(project) == [f"error: overlays/test/kustomization.yaml:1:1: {said} [namespace-missing]"]
+    message = "the kustomization sets no namespace, test has shop-test: references are not renamed with their Secret"
+    assert found(project) == [f"error: overlays/test/kustomization.yaml:1:1: {message} [namespace-missing]"]
 
 
 def test_a_file_that_render_would_remove_is_out_of_date(tmp_path: Path) -> None:
@@ -142,8 +142,8 @@ def test_a_file_that_render_would_remove_is_out_of_date(tmp_path: Path) -> None:
     project.done("render", "--write")
     (project.root / "generators/more.yaml").unlink()
     folder = "overlays/test/secrets/manifests"
-    said = "not what render --write makes of the declarations [manifests-out-of-date]"
-    expected = [f"error: {folder}/{name}.yaml: {said}" for name in ("more", "kustomization")]
+    message = "not what render --write makes of the declarations [manifests-out-of-date]"
+    expected = [f"error: {folder}/{name}.yaml: {message}" for name in ("more", "kustomization")]
     assert found(project) == expected
     project.write("built.txt", run("kubectl", "kustomize", "overlays/test", folder=project.root))
     assert found(project, "--built", "built.txt") == expected
@@ -156,8 +156,8 @@ def test_a_manifest_that_is_no_yaml_is_told_once(tmp_path: Path) -> None:
     project.manifest("app", "test").write_text("a: [\n")
     assert found(project, "--built", "built.txt") == []
     project.manifest("app", "test").write_text("- a\n")
-    said = "overlays/test/secrets/manifests/app.yaml: expected one Kubernetes object [manifests-out-of-date]"
-    assert found(project, "--built", "built.txt") == [f"error: {said}"]
+    message = "overlays/test/secrets/manifests/app.yaml: expected one Kubernetes object [manifests-out-of-date]"
+    assert found(project, "--built", "built.txt") == [f"error: {message}"]
 
 
 def test_a_generator_without_its_annotation_or_in_another_folder_is_skipped(tmp_path: Path) -> None:
@@ -166,12 +166,12 @@ def test_a_generator_without_its_annotation_or_in_another_folder_is_skipped(tmp_
     project.write("built.txt", "")
     outer, inner = "overlays/test/kustomization.yaml", "overlays/test/secrets/kustomization.yaml"
     project.write(inner, "configurations: [manifests/_references.yaml]\ngenerators:\n- ./ksecret.yaml\n")
-    said = "ksecret.yaml lacks the annotation that makes it a generator [generator-skipped]"
-    assert found(project, "--built", "built.txt") == [f"error: {inner}:3:3: {said}"]
+    message = "ksecret.yaml lacks the annotation that makes it a generator [generator-skipped]"
+    assert found(project, "--built", "built.txt") == [f"error: {inner}:3:3: {message}"]
     project.write(inner, "configurations: [manifests/_references.yaml]\n")
     project.write(outer, "namespace: shop-test\nresources: [reader.yaml]\ngenerators: [secrets/ksecret.yaml]\n")
-    said = "ksecret.yaml is listed from another folder, where its paths start [generator-skipped]"
-    assert f"error: {outer}:3:14: {said}" in found(project, "--built", "built.txt")
+    message = "ksecret.yaml is listed from another folder, where its paths start [generator-skipped]"
+    assert f"error: {outer}:3:14: {message}" in found(project, "--built", "built.txt")
 
 
 def test_a_generated_secret_of_the_same_name_is_made_twice(tmp_path: Path) -> None:
@@ -181,8 +181,8 @@ def test_a_generated_secret_of_the_same_name_is_made_twice(tmp_path: Path) -> No
     project.write("overlays/test/kustomization.yaml", root)
     (line,) = found(project)
     other = "overlays/test/secrets/manifests/app.yaml:2:1"
-    what = f"app is made twice, by this Secret and by the ExternalSecret of {other} [secret-twice]"
-    assert line == f"error: overlays/test/kustomization.yaml: {what}"
+    message = f"app is made twice, by this Secret and by the ExternalSecret of {other} [secret-twice]"
+    assert line == f"error: overlays/test/kustomization.yaml: {message}"
 
 
 @pytest.mark.parametrize("more", ["target: {name: app, creationPolicy: Merge}", "target: {name: other}"])
@@ -199,11 +199,11 @@ def test_a_prefix_on_the_way_breaks_the_strict_scope(tmp_path: Path) -> None:
     """In the build of another builder, which names no file, too; a wider scope keeps."""
     project = sealed(tmp_path, "namespace: shop-prod\nresources: [middle]\n")
     project.write("overlays/prod/middle/kustomization.yaml", "nameSuffix: -v2\nresources: [../secrets]\n")
-    what = "app is sealed for its name, and is app-v2 in the build [strict-scope-broken]"
+    message = "app is sealed for its name, and is app-v2 in the build [strict-scope-broken]"
     place = "overlays/prod/secrets/manifests/app.yaml:5:9"
-    assert found(project) == [f"error: {place}: {what}"]
+    assert found(project) == [f"error: {place}: {message}"]
     project.write("built.txt", run(str(peer("kustomize")), "build", "overlays/prod", folder=project.root))
-    assert found(project, "--built", "built.txt") == [f"error: built.txt:4:9: {what}"]
+    assert found(project, "--built", "built.txt") == [f"error: built.txt:4:9: {message}"]
     project.sealed_overlay(scope="namespace-wide")
     project.done("seal", "prod")
     assert found(project) == []
@@ -212,18 +212,18 @@ def test_a_prefix_on_the_way_breaks_the_strict_scope(tmp_path: Path) -> None:
 def test_a_prefix_without_a_namespace_breaks_references(tmp_path: Path) -> None:
     """Kustomize renames the Secret, and not what names it in no namespace; without a prefix it is a note."""
     project = fetched(tmp_path)
-    said = "overlays/test/kustomization.yaml:1:1: the kustomization sets no namespace, test has shop-test"
+    message = "overlays/test/kustomization.yaml:1:1: the kustomization sets no namespace, test has shop-test"
     project.write("overlays/test/kustomization.yaml", "resources: [reader.yaml, secrets]\n")
-    assert found(project) == [f"note: {said} [namespace-missing]"]
+    assert found(project) == [f"note: {message} [namespace-missing]"]
     project.write("overlays/test/kustomization.yaml", "namePrefix: my-\nresources: [reader.yaml, secrets]\n")
-    assert found(project) == [f"error: {said}: references are not renamed with their Secret [namespace-missing]"]
+    assert found(project) == [f"error: {message}: references are not renamed with their Secret [namespace-missing]"]
 
 
 def test_another_namespace_is_told_once(tmp_path: Path) -> None:
     """As that of the kustomization, not for each SealedSecret."""
     project = sealed(tmp_path, "namespace: shop-other\nresources: [secrets]\n")
-    said = "the namespace of the kustomization is not that of prod, shop-prod [namespace-missing]"
-    assert found(project) == [f"error: overlays/prod/kustomization.yaml:1:12: {said}"]
+    message = "the namespace of the kustomization is not that of prod, shop-prod [namespace-missing]"
+    assert found(project) == [f"error: overlays/prod/kustomization.yaml:1:12: {message}"]
 
 
 def test_a_sealed_secret_by_hand_keeps_its_name_and_structure(tmp_path: Path) -> None:
@@ -310,5 +310,5 @@ def test_the_templates_of_a_helm_chart_are_no_yaml_yet(tmp_path: Path) -> None:
     project.write(f"{chart}/Chart.yaml", "name: cache\n")
     project.write(f"{chart}/templates/deep/app.yaml", "name: {{ .Values.name }}\n{{- if .Values.on }}\n")
     project.write(f"{chart}/values.yaml", "name: [\n")
-    said = [line for line in project.ksecret("check").out.splitlines() if line.endswith("[unreadable-file]")]
-    assert [line.split(":")[1].strip() for line in said] == [f"{chart}/values.yaml"]
+    lines = [line for line in project.ksecret("check").out.splitlines() if line.endswith("[unreadable-file]")]
+    assert [line.split(":")[1].strip() for line in lines] == [f"{chart}/values.yaml"]

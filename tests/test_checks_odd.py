@@ -91,7 +91,7 @@ def landscape(texts: dict[str, str]) -> Repository:
                 project=project,
                 folder="/nowhere",
                 environments=[],
-                objects=[each for some in tree.values() for each in some],
+                objects=[document for some in tree.values() for document in some],
             )
         ],
         certificates={},
@@ -114,6 +114,6 @@ def test_nothing_odd_in_a_field_gives_a_traceback(file: str) -> None:
 
 def test_the_objects_as_they_are_are_found_fault_with() -> None:
     """So that the test above looks at something."""
-    assert {each.rule for each in landscape(OBJECTS).check(RULES)} == {rule.name for rule in RULES} - {
+    assert {finding.rule for finding in landscape(OBJECTS).check(RULES)} == {rule.name for rule in RULES} - {
         "old-api-version"
     }

@@ -16,9 +16,9 @@ STORE = {"externalSecret": {"store": {"name": "store"}}}
 
 def found(project: Project, rules: tuple[str, ...], *overlays: str) -> list[str]:
     """The findings of these rules, without hints."""
-    said = project.ksecret("check", *overlays)
-    assert said.err == ""
-    return [line for line in said.out.splitlines() if any(line.endswith(f"[{rule}]") for rule in rules)]
+    done = project.ksecret("check", *overlays)
+    assert done.err == ""
+    return [line for line in done.out.splitlines() if any(line.endswith(f"[{rule}]") for rule in rules)]
 
 
 def environments(folder: Path, **overlays: Mapping[str, Any]) -> Project:
@@ -174,8 +174,8 @@ def override(name: str, key: str = "token") -> dict[str, Any]:
 def test_a_name_of_another_environment_is_foreign(tmp_path: Path, name: str, owner: str) -> None:
     """By the end that its pattern gives names, in any case; a name with the own end is the environment's."""
     project = environments(tmp_path, test={}, prod=override(name))
-    said = f"error: overlays/prod/secrets/ksecret.yaml:21:23: app/token of prod asks for {name}, a name of {owner}"
-    assert found(project, NAMES) == ([f"{said} [foreign-name]"] if owner else [])
+    message = f"error: overlays/prod/secrets/ksecret.yaml:21:23: app/token of prod asks for {name}, a name of {owner}"
+    assert found(project, NAMES) == ([f"{message} [foreign-name]"] if owner else [])
 
 
 def test_test_asks_for_a_name_of_production_without_a_mark(tmp_path: Path) -> None:
@@ -204,8 +204,8 @@ def test_a_prefix_marks_names_too_and_from_is_followed(tmp_path: Path) -> None:
     sources = {name: {"source": {"names": f"{name}-{{remoteName}}", **vault}} for name in ("test", "prod")}
     project = environments(tmp_path, test=sources["test"], prod=sources["prod"] | override("test-token"))
     project.declare("web", {"token": {"from": "app/token"}})
-    said = "app/token of prod asks for test-token, a name of test [foreign-name]"
-    assert found(project, NAMES) == [f"error: overlays/prod/secrets/ksecret.yaml:21:23: {said}"]
+    message = "app/token of prod asks for test-token, a name of test [foreign-name]"
+    assert found(project, NAMES) == [f"error: overlays/prod/secrets/ksecret.yaml:21:23: {message}"]
 
 
 def test_names_collide_across_environments_in_one_vault(tmp_path: Path) -> None:
@@ -215,8 +215,8 @@ def test_names_collide_across_environments_in_one_vault(tmp_path: Path) -> None:
     for name in ("one", "two"):
         source = {"names": f"{{remoteName}}-{name}", "azureKeyVault": {"vaultUrl": "https://one.vault.azure.net"}}
         project.overlay(name, STORE, source=source, **override("Shared" if name == "one" else "shared"))
-    what = "app/token of two asks for shared, app/token of one for Shared: one value in https://one.vault.azure.net"
-    assert found(project, NAMES) == [f"error: overlays/two/secrets/ksecret.yaml:21:23: {what} [vault-collision]"]
+    message = "app/token of two asks for shared, app/token of one for Shared: one value in https://one.vault.azure.net"
+    assert found(project, NAMES) == [f"error: overlays/two/secrets/ksecret.yaml:21:23: {message} [vault-collision]"]
     assert found(project, NAMES, "three") == []
 
 

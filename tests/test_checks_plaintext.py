@@ -15,7 +15,7 @@ VALUE = "canary-of-this-test"
 
 def secret(field: str, value: str, **more: str) -> str:
     """A Secret with one key."""
-    lines = "".join(f"{name}: {said}\n" for name, said in more.items())
+    lines = "".join(f"{name}: {value}\n" for name, value in more.items())
     return f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: old\n{lines}{field}:\n  password: {value}\n"
 
 
@@ -37,8 +37,8 @@ def test_a_value_is_found_in_every_form_built_or_not(tmp_path: Path, content: st
     project = deployed(tmp_path, *(["old.yaml"] if built else []))
     project.write(f"{OVERLAY}/old.yaml", content)
     assert found(project, RULE) == [line(project, f"{OVERLAY}/old.yaml", "password")]
-    said = project.ksecret("check").out + project.ksecret("check", "-o", "json").out
-    assert not any(text in said for text in (VALUE, b64encode(VALUE.encode()).decode(), "4711"))
+    printed = project.ksecret("check").out + project.ksecret("check", "-o", "json").out
+    assert not any(text in printed for text in (VALUE, b64encode(VALUE.encode()).decode(), "4711"))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_second_entry_of_a_name_is_found_at_its_own_line(tmp_path: Path) -> No
     shutil.move(project.root / OVERLAY / "kustomization.yaml", project.write(f"{OVERLAY}/more/kustomization.yaml", ""))
     kustomize(project, resources=["secrets"])
     assert found(project, RULE) == [
-        line(project, f"{OVERLAY}/more/kustomization.yaml", each) for each in ("first", "second")
+        line(project, f"{OVERLAY}/more/kustomization.yaml", name) for name in ("first", "second")
     ]
 
 

@@ -222,7 +222,7 @@ volumes:
 - projected: {sources: [{secret: {name: app, optional: true, items: [{key: gone}]}}]}
 """
     findings = found(MISSING, workload("v1 Pod", pod), shop)
-    assert [(each.rule, each.severity) for each in findings] == [
+    assert [(finding.rule, finding.severity) for finding in findings] == [
         ("missing-secret", "note"),
         ("missing-key", "note"),
         ("missing-key", "note"),
@@ -244,7 +244,7 @@ volumes:
     build = workload("v1 Pod", pod) + "---\n" + workload("apps/v1 Deployment", pod)
     findings = found(MISSING, build, shop)
     assert lines(findings) == expected(build)
-    assert [each.severity for each in findings] == ["error", "error"]
+    assert [finding.severity for finding in findings] == ["error", "error"]
 
 
 def only(findings: list[Finding]) -> Finding:
@@ -286,7 +286,7 @@ def test_an_omitted_key_is_missing_all_the_same(project: Project) -> None:
     overrides = {"app": {"keys": {"debug": {"omit": "No debugger\nhere"}}}, "tools": {"omit": "Not for test"}}
     shop = environment(project, overrides=overrides)
     build = of("debug") + fetched("app", "password") + "---\n" + of("token", "batch/v1 Job", "tools")
-    hints = [each.hint for each in found(MISSING, build, shop)]
+    hints = [finding.hint for finding in found(MISSING, build, shop)]
     assert hints == ["test omits it: Not for test", "test omits it: No debugger here"]
 
 
@@ -298,11 +298,11 @@ def test_names_are_those_of_the_build(project: Project) -> None:
     project.write("overlays/test/suffix/kustomization.yaml", "kind: Component\nnameSuffix: -s\n")
     root = "namePrefix: p-\nresources: [secrets]\ncomponents: [suffix]\n"
     folder = project.write("overlays/test/kustomization.yaml", root).parent
-    known = layers.read(shop.project, str(folder))
+    kustomizations = layers.read(shop.project, str(folder))
     secrets = fetched("p-app-s", "password") + fetched("p-api-s", "old")
     renamed = of("password", secret="p-app-s") + "---\n" + of("token", "batch/v1 Job", "p-api-s") + secrets
-    assert found(references.RULES, renamed, shop, layers=known) == []
-    finding, *_ = found(MISSING, of("password") + secrets, shop, layers=known)
+    assert found(references.RULES, renamed, shop, layers=kustomizations) == []
+    finding, *_ = found(MISSING, of("password") + secrets, shop, layers=kustomizations)
     assert (finding.rule, finding.severity) == ("missing-secret", "error")
     assert finding.hint == "kustomize renames it to p-app-s, but not here: name the place in spec.references"
 
@@ -312,7 +312,7 @@ def test_a_text_that_equals_a_renamed_name_is_a_warning(project: Project) -> Non
     shop = environment(project)
     project.write("overlays/test/secrets/kustomization.yaml", "resources: [manifests]\n")
     folder = project.write("overlays/test/kustomization.yaml", "namePrefix: p-\nresources: [secrets]\n").parent
-    known = layers.read(shop.project, str(folder))
+    kustomizations = layers.read(shop.project, str(folder))
     broker = """---
 apiVersion: broker.example/v1
 kind: Broker
@@ -324,9 +324,9 @@ spec:
   - credentials: p-app
 """
     build = of("password", secret="p-app") + fetched("p-app", "password") + broker
-    findings = found(references.RULES, build, shop, layers=known)
+    findings = found(references.RULES, build, shop, layers=kustomizations)
     assert lines(findings) == expected(build)
-    assert [each.severity for each in findings] == ["warning"]
+    assert [finding.severity for finding in findings] == ["warning"]
     assert found(references.RULES, build.replace("p-app", "app"), shop) == []
 
 
@@ -547,10 +547,10 @@ def broken(whole: Any, steps: list[int], scalar: Any) -> Any:
 
 
 WHOLE = [
-    each
+    document
     for kind in TEMPLATES
     for text in (workload(kind, PLACES), OTHERS, OPERATOR)
-    for each in yaml.safe_load_all(text)
+    for document in yaml.safe_load_all(text)
 ]
 
 
@@ -598,9 +598,9 @@ def test_what_a_patch_reads_is_told_in_the_patch(tmp_path: Path) -> None:
         root = "namespace: shop\nresources: [../base, secrets]\npatches: [{path: patch.yaml}]\n"
         project.write(f"overlays/{name}/kustomization.yaml", root)
     project.done("render", "--write")
-    said = [line for line in project.ksecret("check").out.splitlines() if line.endswith("[missing-key]")]
-    what = "12:54: Deployment web reads app/pasword, a key that nothing provides [missing-key]"
-    assert said == [f"error: overlays/{name}/patch.yaml:{what}" for name in ("prod", "test")]
+    lines = [line for line in project.ksecret("check").out.splitlines() if line.endswith("[missing-key]")]
+    message = "12:54: Deployment web reads app/pasword, a key that nothing provides [missing-key]"
+    assert lines == [f"error: overlays/{name}/patch.yaml:{message}" for name in ("prod", "test")]
 
 
 def test_what_an_inline_patch_reads_is_told_in_the_patch(tmp_path: Path) -> None:
@@ -614,15 +614,15 @@ def test_what_an_inline_patch_reads_is_told_in_the_patch(tmp_path: Path) -> None
     root = f"resources: [web.yaml, secrets]\npatches:\n- target: {{kind: Deployment}}\n  patch: |-\n    {patch}\n"
     project.write("overlays/test/kustomization.yaml", f"namespace: shop\n{root}")
     project.done("render", "--write")
-    said = [line for line in project.ksecret("check").out.splitlines() if line.endswith("[missing-key]")]
+    lines = [line for line in project.ksecret("check").out.splitlines() if line.endswith("[missing-key]")]
     column = len(f"    {patch}".partition("pasword")[0]) + 1
-    assert said[0].startswith(f"error: overlays/test/kustomization.yaml:6:{column}: Deployment web reads app/pasword")
+    assert lines[0].startswith(f"error: overlays/test/kustomization.yaml:6:{column}: Deployment web reads app/pasword")
     merged = DEPLOYMENT.replace("PASSWORD", "ADDED").replace("key: password", "key: pasword")
     indented = "".join(f"      {line}\n" for line in merged.splitlines())
     root = f"resources: [web.yaml, secrets]\npatches:\n  - patch: |\n{indented}"
     project.write("overlays/test/kustomization.yaml", f"namespace: shop\n{root}")
-    said = [line for line in project.ksecret("check").out.splitlines() if line.endswith("[missing-key]")]
-    assert said[0].startswith("error: overlays/test/kustomization.yaml:15:60: Deployment web reads app/pasword")
+    lines = [line for line in project.ksecret("check").out.splitlines() if line.endswith("[missing-key]")]
+    assert lines[0].startswith("error: overlays/test/kustomization.yaml:15:60: Deployment web reads app/pasword")
 
 
 @pytest.mark.parametrize(

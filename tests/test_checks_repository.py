@@ -37,7 +37,7 @@ def keys() -> dict[str, str]:
         "age": age("somebody").identity,
         "Windows": PEM.replace("\n", "\r\n"),
         "JSON": json.dumps({"key": short}),
-        "source code": "\n".join(f'    "{each}\\n"' for each in short.splitlines()),
+        "source code": "\n".join(f'    "{text}\\n"' for text in short.splitlines()),
         "kubeconfig": f"client-key-data: {b64encode(short.encode()).decode()}",
         "PGP": short.replace("PRIVATE KEY", "PGP PRIVATE KEY BLOCK").replace("-----\n", "-----\nVersion: 1\n\n", 1),
     }
@@ -93,7 +93,7 @@ def test_symlinks_are_not_followed_and_test_data_is_left_out(tmp_path: Path) -> 
 def test_a_key_that_is_the_value_of_a_secret_is_found_as_one(tmp_path: Path) -> None:
     """The plaintext Secret is told, once."""
     project = deployed(tmp_path)
-    body = "".join(f"    {each}\n" for each in PEM.splitlines())
+    body = "".join(f"    {text}\n" for text in PEM.splitlines())
     text = f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: old\nstringData:\n  key: |\n{body}"
     project.write(f"{OVERLAY}/old.yaml", text + "---\n" + text.replace("kind: Secret", "kind: Other"))
     project.git("add", "--all")
@@ -168,7 +168,7 @@ def test_the_dotenv_file_of_an_overlay_is_found_in_the_overlay(tmp_path: Path) -
     project.write(".env", "TOKEN=something\n")
     assert found(project, FILES, arguments=("test",)) == []
     project.git("add", "--all", "--force")
-    expected = [line(project, f"overlays/{each}/secrets/ksecret.yaml", "file:") for each in ("other", "prod")]
+    expected = [line(project, f"overlays/{overlay}/secrets/ksecret.yaml", "file:") for overlay in ("other", "prod")]
     assert found(project, FILES, arguments=("test",)) == expected
 
 
@@ -201,5 +201,5 @@ def test_ten_thousand_files_are_searched_within_seconds(tmp_path: Path) -> None:
     project.git("add", "--all")
     files = Files(str(project.root))
     before = time.perf_counter()
-    assert [each.path for each in contents.search(files, git.tracked(files) or ())] == ["last.txt"]
+    assert [hit.path for hit in contents.search(files, git.tracked(files) or ())] == ["last.txt"]
     assert time.perf_counter() - before < 5

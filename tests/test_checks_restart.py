@@ -124,11 +124,11 @@ def test_only_the_secrets_that_are_not_named_are_told(shop: Environment) -> None
     assert finding.message == "nothing restarts Deployment reader when other changes"
 
 
-@pytest.mark.parametrize(("name", "told"), [("app-5h2kd9ctb4", 0), ("app-deployment", 1)])
-def test_kustomizes_hash_restarts(shop: Environment, name: str, told: int) -> None:
+@pytest.mark.parametrize(("name", "count"), [("app-5h2kd9ctb4", 0), ("app-deployment", 1)])
+def test_kustomizes_hash_restarts(shop: Environment, name: str, count: int) -> None:
     """A generated Secret has a new name with each change; a word of ten letters is no hash."""
     secret = f"---\n{{apiVersion: v1, kind: Secret, metadata: {{name: {name}, namespace: shop}}}}\n"
-    assert len(found(RULES, workload(ENV.replace("app", name)) + secret, shop)) == told
+    assert len(found(RULES, workload(ENV.replace("app", name)) + secret, shop)) == count
 
 
 def test_the_annotations_of_a_rollout_count_for_the_workload_that_it_runs(shop: Environment) -> None:

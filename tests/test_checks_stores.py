@@ -13,8 +13,8 @@ ACCOUNT, STORE = f"{OVERLAY}/reader.yaml", f"{OVERLAY}/store.yaml"
 
 def account(client: str = CLIENT, tenant: str = TENANT, name: str = "reader") -> str:
     """A ServiceAccount with what of its identity is given."""
-    said = {"client-id": client, "tenant-id": tenant}
-    lines = "".join(f"    azure.workload.identity/{key}: {value}\n" for key, value in said.items() if value)
+    fields = {"client-id": client, "tenant-id": tenant}
+    lines = "".join(f"    azure.workload.identity/{key}: {value}\n" for key, value in fields.items() if value)
     return f"apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {name}\n  annotations:\n    a: b\n{lines}"
 
 
@@ -24,7 +24,7 @@ def store(*fields: str, kind: str = "SecretStore", namespace: str = "", auth_typ
     return (
         f"apiVersion: external-secrets.io/v1\nkind: {kind}\nmetadata:\n  name: shared\nspec:\n  provider:\n"
         f"    azurekv:\n      authType: {auth_type}\n      vaultUrl: https://shop-kv.vault.azure.net\n"
-        + "".join(f"      {each}\n" for each in fields)
+        + "".join(f"      {field}\n" for field in fields)
         + f"      serviceAccountRef:\n        name: reader\n{where}"
     )
 
@@ -103,8 +103,8 @@ def test_a_service_account_of_a_namespace_that_is_not_deployed_here_is_a_note(tm
     """It may exist already."""
     project = deployed(tmp_path, "store.yaml")
     project.write(STORE, store(kind="ClusterSecretStore", namespace="platform"))
-    (said,) = [each for each in project.ksecret("check").out.splitlines() if IDENTITY in each]
-    assert said.startswith(f"note: {STORE}:11:15: ")
+    (printed,) = [text for text in project.ksecret("check").out.splitlines() if IDENTITY in text]
+    assert printed.startswith(f"note: {STORE}:11:15: ")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def _shop(tmp_path: Path) -> Environment:
 
 def annotated(annotations: dict[str, str]) -> str:
     """Annotations, each on a line of its own."""
-    return "  annotations:\n" + "".join(f"    {name}: {said!r}\n" for name, said in annotations.items())
+    return "  annotations:\n" + "".join(f"    {name}: {value!r}\n" for name, value in annotations.items())
 
 
 def reader(annotations: dict[str, str], kind: str = "batch/v1 Job") -> str:

@@ -104,8 +104,8 @@ def test_a_mend_is_made_where_the_old_text_still_stands_whole(before: str, after
 
 def test_several_mends_of_one_file_do_not_move_each_other() -> None:
     """In one line too; the same one, found in two overlays, is made once, and of two for one place none is guessed."""
-    wanted = [at(1, 4, "old", "longer"), at(1, 9), at(1, 9), at(2, 3), at(9, 1)]
-    text, done = mended("- {old: old}\n- old: 1\n", wanted)
+    spans = [at(1, 4, "old", "longer"), at(1, 9), at(1, 9), at(2, 3), at(9, 1)]
+    text, done = mended("- {old: old}\n- old: 1\n", spans)
     assert text == "- {longer: new}\n- new: 1\n"
     assert done == [at(1, 4, "old", "longer"), at(1, 9), at(2, 3)]
     assert mended("a: old\n", [at(1, 4), at(1, 4, "old", "other")]) == ("a: old\n", [])

@@ -101,40 +101,45 @@ ODD = st.recursive(SCALARS, lambda below: st.lists(below, max_size=3) | st.dicti
 def objects(draw: st.DrawFn) -> Any:
     """An object of a kind that rules look at, some of whose fields hold anything."""
     (version, kind), fields = draw(st.sampled_from(list(SPECS.items())))
-    found = json.loads(json.dumps({"apiVersion": version, "kind": kind, "metadata": METADATA, **fields}))
+    document = json.loads(json.dumps({"apiVersion": version, "kind": kind, "metadata": METADATA, **fields}))
     for _ in range(draw(st.integers(0, 5))):
-        owner, step = draw(st.sampled_from(list(fields_of(found))))
+        owner, step = draw(st.sampled_from(list(fields_of(document))))
         owner[step] = draw(ODD)
-    return found
+    return document
 
 
-def fields_of(found: Any) -> Iterator[tuple[Any, Any]]:
+def fields_of(node: Any) -> Iterator[tuple[Any, Any]]:
     """Every field of an object and every element of its lists, however deep: what holds it, and its name or number."""
-    for step, below in list(found.items() if isinstance(found, dict) else enumerate(found)):
-        yield found, step
+    for step, below in list(node.items() if isinstance(node, dict) else enumerate(node)):
+        yield node, step
         if isinstance(below, dict | list):
             yield from fields_of(below)
 
 
-def text_of(found: list[Any]) -> str:
+def text_of(documents: list[Any]) -> str:
     """As a file of several documents, whose names are text, as in every build."""
-    return str(yaml.safe_dump_all(json.loads(json.dumps(found, default=str)), sort_keys=False))
+    return str(yaml.safe_dump_all(json.loads(json.dumps(documents, default=str)), sort_keys=False))
 
 
 def seen(build: str, first: Environment, second: Environment) -> Repository:
     """Built, and lying in the tree, and each kustomization a layer; of two roots, which are compared."""
-    there = landscape(build, first, second)
-    objects = there.builds[0].objects
-    kustomizations = [each for each in objects if each.subject.kind == "Kustomization"]
-    layers = dict.fromkeys([there.project.root], kustomizations[-1]) if kustomizations else {}
+    scene = landscape(build, first, second)
+    objects = scene.builds[0].objects
+    kustomizations = [document for document in objects if document.subject.kind == "Kustomization"]
+    layers = dict.fromkeys([scene.project.root], kustomizations[-1]) if kustomizations else {}
     roots = [
-        Build(project=there.project, folder=there.project.root, environments=[each], objects=objects, layers=layers)
-        for each in (first, second)
+        Build(
+            project=scene.project, folder=scene.project.root, environments=[environment], objects=objects, layers=layers
+        )
+        for environment in (first, second)
     ]
     some = [roots[0], roots[1].but(objects=objects[1:])]
     files = {BUILD: objects, "kustomization.yaml": documents.read(build, "kustomization.yaml")}
-    return there.but(
-        builds=some, tree=files, outdated={each.name: Outdated() for each in (first, second)}, tracked={"e"}
+    return scene.but(
+        builds=some,
+        tree=files,
+        outdated={environment.name: Outdated() for environment in (first, second)},
+        tracked={"e"},
     )
 
 
@@ -148,10 +153,10 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> list[Environment]:
 
 @settings(max_examples=400, deadline=None)
 @given(found=st.lists(objects(), min_size=1, max_size=4))
-def test_no_rule_fails_on_any_objects(environments: list[Environment], found: list[Any]) -> None:
+def test_no_rule_fails_on_any_objects(environments: list[Environment], documents: list[Any]) -> None:
     """All rules, in this process; what they say can be printed."""
-    for each in seen(text_of(found), *environments).check(OF_REPOSITORY):
-        assert str(each)
+    for finding in seen(text_of(documents), *environments).check(OF_REPOSITORY):
+        assert str(finding)
 
 
 @pytest.fixture(scope="module")
@@ -167,18 +172,18 @@ SLOW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthChec
 
 @SLOW
 @given(found=st.lists(objects(), min_size=1, max_size=3))
-def test_the_command_ends_as_it_should_on_any_file(shop: Project, found: list[Any]) -> None:
+def test_the_command_ends_as_it_should_on_any_file(shop: Project, documents: list[Any]) -> None:
     """Findings, or a message of what can't be built or read."""
-    shop.write(f"{OVERLAY}/extra.yaml", text_of(found))
+    shop.write(f"{OVERLAY}/extra.yaml", text_of(documents))
     kustomize(shop, resources=["secrets", "extra.yaml"])
     ends_well(shop, "check")
 
 
 @SLOW
 @given(found=st.lists(objects(), min_size=1, max_size=3))
-def test_the_command_ends_as_it_should_on_any_build(shop: Project, found: list[Any]) -> None:
+def test_the_command_ends_as_it_should_on_any_build(shop: Project, documents: list[Any]) -> None:
     """The same of what somebody else has built."""
-    ends_well(shop, "check", "--built", "-", stdin=text_of(found))
+    ends_well(shop, "check", "--built", "-", stdin=text_of(documents))
 
 
 def ends_well(project: Project, *arguments: str, stdin: str = "") -> None:
@@ -196,4 +201,4 @@ def ends_well(project: Project, *arguments: str, stdin: str = "") -> None:
 def test_the_objects_as_they_are_are_found_fault_with(environments: list[Environment]) -> None:
     """So that the tests above look at something."""
     build = text_of([{"apiVersion": v, "kind": k, "metadata": METADATA, **fields} for (v, k), fields in SPECS.items()])
-    assert len({each.rule for each in seen(build, *environments).check(OF_REPOSITORY)}) > 6
+    assert len({finding.rule for finding in seen(build, *environments).check(OF_REPOSITORY)}) > 6

@@ -53,7 +53,9 @@ def test_an_overlay_of_sealed_secrets_builds_empty_and_takes_its_first_value(tmp
     assert "certificate: ../../../sealing.pem\n" in (project.root / "overlays/prod/secrets/ksecret.yaml").read_text()
     assert from_manifests(project.root / "overlays/prod") == ""
     project.done("seal", "prod", "app-secrets/api-key", "--from-stdin", stdin="x")
-    assert [each["kind"] for each in objects(from_manifests(project.root / "overlays/prod"))] == ["SealedSecret"]
+    assert [document["kind"] for document in objects(from_manifests(project.root / "overlays/prod"))] == [
+        "SealedSecret"
+    ]
     elsewhere = tmp_path / "other.pem"
     elsewhere.write_bytes(sealing(2).certificate)
     project.done("init", "overlays/dr", *PROD[2:-1], str(elsewhere))

@@ -256,7 +256,7 @@ def test_what_can_not_be_edited_is_refused_and_nothing_is_written(project: Proje
 OURS = st.sampled_from(["a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml"])
 NAMES = st.one_of(OURS, st.sampled_from(["../f", "https://example.org/x"]))
 COMMENTS = st.sampled_from(["", "", "# said", "  # indented"])
-LISTS = st.lists(st.tuples(NAMES, st.sampled_from(["{}", "'{}'", '"{}"']), COMMENTS), unique_by=lambda each: each[0])
+LISTS = st.lists(st.tuples(NAMES, st.sampled_from(["{}", "'{}'", '"{}"']), COMMENTS), unique_by=lambda entry: entry[0])
 
 
 @st.composite
@@ -288,8 +288,8 @@ def test_any_list_ends_up_with_ours_and_without_what_is_stale(text: str, ours: s
     before = yaml.safe_load(text)
     edited = kustomization.listing(text, sorted(ours), stale, "f")
     after = yaml.safe_load(edited)
-    kept = [name for name in before["resources"] if name not in stale]
-    assert set(after.pop("resources") or ()) == {*kept, *ours}
+    staying = [name for name in before["resources"] if name not in stale]
+    assert set(after.pop("resources") or ()) == {*staying, *ours}
     assert after.pop("configurations") == [*before.pop("configurations", []), "_references.yaml"]
     assert after == {name: value for name, value in before.items() if name != "resources"}
     lines = [line for line in text.splitlines() if not any(name in line for name in (*stale, "resources", "config"))]

@@ -76,13 +76,13 @@ def test_of_two_records_the_one_of_the_ciphertext_at_hand_counts(tmp_path: Path)
     project.done("seal", "prod")
     document, text = project.object("app"), record(project)
     annotations = document["spec"]["template"]["metadata"]["annotations"]
-    for here, there, year in (
+    for here, new_place, year in (
         (text, text.replace("digest=sha256:", "digest=sha256:0").replace("time=20", "time=19"), "20"),
         (text.replace("digest=sha256:", "digest=sha256:0").replace("time=20", "time=19"), text, "20"),
         (re.sub(r" digest=\S+", "", text), re.sub(r" digest=\S+", "", text).replace("time=20", "time=19"), "20"),
     ):
         annotations[RECORD] = here
-        document["metadata"]["annotations"] = {RECORD: there}
+        document["metadata"]["annotations"] = {RECORD: new_place}
         write_object(project, document)
         rows = json.loads(project.ksecret("status", "-o", "json").out)["items"]
         assert [row["sealed"]["time"][:2] for row in rows] == [year, year]

@@ -30,13 +30,13 @@ def vault() -> Iterator[KeyVault]:
         yield double
 
 
-def rotating(folder: Path, vault: KeyVault, **said: Any) -> Project:
+def rotating(folder: Path, vault: KeyVault, **fields: Any) -> Project:
     """Three overlays that read token-prod: directly, by `from` and by a template; `other` reads another name."""
     project = Project(folder)
     project.environment |= vault.environment
     project.declare("app", {"token": {"generate": {"length": 40}}, "url": {"template": "redis://:{{ token }}@r"}})
     project.declare("jobs", {"shared": {"from": "app/token"}})
-    key_vault = {"vaultUrl": vault.url, **said}
+    key_vault = {"vaultUrl": vault.url, **fields}
     source = {"names": "{remoteName}-prod", "azureKeyVault": key_vault}
     project.sealed_overlay(source=source)
     project.sops_overlay("bob", name="eu", source=source)
@@ -49,14 +49,14 @@ def rotating(folder: Path, vault: KeyVault, **said: Any) -> Project:
 
 def held(project: Project) -> set[bytes]:
     """What the sealed manifests that read token-prod hold of it, as kubeseal and sops find it."""
-    found = set()
+    values = set()
     for opened in (
         [opened_by_kubeseal(project.manifest(name)) for name in ("app", "jobs")],
         [opened_by_sops(project.manifest(name, "eu"), "bob") for name in ("app", "jobs")],
     ):
         app, jobs = opened
-        found |= {app["token"], jobs["shared"], app["url"].removeprefix(b"redis://:").removesuffix(b"@r")}
-    return found
+        values |= {app["token"], jobs["shared"], app["url"].removeprefix(b"redis://:").removesuffix(b"@r")}
+    return values
 
 
 def journals(project: Project) -> list[Path]:
@@ -227,8 +227,8 @@ def test_an_interrupted_rotation_says_how_it_goes_on(tmp_path: Path, vault: KeyV
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        said = process.stderr.read().decode()
-    assert said.endswith("hint: run the same command again: it finishes what has begun\n")
+        printed = process.stderr.read().decode()
+    assert printed.endswith("hint: run the same command again: it finishes what has begun\n")
     assert process.returncode == 130
     vault.faults.clear()
     assert project.ksecret("rotate", "prod", "app/token", "--yes").code == 0
@@ -254,8 +254,8 @@ def test_an_empty_value_is_not_written_unless_it_is_declared(tmp_path: Path, vau
     project = rotating(tmp_path, vault)
     rotate = ("rotate", "prod", "app/token", "--from-stdin", "--yes")
     done = project.ksecret(*rotate, stdin="")
-    said = "the new value of app/token is empty\nhint: declare rules: {minLength: 0}"
-    assert (done.code, said in done.err) == (2, True)
+    message = "the new value of app/token is empty\nhint: declare rules: {minLength: 0}"
+    assert (done.code, message in done.err) == (2, True)
     assert (len(vault.versions("token-prod")), journals(project)) == (1, [])
     project.declare("app", {"token": {"rules": {"minLength": 0}}, "url": {"template": "redis://:{{ token }}@r"}})
     assert project.ksecret(*rotate, stdin="").code == 0
@@ -276,12 +276,12 @@ def test_what_the_operator_would_make_of_a_value_must_keep_its_rules(tmp_path: P
     assert project.ksecret("rotate", "aks", "app/token", "--from-stdin", "--yes", stdin="a-b").code == 0
 
 
-@pytest.mark.parametrize("said", ["", "gitdir: ../gone/.git/worktrees/project\n", "gitdir: overlays\n", b"\xff\n"])
-def test_a_git_folder_that_is_gone_takes_no_journal(tmp_path: Path, vault: KeyVault, said: str | bytes) -> None:
+@pytest.mark.parametrize("expected", ["", "gitdir: ../gone/.git/worktrees/project\n", "gitdir: overlays\n", b"\xff\n"])
+def test_a_git_folder_that_is_gone_takes_no_journal(tmp_path: Path, vault: KeyVault, expected: str | bytes) -> None:
     """It would lie in the work tree, or where another one has been."""
     project = rotating(tmp_path, vault)
     shutil.rmtree(project.root / ".git")
-    project.write(".git", said)
+    project.write(".git", expected)
     before = set(tmp_path.rglob("*"))
     done = project.ksecret("rotate", "prod", "app/token", "--yes")
     assert (done.code, "error: rotate needs a Git work tree" in done.err) == (2, True)
@@ -358,8 +358,8 @@ def test_a_read_only_source_says_so(tmp_path: Path, source: dict[str, Any]) -> N
     project = shop(tmp_path)
     project.sealed_overlay(source=source)
     done = project.ksecret("rotate", "prod", "app/token", "--from-stdin", "--yes", stdin="x")
-    said = f"the source {next(iter(source))} of prod is read-only\nhint: set the new value there by your own means"
-    assert (done.code, said in done.err) == (2, True)
+    message = f"the source {next(iter(source))} of prod is read-only\nhint: set the new value there by your own means"
+    assert (done.code, message in done.err) == (2, True)
 
 
 def test_a_value_that_breaks_a_rule_is_not_written(tmp_path: Path, vault: KeyVault) -> None:
@@ -442,8 +442,8 @@ def test_a_dotenv_file_takes_no_value_of_two_lines(tmp_path: Path) -> None:
     """The hint says how it can be kept."""
     project = shop(tmp_path)
     done = project.ksecret("rotate", "prod", "app/token", "--from-stdin", "--yes", stdin="one\ntwo")
-    said = "app/token: a dotenv file holds values of one line; add encoding: base64 to the key"
-    assert (done.code, said in done.err) == (2, True)
+    message = "app/token: a dotenv file holds values of one line; add encoding: base64 to the key"
+    assert (done.code, message in done.err) == (2, True)
     project.declare("app", {"token": {"encoding": "base64"}, "password": {}})
     assert project.ksecret("rotate", "prod", "app/token", "--from-stdin", "--yes", stdin="one\ntwo").code == 0
     assert opened_by_kubeseal(project.manifest("app"))["token"] == b"one\ntwo"

@@ -30,8 +30,8 @@ def test_sealing_twice_changes_no_byte(tmp_path: Path) -> None:
     project = shop(tmp_path)
     project.done("seal", "prod")
     before = project.files()
-    kept = "prod: kept 2 keys as sealed: the values have no versions, so nobody can tell whether they changed; "
-    assert project.done("seal", "prod") == f"{kept}address them, or use --reseal\n"
+    warning = "prod: kept 2 keys as sealed: the values have no versions, so nobody can tell whether they changed; "
+    assert project.done("seal", "prod") == f"{warning}address them, or use --reseal\n"
     assert project.changed_since(before) == set()
 
 
@@ -165,11 +165,11 @@ def test_type_labels_and_template_are_mended_without_touching_ciphertext(tmp_pat
         (project.root / ".env").unlink()
         project.write("overlays/prod/secrets/sealing.pem", "gone")
     project.done(*command)
-    found = project.object("app")
+    document = project.object("app")
     in_template = {"labels": labels, "annotations": annotations | {RECORD: recorded}}
     template = {"metadata": in_template, "type": "example.org/t"}
-    assert found["spec"] == {"encryptedData": old, "template": template}
-    assert found["metadata"]["annotations"] == {"example.org/wave": "1"}
+    assert document["spec"] == {"encryptedData": old, "template": template}
+    assert document["metadata"]["annotations"] == {"example.org/wave": "1"}
     assert project.ksecret("render", "prod").code == 0
 
 
@@ -226,7 +226,7 @@ def test_the_sample_is_sealed_from_an_empty_manifests_folder(tmp_path: Path) -> 
         "alpha-vantage-api-key",
     }
     built = list(yaml.safe_load_all(run(peer("kustomize"), "build", project.root / "overlays/prod")))
-    sealed = {found["metadata"]["name"] for found in built if found["kind"] == "SealedSecret"}
+    sealed = {document["metadata"]["name"] for document in built if document["kind"] == "SealedSecret"}
     assert sealed == {"backend-secrets", "redis-auth"}
 
 
@@ -251,7 +251,7 @@ def test_the_progress_of_many_keys_is_shown_on_a_terminal_only(tmp_path: Path) -
     """A bar that reaches 100 % on standard error; in a pipe there is none."""
     project = Project(tmp_path)
     for number in range(10):
-        project.declare(f"part-{number}", {f"key-{number}-{each}": {} for each in range(10)})
+        project.declare(f"part-{number}", {f"key-{number}-{key}": {} for key in range(10)})
     project.sealed_overlay()
     project.write(".env", "".join(f"KEY_{one}_{two}=x\n" for one in range(10) for two in range(10)))
     done = project.on_terminal("seal", "prod", typed=b"y\n")

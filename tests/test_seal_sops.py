@@ -135,11 +135,11 @@ def test_what_sops_set_changed_is_kept(tmp_path: Path) -> None:
     project = sops_shop(tmp_path, "alice")
     project.done("seal", "prod")
     by_sops = (peer("sops"), "set", project.manifest("app"))
-    known = {"SOPS_AGE_KEY": age("alice").identity}
+    identity = {"SOPS_AGE_KEY": age("alice").identity}
     for key, value in (("token", b"by sops"), ("added", b"added by sops")):
-        run(*by_sops, f'["data"]["{key}"]', json.dumps(b64encode(value).decode()), env=project.environment | known)
+        run(*by_sops, f'["data"]["{key}"]', json.dumps(b64encode(value).decode()), env=project.environment | identity)
     project.declare("app", {"token": {}, "password": {}, "added": {}})
-    project.done("seal", "prod", **known)
+    project.done("seal", "prod", **identity)
     expected = {"token": b"by sops", "password": b"the password", "added": b"added by sops"}
     assert opened_by_sops(project.manifest("app"), "alice") == expected
     assert project.ksecret("render", "prod").code == 0
@@ -234,11 +234,11 @@ CREATION_RULES: dict[str, tuple[list[str], list[dict[str, Any]], str]] = {
 @pytest.mark.parametrize("case", CREATION_RULES)
 def test_creation_rules_that_give_no_sure_recipient_are_an_error(tmp_path: Path, case: str) -> None:
     """Nothing is encrypted for a guess."""
-    declared, rules, said = CREATION_RULES[case]
+    declared, rules, message = CREATION_RULES[case]
     project = sops_shop(tmp_path, *declared)
     sops_rules(project, *rules)
     done = project.ksecret("seal", "prod")
-    assert (done.code, done.out, said in done.err, done.err.count("\n") <= 2) == (2, "", True, True)
+    assert (done.code, done.out, message in done.err, done.err.count("\n") <= 2) == (2, "", True, True)
     assert not project.manifest("app").exists()
 
 

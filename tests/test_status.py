@@ -45,10 +45,10 @@ def reasons(project: Project, *arguments: str, **environment: str) -> tuple[int,
     """The exit code, and what is to do, by overlay and key, certificates included."""
     done = project.ksecret("status", "-o", "json", *arguments, **environment)
     assert done.err == ""
-    found = json.loads(done.out)
-    assert (found["apiVersion"], found["kind"]) == ("ksecret.dev/v1alpha1", "Status")
-    items = {f"{each['overlay']} {each['secret']}/{each['key']}": each["problems"] for each in found["items"]}
-    items |= {each["overlay"]: each["problems"] for each in found["certificates"]}
+    report = json.loads(done.out)
+    assert (report["apiVersion"], report["kind"]) == ("ksecret.dev/v1alpha1", "Status")
+    items = {f"{row['overlay']} {row['secret']}/{row['key']}": row["problems"] for row in report["items"]}
+    items |= {certificate["overlay"]: certificate["problems"] for certificate in report["certificates"]}
     return done.code, {name: [problem["reason"] for problem in wrong] for name, wrong in items.items() if wrong}
 
 
@@ -113,15 +113,15 @@ def test_a_version_that_needs_attention_is_told(tmp_path: Path, vault: KeyVault,
     project = vault_project(tmp_path, vault)
     vault.set("token", "old", created_on=NOW - 92 * DAY)
     vault.set("token", "new", **{"created_on": NOW - DAY, **attributes})
-    code, found = reasons(project, "test")
-    assert (code, reason in found["test app/token"]) == (1, True)
+    code, problems = reasons(project, "test")
+    assert (code, reason in problems["test app/token"]) == (1, True)
 
 
 @pytest.mark.parametrize(
-    ("number", "begins", "said"), [(1, DAY, "begins on"), (2, -DAY, "is another one than that of")]
+    ("number", "begins", "message"), [(1, DAY, "begins on"), (2, -DAY, "is another one than that of")]
 )
 def test_a_certificate_that_seals_nothing_is_told(
-    tmp_path: Path, vault: KeyVault, number: int, begins: timedelta, said: str
+    tmp_path: Path, vault: KeyVault, number: int, begins: timedelta, message: str
 ) -> None:
     """Seal refuses it: one that is not valid yet, and one that the sealed values were not sealed with."""
     project = vault_project(tmp_path, vault)
@@ -129,7 +129,7 @@ def test_a_certificate_that_seals_nothing_is_told(
     project.done("seal", "prod")
     project.write("overlays/prod/secrets/sealing.pem", certificate(key_of(number), begins=begins, ends=DAY * 400))
     assert reasons(project, "prod") == (1, {"prod": ["certificate"]})
-    assert f"prod: the certificate {said} " in project.ksecret("status", "prod").out
+    assert f"prod: the certificate {message} " in project.ksecret("status", "prod").out
 
 
 def test_how_early_an_end_is_told_can_be_chosen(tmp_path: Path, vault: KeyVault) -> None:

@@ -58,8 +58,8 @@ def link(project: Project, name: str, target: str = "") -> None:
 
 def name_other_paths(**spec: Any) -> Callable[[Project], None]:
     """Say other paths in the overlay."""
-    said: dict[str, Any] = {"backend": {"sealedSecret": {"certificate": "sealing.pem"}}, **DOTENV, **spec}
-    return lambda project: project.overlay("prod", **said)
+    stated: dict[str, Any] = {"backend": {"sealedSecret": {"certificate": "sealing.pem"}}, **DOTENV, **spec}
+    return lambda project: project.overlay("prod", **stated)
 
 
 def link_to(name: str, target: str = "") -> Callable[[Project], None]:
@@ -260,17 +260,17 @@ REFUSED_COMMANDS: dict[str, tuple[str, list[str], dict[str, object], str]] = {
 @pytest.mark.parametrize("case", REFUSED_COMMANDS)
 def test_a_command_that_gives_no_sure_value_is_refused(project: Project, case: str) -> None:
     """Exit code 3, at the line of its arguments, and nothing is written."""
-    name, arguments, more, said = REFUSED_COMMANDS[case]
+    name, arguments, more, message = REFUSED_COMMANDS[case]
     project.declare("app", {"token": {"remoteName": name}})
     with_command(project, *arguments, **more)
     if case == "too slow":
         with_command(project, "sh", "-c", "exec sleep 30", "{name}", **more)
-        said = said.replace("sleep", "sh", 1)
+        message = message.replace("sleep", "sh", 1)
     before, begin = project.files(), time.monotonic()
     done = project.ksecret("seal", "prod", "--reseal")
     assert (done.code, done.out) == (3, "")
     assert done.err.startswith(f"error: {SECRETS}/ksecret.yaml:")
-    assert said in done.err
+    assert message in done.err
     assert time.monotonic() - begin < 20
     assert project.changed_since(before) == set()
 

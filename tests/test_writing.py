@@ -74,14 +74,14 @@ def test_a_seal_killed_at_any_moment_leaves_every_file_whole(tmp_path: Path) -> 
     for number in range(1, KILLS + 1):
         writing = number % 5 == 0
         killed(project, "seal", "prod", "--reseal", within=duration, writing=writing, VALUE=str(number))
-        found = set()
+        states = set()
         for name in SECRETS:
             label = f"shop-prod/{name}"
             sealed = project.object(name)["spec"]["encryptedData"]
             values = {key: unseal(b64decode(text), keys, label).reveal().decode() for key, text in sealed.items()}
-            assert values in ({"one": each, "two": each} for each in (str(number - 1), str(number)))
-            found.add(values["one"])
-        in_the_middle += len(found) == 2
+            assert values in ({"one": value, "two": value} for value in (str(number - 1), str(number)))
+            states.add(values["one"])
+        in_the_middle += len(states) == 2
         project.done("seal", "prod", "--reseal", VALUE=str(number))
         assert leftovers(project) == []
         assert set(project.files()) == names
@@ -111,10 +111,10 @@ def test_a_render_killed_at_any_moment_leaves_every_file_whole(tmp_path: Path) -
     for number in range(KILLS // 2):
         declare(number % 2)
         killed(project, "render", "--write", within=duration, writing=number % 5 == 0)
-        found = project.files()
-        changed = [found[name] == states[number % 2][name] for name in names]
+        files = project.files()
+        changed = [files[name] == states[number % 2][name] for name in names]
         assert all(
-            done or found[name] == states[1 - number % 2][name] for done, name in zip(changed, names, strict=True)
+            done or files[name] == states[1 - number % 2][name] for done, name in zip(changed, names, strict=True)
         )
         in_the_middle += len(set(changed)) == 2
         project.done("render", "--write")
@@ -156,10 +156,10 @@ def test_a_file_that_can_not_be_written_whole_stays_as_it_was(shop: Project) -> 
     limit = (
         "import os, resource as r, sys; r.setrlimit(r.RLIMIT_FSIZE, (9999, 9999)); os.execv(sys.argv[1], sys.argv[1:])"
     )
-    code, said = wrapped(
+    code, printed = wrapped(
         shop, [sys.executable, "-c", limit], "seal", "prod", "--reseal", A="new", B="new" * 9999, C="new"
     )
-    assert (code, said) == (
+    assert (code, printed) == (
         3,
         f"error: {FOLDER}/manifests/secret-b.yaml: File too large\n"
         f"hint: changed before that: {FOLDER}/manifests/secret-a.yaml\n",
@@ -198,10 +198,10 @@ def test_a_folder_that_may_not_be_written_is_told_and_nothing_is_lost(shop: Proj
             before[f"{FOLDER}/manifests/.secret-a.yaml{LEFTOVER}"] = b""
             shop.write(f"{FOLDER}/manifests/.secret-a.yaml{LEFTOVER}", b"")
         manifests.chmod(0o555)
-        code, said = wrapped(shop, unprivileged(), *command, A="new", C="new")
+        code, printed = wrapped(shop, unprivileged(), *command, A="new", C="new")
         manifests.chmod(0o755)
         named = f".secret-a.yaml{LEFTOVER}" if leftover else "secret-a.yaml"
-        assert (code, said) == (3, f"error: {FOLDER}/manifests/{named}: Permission denied\n")
+        assert (code, printed) == (3, f"error: {FOLDER}/manifests/{named}: Permission denied\n")
         assert shop.changed_since(before) == set()
 
 
@@ -256,8 +256,8 @@ def test_a_format_goes_with_what_is_shown_alone(shop: Project, option: str) -> N
 
 
 def listing(project: Project) -> list[str]:
-    found: dict[str, Any] = yaml.safe_load((project.root / FOLDER / "manifests/kustomization.yaml").read_text())
-    return list(found["resources"])
+    kustomization: dict[str, Any] = yaml.safe_load((project.root / FOLDER / "manifests/kustomization.yaml").read_text())
+    return list(kustomization["resources"])
 
 
 @pytest.mark.parametrize("command", [["seal", "prod"], ["render", "--write"]])

@@ -11,7 +11,7 @@ from kubectl_ksecret.yamlio import MAX_DEPTH, Below, MappingNode, Node, ScalarNo
 
 def depth(node: Node) -> int:
     """Of the deepest node."""
-    below = [each for pair in node.value for each in pair] if isinstance(node, MappingNode) else node.value
+    below = [part for pair in node.value for part in pair] if isinstance(node, MappingNode) else node.value
     return 1 if isinstance(node, ScalarNode) else 1 + max(map(depth, below), default=0)
 
 
@@ -41,7 +41,7 @@ def block(indicators: list[str], line_break: str) -> str:
 @example([], ["[a: "] * 60, "\n")
 def test_nothing_deeper_than_the_limit_is_composed(indicators: list[str], brackets: list[str], line_break: str) -> None:
     """Whether the depth is counted or seen from the text."""
-    flow = "".join(brackets) + "b" + "".join("}" if each == "{a: " else "]" for each in reversed(brackets))
+    flow = "".join(brackets) + "b" + "".join("}" if bracket == "{a: " else "]" for bracket in reversed(brackets))
     text = block(indicators, line_break) + flow
     quick = list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
     if depth(quick[0]) > MAX_DEPTH:
@@ -81,7 +81,7 @@ def has_a_key_twice(node: yaml.Node | None) -> bool:
     if isinstance(node, yaml.MappingNode):
         keys = [key.value for key, _ in node.value]
         return len(keys) > len(set(map(str, keys))) or any(
-            has_a_key_twice(each) for pair in node.value for each in pair
+            has_a_key_twice(part) for pair in node.value for part in pair
         )
     return isinstance(node, yaml.SequenceNode) and any(map(has_a_key_twice, node.value))
 
@@ -98,7 +98,7 @@ def test_a_manifest_reads_as_libyaml_reads_it(document: dict[str, object], edits
         at = int(where * len(text))
         text = text[:at] + piece + text[at + (len(piece) == 0) :]
     try:
-        expected = [each for each in yaml.load_all(text, yaml.CSafeLoader) if each is not None]
+        expected = [document for document in yaml.load_all(text, yaml.CSafeLoader) if document is not None]
         if any(map(has_a_key_twice, yaml.compose_all(text, yaml.CSafeLoader))):
             raise ValueError
     except (yaml.YAMLError, ValueError, TypeError):
