@@ -1,5 +1,6 @@
 """Seals in one overlay what is missing, addressed or changed in the source; the rest stays as it is, byte for byte."""
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -10,7 +11,7 @@ from ..frozen import Record
 from ..manifests import committed, record, upkeep
 from ..manifests.committed import Committed, Manifest
 from ..manifests.record import Entries, Provenance
-from ..model.kubernetes import BASIC_AUTH, REQUIRED_KEYS, Object
+from ..model.kubernetes import BASIC_AUTH, LAST_APPLIED, MAX_ANNOTATIONS, REQUIRED_KEYS, Object
 from ..model.resolution import Environment, Secret
 from ..sealing import Sealer
 from ..sources import Progress, Version, problems
@@ -84,6 +85,7 @@ def seal_overlay(
             document = sealer.seal(secret, manifest, values, entries)
             if document is not None:
                 objects.append(document)
+                warnings += _too_large(document) if provided[name] else ()
                 rewritten = manifest is not None and document != manifest.object
                 warnings += sealer.warnings(secret, manifest) if rewritten else ()
             done += len(values)
@@ -105,6 +107,18 @@ def seal_overlay(
         changed=[environment.project.name(environment.path(name)) for name in changes.files],
         warnings=[*warnings, *_warnings(environment, provided, now)],
     )
+
+
+def _too_large(document: Object) -> Iterator[Mistake]:
+    """Find a manifest that client-side `kubectl apply` can't store: as JSON, in an annotation beside the others."""
+    annotations = document["metadata"].get("annotations") or {}
+    size = len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()) + len(LAST_APPLIED)
+    size += sum(len(name) + len(value) for name, value in annotations.items())
+    if size > MAX_ANNOTATIONS:
+        name = document["metadata"]["name"]
+        message = f"{name} has {size >> 10} KiB as a manifest, more than client-side kubectl apply can store"
+        hint = "apply it with kubectl apply --server-side, as Flux does and Argo CD can (ServerSideApply=true)"
+        yield Mistake(message, hint=hint)
 
 
 def _sealable(

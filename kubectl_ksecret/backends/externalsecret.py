@@ -30,7 +30,16 @@ _CLOUDS = (
     (".vault.usgovcloudapi.net", "USGovernmentCloud"),
     (".vault.microsoftazure.de", "GermanCloud"),
 )
-
+# What a workload identity needs in Azure China beside its environmentType (external-secrets#5591).
+_CHINA: Object = {
+    "useAzureSDK": True,
+    "customCloudConfig": {
+        "activeDirectoryEndpoint": "https://login.partner.microsoftonline.cn/",
+        "keyVaultEndpoint": "https://vault.azure.cn/",
+        "resourceManagerEndpoint": "https://management.chinacloudapi.cn/",
+    },
+}
+_CHINA_AUDIENCE = "api://AzureADTokenExchangeChina"
 
 _AZURE = "spec/provider/azurekv"
 _CREDENTIALS = tuple(
@@ -186,7 +195,10 @@ def _provider(environment: Environment, store: Store) -> Object:
     where = {"namespace": environment.namespace} if store.kind == "ClusterSecretStore" else {}
     auth = store.auth
     if isinstance(auth, WorkloadIdentity):
-        account = {"name": auth.service_account_name, **where}
+        account: Object = {"name": auth.service_account_name, **where}
+        if provider.get("environmentType") == "ChinaCloud":
+            provider |= _CHINA
+            account["audiences"] = [_CHINA_AUDIENCE]
         return provider | {"authType": "WorkloadIdentity", "serviceAccountRef": account}
     if isinstance(auth, ManagedIdentity):
         identity = {"identityId": auth.identity_id} if auth.identity_id else {}

@@ -26,6 +26,8 @@ REQUIRED_KEYS: dict[str, tuple[str, ...]] = {
     "kubernetes.io/ssh-auth": ("ssh-privatekey",),
     "bootstrap.kubernetes.io/token": ("token-id", "token-secret"),
 }
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+MAX_ANNOTATIONS = 256 << 10  # bytes of all annotations of an object, names and values
 BASIC_AUTH = "kubernetes.io/basic-auth"
 BASIC_AUTH_KEYS = ("username", "password")
 SERVICE_ACCOUNT = "kubernetes.io/service-account-token"

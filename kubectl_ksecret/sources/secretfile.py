@@ -17,7 +17,7 @@ def parse(content: bytes, file: str) -> GivenSecrets:
 
     Raises InputError if there is no Secret, for data that is not base64, and for a Secret that is given twice.
     """
-    found: dict[str, dict[str, Sensitive]] = {}
+    secrets: dict[str, dict[str, Sensitive]] = {}
     namespaces: dict[str, str] = {}
     mistakes: list[Mistake] = []
     others = False
@@ -25,19 +25,23 @@ def parse(content: bytes, file: str) -> GivenSecrets:
         if not isinstance(document, dict) or document.get("kind") != "Secret":
             others = True
             continue
-        name, namespace = _said(document, "name"), _said(document, "namespace")
+        name, namespace = _metadata_field(document, "name"), _metadata_field(document, "namespace")
         if namespace:
             namespaces[name] = namespace
-        if name in found:
+        if name in secrets:
             hint = "give those of one namespace"
             mistakes.append(Mistake(f"the Secret {shown(name)} stands here twice", Place(file), hint))
-        found[name] = _values(document, file, mistakes)
-    if not found and not mistakes:
+        if isinstance(document.get("sops"), dict):
+            hint = "decrypt it first, as in: sops decrypt FILE | kubectl ksecret seal OVERLAY -f -"
+            mistakes.append(Mistake(f"the Secret {shown(name)} is encrypted with SOPS", Place(file), hint))
+            continue
+        secrets[name] = _values(document, file, mistakes)
+    if not secrets and not mistakes:
         problem = "another kind of object" if others else "nothing"
         mistakes.append(Mistake(f"expected Secrets, found {problem}", Place(file)))
     if mistakes:
         raise InputError(*mistakes)
-    return GivenSecrets(values=found, namespaces=namespaces, file=file)
+    return GivenSecrets(values=secrets, namespaces=namespaces, file=file)
 
 
 def _read(text: str, file: str) -> list[Any]:
@@ -51,13 +55,13 @@ def _read(text: str, file: str) -> list[Any]:
         return [document.value for document in documents]
 
 
-def _said(document: dict[str, Any], field: str) -> str:
+def _metadata_field(document: dict[str, Any], field: str) -> str:
     return str(dict(_mapping(document.get("metadata"))).get(field) or "")
 
 
 def _values(document: dict[str, Any], file: str, mistakes: list[Mistake]) -> dict[str, Sensitive]:
     values = {}
-    name = shown(_said(document, "name"))
+    name = shown(_metadata_field(document, "name"))
     for key, text in _mapping(document.get("data")):
         try:
             values[str(key)] = Sensitive(decoded(_text(text)))
@@ -71,12 +75,12 @@ def _values(document: dict[str, Any], file: str, mistakes: list[Mistake]) -> dic
     return values
 
 
-def _text(said: object) -> str:
-    """As the API server reads it: nothing is an empty value, and a number is no text, be its digits base64 or not."""
-    if said is not None and not isinstance(said, str):
+def _text(stated: object) -> str:
+    """Return text as the API server reads it: nothing is an empty value, a number is no text, whatever its digits."""
+    if stated is not None and not isinstance(stated, str):
         raise ValueError("not text")
-    return said or ""
+    return stated or ""
 
 
-def _mapping(found: object) -> Iterable[tuple[Any, Any]]:
-    return found.items() if isinstance(found, dict) else ()
+def _mapping(stated: object) -> Iterable[tuple[Any, Any]]:
+    return stated.items() if isinstance(stated, dict) else ()
