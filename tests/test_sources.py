@@ -248,7 +248,7 @@ def test_a_secret_of_another_namespace_is_not_sealed_unawares(tmp_path: Path) ->
     ).stdout
     project.done("seal", "prod", "-f", "-", stdin=without)
     given["metadata"]["namespace"] = "shop-prod"
-    other = secret_manifest("other", stringData={"x": "y"})
+    other = secret_manifest("other", stringData={"x": "z"})
     other["metadata"]["namespace"] = "shop-test"
     project.done("seal", "prod", "-f", "-", stdin=yaml.safe_dump_all([given, other]))
 
