@@ -1100,13 +1100,19 @@ def test_a_file_that_a_kustomization_lists_is_wired_there(tmp_path: Path) -> Non
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    """A second run refuses, and so does one into a folder where something of it is."""
+    """What is the same already is no obstacle; whatever else stands in its place is refused."""
     project = with_files(tmp_path, store=STORE, redis=REDIS)
     project.ksecret("import", "old/test", "--into", "new")
     before = project.files()
     done = project.ksecret("import", "old/test", "--into", "new")
-    assert (done.code, project.files()) == (2, before)
-    assert done.err.startswith("error: new/generators exists already\nhint: nothing is overwritten")
+    assert (done.code, project.files()) == (0, before)
+    for name in ("new/generators/redis-auth.yaml", "new/overlays/test/secrets/manifests/redis-auth.yaml"):
+        project.write(name, "# mine\n")
+        changed = project.files()
+        done = project.ksecret("import", "old/test", "--into", "new")
+        assert (done.code, done.err.splitlines()[0]) == (2, f"error: {name} exists already")
+        assert project.files() == changed
+        project.write(name, before[name])
     done = project.ksecret("import", "old/test", "--into", "other")
     assert (done.code, done.err.splitlines()[0]) == (
         2,
@@ -1114,7 +1120,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     )
     project.write("third/overlays/prod/secrets/mine.yaml", "")
     done = project.ksecret("import", "prod=old/test", "--into", "third")
-    assert (done.code, done.err.splitlines()[0]) == (2, "error: third/overlays/prod/secrets exists already")
+    assert (done.code, done.err.splitlines()[0]) == (2, "error: third/overlays/prod/secrets/mine.yaml exists already")
     assert set(project.files()) == {*before, "third/overlays/prod/secrets/mine.yaml"}
 
 
@@ -1441,3 +1447,60 @@ def test_the_line_that_seals_works_on_a_file_with_other_objects(tmp_path: Path) 
     assert sealed.code == 0, sealed.err
     manifest = project.root / "new/overlays/prod/secrets/manifests/app.yaml"
     assert opened_by_kubeseal(manifest) == {"token": b"the token"}
+
+
+def test_a_further_environment_joins_declarations_that_exist(tmp_path: Path) -> None:
+    """They stay, and get what the new one has alone; the environments before it omit that, and render as before."""
+    project = Project(tmp_path)
+    url = "mongodb://app:{{ .password }}@mongo-NAME:27017"
+    for name in ("test", "stage"):
+        templates = {"url": url.replace("NAME", name), "token": "{{ .token }}"}
+        project.write(f"old/{name}/all.yaml", templated(name, "password", "token", **templates))
+    project.done("import", "old/test", "old/stage", "--into", "new")
+    before = [rendered(project, name) for name in ("test", "stage")]
+    keys = ("password", "token", "more")
+    templates = {"url": url.replace("NAME", "prod"), "token": "{{ .token }}", "more": "{{ .more }}"}
+    web = yaml.safe_dump(external("web", {"cookie": "cookie-prod"}, "shop-prod"))
+    project.write("old/prod/all.yaml", f"{templated('prod', *keys, **templates)}---\n{web}")
+    files = project.files()
+    done = project.ksecret("import", "old/prod", "--into", "new")
+    assert (done.code, lines(done, "warning: ")) == (0, [])
+    assert project.changed_since(files) == set(done.out.splitlines())
+    assert overlay(project, "prod")["source"]["names"] == "{remoteName}-prod"
+    assert overlay(project, "prod")["parameters"] == {"app-url-1": "mongo-prod"}
+    assert declared(project, "web")["keys"] == {"cookie": {}}
+    assert declared(project, "app")["keys"]["more"] == {}
+    for name, objects_before in zip(("test", "stage"), before, strict=True):
+        reason = f"Not in {name} when prod was imported"
+        omitted = {"app": {"keys": {"more": {"omit": reason}}}, "web": {"omit": reason}}
+        assert overlay(project, name)["overrides"] == omitted
+        assert rendered(project, name) == objects_before
+    after = rendered(project, "prod")
+    assert [name for _, name in after] == ["vault", "app", "web"]
+    data = after["ExternalSecret", "app"]["spec"]["data"]
+    assert {each["secretKey"]: each["remoteRef"]["key"] for each in data} == {key: f"{key}-prod" for key in keys}
+    made = after["ExternalSecret", "app"]["spec"]["target"]["template"]["data"]["url"]
+    assert made == 'mongodb://app:{{ index . "password" }}@mongo-prod:27017'
+
+
+def test_an_import_that_was_killed_can_be_repeated(tmp_path: Path) -> None:
+    """What it had written is the same again; anything else in its place is not overwritten."""
+    project = Project(tmp_path)
+    environment(project, "test", {"app": {"token": "token-test"}, "web": {"x": "x-test"}})
+    environment(project, "prod", {"app": {"token": "token-prod"}})
+    arguments = ("import", "old/test", "old/prod", "--into", "new")
+    before = project.files()
+    project.done(*arguments)
+    whole = project.files()
+    written = sorted({*whole} - {*before})
+    for count in range(len(written)):
+        for name in written[count:]:
+            (project.root / name).unlink()
+        if count:  # what a write leaves that was cut off
+            first = project.root / written[count - 1]
+            first.with_name(f".{first.name}.ksecret-tmp").write_text("half a fi")
+        done = project.ksecret(*arguments)
+        assert (done.code, project.files()) == (0, whole), written[:count]
+    (project.root / written[0]).write_text("# mine\n")
+    done = project.ksecret(*arguments)
+    assert (done.code, done.err.splitlines()[0]) == (2, f"error: {written[0]} exists already")

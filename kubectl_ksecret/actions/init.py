@@ -134,10 +134,10 @@ def _refuse_existing(project: Project, files: Iterable[str]) -> None:
         raise InputError(*(Mistake(f"{name} exists already", hint="nothing is overwritten") for name in existing))
 
 
-def refuse_same_name(project: Project, name: str) -> None:
-    """Raises InputError if another overlay of the project has the name."""
+def refuse_same_name(project: Project, name: str, file: str = "") -> None:
+    """Raises InputError if another overlay of the project, in another file than this, has the name."""
     for other in project.find(overlay_type.FILE):
-        if name_of(project, other) == name:
+        if other != file and name_of(project, other) == name:
             hint = "overlays of a project have different names; the folder's name is the overlay's"
             raise InputError(Mistake(f"{project.name(other)} is named {name} already", hint=hint))
 

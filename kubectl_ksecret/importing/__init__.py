@@ -8,7 +8,8 @@ from ..actions.init import placed_certificate, project_around, refuse_same_name
 from ..errors import InputError, Mistake, Refusal
 from ..frozen import Record
 from ..model.types.names import Name
-from . import notes, selecting, writing
+from ..model.types.overlay import FILE
+from . import existing, notes, selecting, writing
 from .collecting import EnvironmentArgument
 from .composing import Certificates, Composition, compose
 from .graph import Graph
@@ -53,23 +54,35 @@ def import_environments(request: ImportRequest, now: datetime) -> ImportReport:
     graph = Graph(target.project, [environment.collected.root for environment in environments])
     if request.into is None:
         target = target.but(deployed=_deployed(environments, graph))
-    composition = compose(environments, request.same, target, _certificates(request, target, now))
-    contents = writing.files(composition, target)
+    composition, contents = _composed(request, environments, target, _certificates(request, target, now))
     wiring = plan(composition, graph, target)
     edits = edited(wiring) if request.wire else {}
+    joined = writing.joined(composition, target)
     if request.wire and not edits:
         raise InputError(*map(Mistake, wiring.withheld), Mistake("there is nothing to wire", hint="leave out --wire"))
     written = [os.path.join(folder, name) for folder in contents for name in contents[folder]]
     if not request.dry_run:
         writing.write(contents)
+        writing.replace(joined)
         apply(edits, composition, wiring, target)
     return ImportReport(
-        written=[target.project.name(path) for path in (*written, *edits)],
+        written=[target.project.name(path) for path in (*written, *joined, *edits)],
         left=composition.left,
         notes=_notes(composition, target),
         wiring=wiring,
         wired=request.wire,
     )
+
+
+def _composed(
+    request: ImportRequest, environments: Sequence[ImportedEnvironment], target: Target, certificates: Certificates
+) -> tuple[Composition, writing.Files]:
+    """Return what is to be written: a new base, or, where others use one at its place, what joins that."""
+    base = existing.find(target, [environment.name for environment in environments])
+    composition = compose(environments, request.same, target, certificates, base)
+    contents = writing.files(composition, target)
+    writing.refuse_existing(contents, composition, target)
+    return composition, contents
 
 
 def _deployed(environments: Sequence[ImportedEnvironment], graph: Graph) -> dict[str, str]:
@@ -100,9 +113,8 @@ def _target(request: ImportRequest) -> Target:
         raise InputError(Mistake("--wire edits the tree that is deployed, and --into makes another one"))
     into = os.path.realpath(request.into or ".")
     target = Target(project=project_around(into), into=into)
-    target.refuse_existing([argument.name for argument in request.environments])
     for argument in request.environments:
-        refuse_same_name(target.project, argument.name)
+        refuse_same_name(target.project, argument.name, os.path.join(target.secrets(argument.name), FILE))
     return target
 
 

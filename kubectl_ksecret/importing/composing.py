@@ -8,7 +8,7 @@ from ..backends import backend_of, sealedsecret
 from ..backends.sops import config
 from ..errors import InputError, Mistake, Place
 from ..frozen import Record
-from ..manifests import committed, upkeep
+from ..manifests import committed, references, upkeep
 from ..manifests.upkeep import Changes
 from ..model.kubernetes import Object
 from ..model.reading.reader import Reading, read
@@ -18,10 +18,11 @@ from ..model.types.overlay import FILE, OverlaySpec, SecretOverlay
 from ..model.validation import sharing
 from ..model.validation.declaration import mistakes_in
 from ..model.validation.environment import mistakes
-from ..objects.documents import Path
+from ..objects.documents import KUSTOMIZATION_FILE, Path
 from ..yamlio import MappingNode, Node
 from . import comparing, externalsecrets, matching
 from .declaring import Declared, declare, overlay
+from .existing import ExistingBase, FieldEdit
 from .matching import MatchedEnvironment, Same
 from .secrets import ImportedSecret, below, title
 from .selecting import ImportedEnvironment, Staying, stays
@@ -40,6 +41,7 @@ class ComposedEnvironment(Record):
     environment: Environment
     text: str
     changes: Changes
+    files: frozenset[str]  # all that its folder is to hold, as names in it
     certificate: bytes | None
     store_is_rendered: bool
     differences: Sequence[Mistake]
@@ -62,10 +64,14 @@ class ComposedEnvironment(Record):
 
 
 class Composition(Record):
-    """Everything: the files of the declarations by name, and the environments; `empty` are those of which all stays."""
+    """Everything: the files of the new declarations by name, and the environments.
+
+    `edits` are made in what exists; `empty` are the environments of which everything stays.
+    """
 
     declarations: Mapping[str, str]
     environments: Sequence[ComposedEnvironment]
+    edits: Sequence[FieldEdit] = ()
     empty: Sequence[ImportedEnvironment] = ()
 
     @property
@@ -86,7 +92,11 @@ class _Trial(Record):
 
 
 def compose(
-    environments: Sequence[ImportedEnvironment], same: Sequence[Same], target: Target, certificates: Certificates
+    environments: Sequence[ImportedEnvironment],
+    same: Sequence[Same],
+    target: Target,
+    certificates: Certificates,
+    base: ExistingBase,
 ) -> Composition:
     """Return what is to be written. Raises InputError where nothing of any environment can be imported.
 
@@ -96,7 +106,7 @@ def compose(
     empty: list[ImportedEnvironment] = []
     while True:
         matched = matching.match(environments, same)
-        trial = _try(matched, declare(matched), target, certificates)
+        trial = _try(matched, declare(matched, base), target, certificates, base)
         if not trial.staying:
             return trial.composition.but(empty=empty)
         environments = [environment.without(trial.staying.get(environment.name, {})) for environment in environments]
@@ -107,15 +117,28 @@ def compose(
 
 
 def _try(
-    matched: Sequence[MatchedEnvironment], declared: Declared, target: Target, certificates: Certificates
+    matched: Sequence[MatchedEnvironment],
+    declared: Declared,
+    target: Target,
+    certificates: Certificates,
+    base: ExistingBase,
 ) -> _Trial:
     texts: dict[str, str] = {}
     declarations: dict[str, SecretDeclaration] = {}
     staying: _StayingByEnvironment = {}
+    edits: list[FieldEdit] = []
     for name, object_ in declared.declarations.items():
-        declarations[name], wrong, texts[f"{name}.yaml"] = _declaration(name, object_, target)
+        having = [environment.name for environment in matched if name in environment.secrets]
+        if name not in base.declarations:
+            declarations[name], wrong, texts[f"{name}.yaml"] = _declaration(name, object_, target)
+            edits += base.omissions(name, (), ", ".join(having))
+        else:
+            added = _added(name, declared, base, target)
+            declarations[name], wrong = _extended(name, added, base, target)
+            keys = [edit.path[-1] for edit in added if edit.path[1] == "keys"]
+            edits += [*added, *(base.omissions(name, keys, ", ".join(having)) if keys else ())]
         if wrong:
-            _note(staying, _undeclarable(name, matched, target))
+            _note(staying, _undeclarable(name, matched, target, wrong))
     composed: list[ComposedEnvironment] = []
     for environment in () if staying else matched:
         trial = _Overlay(environment, declared, declarations, target)
@@ -124,9 +147,50 @@ def _try(
         if one:
             composed.append(one)
     if not staying:
-        everything = [one.environment for one in composed]
-        _refuse(sharing.mistakes(everything, everything))
-    return _Trial(composition=Composition(declarations=texts, environments=composed), staying=staying)
+        new = [one.environment for one in composed]
+        _refuse(sharing.mistakes([*base.environments, *new], new))
+    composition = Composition(declarations=texts, environments=composed, edits=edits)
+    return _Trial(composition=composition, staying=staying)
+
+
+def _added(name: str, declared: Declared, base: ExistingBase, target: Target) -> list[FieldEdit]:
+    """Return the keys that a declaration gets."""
+    file, spec = base.file_of(name, target), declared.declarations[name]["spec"]
+    return [
+        FieldEdit(file, ("spec", "keys" if key in spec["keys"] else "inputs", key), written)
+        for (secret, key), written in declared.added.items()
+        if secret == name
+    ]
+
+
+def _extended(
+    name: str, added: Sequence[FieldEdit], base: ExistingBase, target: Target
+) -> tuple[SecretDeclaration, Sequence[_Wrong]]:
+    """Return a declaration with more keys, and why it can't have them."""
+    if not added:
+        return base.declarations[name], []
+    shown = target.project.name(added[0].file)
+    try:
+        text = with_edits(target.project.read_text(added[0].file), shown, added)
+    except InputError as error:
+        return base.declarations[name], [(error.mistakes[0], ())]
+    reading, node = Reading(shown), yamlio.compose(text, shown)[0]
+    declaration = read(SecretDeclaration, node, reading)
+    wrong = reading.mistakes or list(mistakes_in(declaration))
+    return declaration, [(mistake, _path_of(mistake.place, shown, node)) for mistake in wrong]
+
+
+def with_edits(text: str, file: str, edits: Iterable[FieldEdit]) -> str:
+    """Return the text of a file with these fields. Raises InputError where they can't be edited without a risk."""
+    from ..yamlio import editing
+
+    for edit in edits:
+        document = editing.only_document(text, file)
+        path, value = list(edit.path), edit.value
+        while len(path) > 1 and not editing.value_at(document.value if document else {}, path[:-1]):
+            value = {path.pop(): value}  # the editor makes one field, below one that exists
+        text = editing.with_field(text, file, path, value)
+    return text
 
 
 def _note(staying: _StayingByEnvironment, reasons: Iterable[tuple[MatchedEnvironment, Staying]]) -> None:
@@ -151,18 +215,17 @@ def _declaration(name: str, object_: Object, target: Target) -> tuple[SecretDecl
 
 
 def _undeclarable(
-    name: str, matched: Sequence[MatchedEnvironment], target: Target
+    name: str, matched: Sequence[MatchedEnvironment], target: Target, together: Sequence[_Wrong]
 ) -> Iterator[tuple[MatchedEnvironment, Staying]]:
     """Yield the environments in which a Secret can't be declared by itself; all of them if only together it can't."""
     having = [environment for environment in matched if name in environment.secrets]
     reasons = []
     for environment in having:
         alone = environment.but(secrets={name: environment.secrets[name]})
-        _, wrong, _ = _declaration(name, declare([alone]).declarations[name], target)
+        _, wrong, _ = _declaration(name, declare([alone], ExistingBase()).declarations[name], target)
         reasons += [(environment, reason) for reason in wrong]
     if not reasons:
-        _, wrong, _ = _declaration(name, declare(having).declarations[name], target)
-        reasons = [(environment, reason) for environment in having for reason in wrong]
+        reasons = [(environment, reason) for environment in having for reason in together]
     for environment, (mistake, path) in reversed(reasons):  # the first one stands
         yield environment, _stays(environment.secrets[name], mistake, path)
 
@@ -283,6 +346,7 @@ class _Overlay:
             environment=environment,
             text=text,
             changes=upkeep.changes(environment, backend, rendered, {}),
+            files=frozenset(_files(rendered)),
             certificate=certificate,
             store_is_rendered=store_is_rendered,
             differences=differences,
@@ -328,6 +392,14 @@ class _Overlay:
                     yield difference.mistake
                 else:
                     self.staying.append(_would_lose(difference))
+
+
+def _files(rendered: Iterable[Object]) -> Iterator[str]:
+    """Yield the names of the files in an overlay's folder that these objects need."""
+    manifests = [upkeep.file_name(object_) for object_ in rendered]
+    yield KUSTOMIZATION_FILE
+    for name in (KUSTOMIZATION_FILE, references.FILE, *manifests):
+        yield os.path.join(committed.FOLDER, name)
 
 
 def _would_lose(difference: comparing.Difference) -> Staying:

@@ -7,6 +7,7 @@ from ..frozen import Record
 from ..model.kubernetes import Object
 from ..model.loading import API_VERSION
 from . import ownership
+from .existing import ExistingBase
 from .matching import MatchedEnvironment
 from .naming import KeyAddress, Naming
 from .naming import derive as derive_naming
@@ -16,27 +17,53 @@ from .secrets import ImportedKey, ImportedSecret
 
 
 class Declared(Record):
-    """Objects ready to be written: declarations by Secret; and what makes overlays of them."""
+    """Objects ready to be written: declarations by Secret; and what makes overlays of them.
+
+    `added` are the keys that a Secret which is declared already gets.
+    """
 
     declarations: Mapping[str, Object]
+    added: Mapping[KeyAddress, Object] = {}
     naming: Naming
     parameters: Parameters
     explicit: frozenset[KeyAddress]
 
 
-def declare(matched: Sequence[MatchedEnvironment]) -> Declared:
-    """Return one declaration for each Secret that any environment has."""
+def declare(matched: Sequence[MatchedEnvironment], base: ExistingBase) -> Declared:
+    """Return one declaration for each Secret that any environment has, and for those of the base."""
     external = {
         environment.name: _remote_names(environment) for environment in matched if environment.imported.is_external
     }
     declared = Declared(
         declarations={},
-        naming=derive_naming(external),
-        parameters=derive_parameters(matched),
+        naming=derive_naming(external, base.remote_names()),
+        parameters=derive_parameters(matched, base.templates()),
         explicit=_shared(matched),
     )
-    names = sorted({name for environment in matched for name in environment.secrets})
-    return declared.but(declarations={name: _declaration(name, matched, declared) for name in names})
+    declarations: dict[str, Object] = {}
+    added: dict[KeyAddress, Object] = {}
+    for name in sorted({name for environment in matched for name in environment.secrets} | set(base.declarations)):
+        if name not in base.declarations:
+            declarations[name] = _declaration(name, matched, declared)
+            continue
+        declarations[name] = base.object_of(name)
+        new = _new_keys(name, matched, declared, declarations[name]["spec"])
+        for (field, key), written in new.items():
+            declarations[name]["spec"][field][key] = added[name, key] = written
+    return declared.but(declarations=declarations, added=added)
+
+
+def _new_keys(
+    name: str, matched: Sequence[MatchedEnvironment], declared: Declared, spec: Object
+) -> dict[tuple[str, str], Object]:
+    """Return the keys and inputs that a declared Secret lacks, by field and name."""
+    secrets = [environment.secrets[name] for environment in matched if name in environment.secrets]
+    new = {}
+    for field in ("keys", "inputs"):
+        for key in sorted({key for secret in secrets for key in getattr(secret, field)}):
+            if key not in spec["keys"] and key not in spec["inputs"]:
+                new[field, key] = _key((name, key), secrets, declared)
+    return new
 
 
 def _remote_names(matched: MatchedEnvironment) -> dict[KeyAddress, str]:

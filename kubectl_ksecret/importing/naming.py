@@ -25,14 +25,16 @@ class Naming(NamedTuple):
         return self.patterns[environment].replace("{remoteName}", self.names[address])
 
 
-def derive(remote_names: RemoteNames) -> Naming:
-    """Return the naming that leaves the fewest names to overrides.
+def derive(remote_names: RemoteNames, declared: Mapping[KeyAddress, str] | None = None) -> Naming:
+    """Return the naming that leaves the fewest names to overrides; `declared` names are as they are.
 
     A pattern goes before none where both leave equally many: a declaration has no environment's name in it.
     """
-    by_kind = [_patterns(remote_names, kind) for kind in _KINDS]
-    plain = dict.fromkeys(remote_names, BARE)
-    namings = [_naming(remote_names, patterns, by_kind) for patterns in (*by_kind, plain)]
+    declared = declared or {}
+    compared = {**remote_names, **({"": declared} if declared else {})}
+    by_kind = [_patterns(compared, kind) | ({"": BARE} if declared else {}) for kind in _KINDS]
+    plain = dict.fromkeys(compared, BARE)
+    namings = [_naming(compared, patterns, by_kind, declared) for patterns in (*by_kind, plain)]
     return min(namings, key=lambda naming: _misfits(remote_names, naming))
 
 
@@ -55,7 +57,12 @@ def _own_names(remote_names: RemoteNames, environment: str) -> int:
     return max(max(_own_affixes(environment, own.values(), kind).values(), default=0) for kind in _KINDS)
 
 
-def _naming(remote_names: RemoteNames, patterns: Mapping[str, str], by_kind: Sequence[Mapping[str, str]]) -> Naming:
+def _naming(
+    remote_names: RemoteNames,
+    patterns: Mapping[str, str],
+    by_kind: Sequence[Mapping[str, str]],
+    declared: Mapping[KeyAddress, str],
+) -> Naming:
     bases: dict[KeyAddress, str] = {}
     for address in _addresses(remote_names):
         named = {environment: names[address] for environment, names in remote_names.items() if address in names}
@@ -63,7 +70,7 @@ def _naming(remote_names: RemoteNames, patterns: Mapping[str, str], by_kind: Seq
         if len(set(candidates)) > 1:
             candidates = _without_environment(named, by_kind) or candidates
         ((most, _), *_) = Counter(candidates).most_common(1) or [(address[1], 0)]
-        bases[address] = most
+        bases[address] = declared.get(address, most)
     return Naming(patterns, bases)
 
 

@@ -1,5 +1,6 @@
 """Templates that differ between environments in their text alone: what differs becomes a parameter of each overlay."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from ..frozen import Record
@@ -18,11 +19,19 @@ class Parameters(Record):
     values: Mapping[str, Mapping[str, str]]
 
 
-def derive(matched: Sequence[MatchedEnvironment]) -> Parameters:
-    """Return the parameters that make templates one; a key for which none can is left out."""
+def derive(matched: Sequence[MatchedEnvironment], declared: Mapping[KeyAddress, str]) -> Parameters:
+    """Return the parameters that make templates one; a key for which none can is left out.
+
+    Of a template that is `declared` already the parameters are those that make it each environment's.
+    """
     templates: dict[KeyAddress, str] = {}
     values: dict[str, dict[str, str]] = {environment.name: {} for environment in matched}
-    for address in sorted({address for environment in matched for address in _addresses(environment)}):
+    for address in sorted(declared):
+        for environment, template in _templates(matched, address).items():
+            values[environment] |= _solved(declared[address], template or "")
+    for address in sorted(
+        {address for environment in matched for address in _addresses(environment)} - declared.keys()
+    ):
         written = _templates(matched, address)
         if len(set(written.values())) < 2 or None in written.values():
             continue
@@ -32,6 +41,26 @@ def derive(matched: Sequence[MatchedEnvironment]) -> Parameters:
             for environment, parameters in texts.items():
                 values[environment] |= parameters
     return Parameters(templates=templates, values=values)
+
+
+def _solved(declared: str, template: str) -> dict[str, str]:
+    """Return the parameters with which a declared template is this one; none where it can't be."""
+    pattern, names = "", set()
+    for part in parse(declared):
+        if isinstance(part, str) or not part.parameter:
+            pattern += re.escape(_written(part))
+        elif part.name in names:
+            pattern += f"(?P={_group(part.name)})"
+        else:
+            names.add(part.name)
+            pattern += f"(?P<{_group(part.name)}>.*?)"
+    match = re.fullmatch(pattern, template, re.DOTALL)
+    return {name: match.group(_group(name)) for name in names} if match else {}
+
+
+def _group(name: str) -> str:
+    """Return a name of a group of a regular expression, which may have fewer characters in it."""
+    return "p" + name.encode().hex()
 
 
 def _addresses(matched: MatchedEnvironment) -> list[KeyAddress]:

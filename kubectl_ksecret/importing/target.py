@@ -1,9 +1,8 @@
 """Where an import puts things."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from ..errors import InputError, Mistake
 from ..files.project import Project
 from ..frozen import Record
 
@@ -37,16 +36,3 @@ class Target(Record):
     def kustomization(self, environment: str) -> str:
         """Return the folder of the kustomization that deploys an overlay."""
         return self.deployed.get(environment, self.folder(environment))
-
-    def refuse_existing(self, environments: Sequence[str]) -> None:
-        """Raise InputError if anything that would be written to exists already."""
-        existing = [self.declarations] if os.path.lexists(self.declarations) else []
-        for name in environments:
-            secrets = self.secrets(name)
-            self.project.inside(secrets)
-            if os.path.lexists(secrets) and (not os.path.isdir(secrets) or set(os.listdir(secrets)) - {CERTIFICATE}):
-                existing.append(secrets)
-        self.project.inside(self.declarations)
-        if existing:
-            hint = "nothing is overwritten: give all environments at once, and a new folder with --into"
-            raise InputError(*(Mistake(f"{self.project.name(path)} exists already", hint=hint) for path in existing))

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import InputError, Mistake, Place, Refusal, printable
-from ..files.folder import locked
 from ..files.project import decode
 from ..frozen import Record
 from ..kustomize import deployment
@@ -18,7 +17,7 @@ from ..model.loading import readable
 from ..objects import documents
 from ..objects.documents import KUSTOMIZATION_FILES, Document, Tree, sequence
 from ..yamlio import editing
-from . import removing
+from . import removing, writing
 from .composing import ComposedEnvironment, Composition
 from .graph import Graph
 from .removing import Removal, Replaced
@@ -229,27 +228,20 @@ def apply(contents: Mapping[str, bytes], composition: Composition, wiring: Wirin
         Refusal: the result does not build, or lacks an object.
     """
     before = {path: _content(path) for path in contents}
-    _write(contents)
+    writing.replace(contents)
     try:
         for composed in composition.environments:
             folder = target.deployed.get(composed.environment.name)
             if folder and any(addition.file.startswith(folder) for addition in wiring.additions):
                 _refuse_loss(composed, folder, wiring)
     except InputError:
-        _write(before)
+        writing.replace(before)
         raise
 
 
 def _content(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read()
-
-
-def _write(contents: Mapping[str, bytes]) -> None:
-    for path, content in contents.items():
-        with locked(os.path.dirname(path)) as held:
-            held.write(os.path.basename(path), content)
-            held.clean()
 
 
 def _refuse_loss(composed: ComposedEnvironment, folder: str, wiring: Wiring) -> None:

@@ -1,14 +1,17 @@
 """The files of an import, and writing them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from .. import yamlio
-from ..files.folder import locked
+from ..errors import InputError, Mistake
+from ..files.folder import LEFTOVER, locked
+from ..files.project import decode
 from ..manifests import kustomization
 from ..model.types.overlay import FILE
 from ..objects.documents import KUSTOMIZATION_FILE, KUSTOMIZATION_FILES
-from .composing import Composition
+from ..yamlio import editing
+from .composing import Composition, with_edits
 from .target import CERTIFICATE, Target
 
 Files = Mapping[str, Mapping[str, bytes]]  # by folder and name in it, in the order in which they are written
@@ -24,10 +27,40 @@ def files(composition: Composition, target: Target) -> Files:
             secrets[CERTIFICATE] = composed.certificate
         secrets |= {**composed.changes.written, **composed.changes.listed}
         deployed = target.folder(environment.name)
-        if environment.name not in target.deployed and not existing_kustomization(deployed):
+        if environment.name in target.deployed:
+            continue
+        contents[deployed] = {}
+        if not existing_kustomization(deployed):
             namespace = yamlio.dump([[environment.namespace]]).removeprefix("- ").strip()
             contents[deployed] = {KUSTOMIZATION_FILE: kustomization.deployed(namespace).encode()}
     return contents
+
+
+def refuse_existing(contents: Files, composition: Composition, target: Target) -> None:
+    """Raise InputError if anything exists already where something is to be written.
+
+    What a run that was killed has written is the same as now, and is no obstacle.
+    """
+    existing = []
+    for folder, texts in contents.items():
+        target.project.inside(folder)
+        for name, content in texts.items():
+            path = os.path.join(folder, name)
+            if os.path.lexists(path) and target.project.read_if_there(path) != content:
+                existing.append(path)
+    for composed in composition.environments:
+        ours = {CERTIFICATE, FILE, *composed.files}
+        folder = target.secrets(composed.environment.name)
+        existing += [path for path in _files_below(folder) if os.path.relpath(path, folder) not in ours]
+    if existing:
+        hint = "nothing is overwritten: import into a new folder with --into"
+        shown = dict.fromkeys(map(target.project.name, existing))
+        raise InputError(*(Mistake(f"{name} exists already", hint=hint) for name in shown))
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    for where, _, names in os.walk(folder):
+        yield from (os.path.join(where, name) for name in sorted(names) if not name.endswith(LEFTOVER))
 
 
 def existing_kustomization(folder: str) -> str | None:
@@ -42,4 +75,23 @@ def write(contents: Files) -> None:
         with locked(folder) as held:
             for name, content in texts.items():
                 held.write(name, content)
+            held.clean()
+
+
+def joined(composition: Composition, target: Target) -> dict[str, bytes]:
+    """Return the new contents of the files that exist and get something, by path."""
+    contents = {}
+    for path in dict.fromkeys(edit.file for edit in composition.edits):
+        before = target.project.read(path)
+        shown = target.project.name(path)
+        text = with_edits(decode(before, shown), shown, [edit for edit in composition.edits if edit.file == path])
+        contents[path] = editing.encoded(text, before)
+    return contents
+
+
+def replace(contents: Mapping[str, bytes]) -> None:
+    """Write files that exist."""
+    for path, content in contents.items():
+        with locked(os.path.dirname(path)) as held:
+            held.write(os.path.basename(path), content)
             held.clean()
