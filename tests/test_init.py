@@ -249,7 +249,7 @@ def test_names_that_yaml_reads_as_something_else_stand_in_quotes(tmp_path: Path)
         ([*TEST, "--vault-url", "http://shop"], "error: expected an https:// URL of a host\n"),
         (["init", "overlays/Test", *TEST[2:], *VAULT], "error: expected a Kubernetes name (lower case letters,"),
         (TEST, "error: "),
-        (["init", "", *TEST[2:], *VAULT], "error: "),
+        (["init", "", *TEST[2:], *VAULT], "Usage: "),
         ([*PROD[:-1], "nowhere.pem"], "error: nowhere.pem: No such file or directory\n"),
     ],
 )

@@ -14,7 +14,17 @@ import pytest
 import yaml
 
 from .peers import run
-from .projects import DOTENV, Project, age, ciphertext, opened_by_kubeseal, sealing, shop, sops_shop
+from .projects import (
+    DOTENV,
+    Project,
+    age,
+    ciphertext,
+    opened_by_kubeseal,
+    sealing,
+    secret_manifest,
+    shop,
+    sops_shop,
+)
 
 SECRETS = "overlays/prod/secrets"
 OVERLAY = f"{SECRETS}/ksecret.yaml"
@@ -333,3 +343,27 @@ def test_init_trusts_what_its_user_typed(tmp_path: Path) -> None:
     project.write(".sops.yaml", f"creation_rules: [{{age: {age('eve').recipient}}}]\n")
     assert project.untrusting("init", "overlays/ack", *typed).code == 0
     assert project.untrusting("seal", "ack", "app-secrets/api-key", "--from-stdin", stdin="value").code == 2
+
+
+def test_the_line_that_import_prints_says_yes_to_the_certificate_at_hand(tmp_path: Path) -> None:
+    """Run as it is printed, it seals; ciphertext that is carried over has no record, and nobody is asked for one."""
+    project = Project(tmp_path)
+    project.write("controller.pem", sealing(1).certificate)
+    given = secret_manifest("app", stringData={"token": "the token"})
+    given["metadata"]["namespace"] = "shop"
+    project.write("old/prod/secrets.yaml", yaml.safe_dump(given))
+    imported = project.untrusting("import", "old/prod", "--certificate", "prod=controller.pem", "--into", "new")
+    assert imported.code == 0
+    (command,) = re.findall(r"note: seal the values of app: kubectl ksecret (.*)", imported.err)
+    assert command == f"seal prod --accept {fingerprint(1)} -f old/prod/secrets.yaml"
+    assert project.untrusting(*command.split()).code == 0
+    assert project.untrusting("seal", "prod", "-f", "old/prod/secrets.yaml").code == 0
+
+
+def test_the_refusal_names_a_command_that_works(tmp_path: Path) -> None:
+    """Of an overlay that was not named; after it, sealing all of them asks nothing."""
+    project = shop(tmp_path)
+    refused = project.untrusting("seal")
+    (command,) = re.findall(r"run: kubectl ksecret (seal prod --accept \S+) ", refused.err)
+    assert project.untrusting(*command.split()).code == 0
+    assert project.untrusting("seal").code == 0

@@ -11,8 +11,6 @@ from ..manifests import committed
 from ..manifests.committed import Manifest
 from ..model.resolution import Environment
 from ..model.types.backends import PlainSecret
-from ..sealing import age
-from ..sealing.sops import document as sops
 from ..sensitive import Sensitive
 from ..sources import OpenedBy
 from . import render
@@ -34,12 +32,15 @@ def decrypt(environment: Environment, variables: Mapping[str, str], opened_by: O
     """
     if isinstance(environment.backend, PlainSecret):
         return Decrypted(objects=(), findings=(), secrets=_of_source(environment, opened_by))
-    if backend_of(environment).kind != SopsBackend.kind:
+    if not isinstance(backend_of(environment), SopsBackend):
         place = environment.overlay.spec.origin.key("backend")
         raise InputError(Mistake(f"overlay {environment.name} has nothing that SOPS encrypted", place))
     rendered = render.render(environment)
     if rendered.findings:
         return Decrypted(objects=(), findings=rendered.findings, secrets=[])
+    from ..sealing import age  # --help must not load cryptography
+    from ..sealing.sops import document as sops
+
     manifests = committed.read(environment)
     identities = age.identities(variables)
     secrets: list[Sensitive] = []

@@ -12,8 +12,7 @@ from ..manifests import committed, record
 from ..model.kubernetes import Object
 from ..model.resolution import Environment
 from ..model.types.backends import BackendSpec, PlainSecret, Sops
-from ..sealing import age, open_sealer
-from ..sealing.sops import document as sops
+from ..sealing import open_sealer
 from ..sensitive import Sensitive
 from ..sources import OpenedBy
 from . import trust
@@ -75,6 +74,9 @@ def _of_sops(request: PlainRequest, ports: PlainPorts) -> Mapping[str, PlainCont
     sealer = open_sealer(environment, ports.now, ports.variables)
     readers, files = sealer.readers(), sealer.files()
     _admit(request, ports, trust.statement_of(environment, readers, files=files, source_typed=True))
+    from ..sealing import age  # --help must not load cryptography
+    from ..sealing.sops import document as sops
+
     identities = age.identities(ports.variables)
     backend, manifests = backend_of(environment), committed.read(environment)
     secrets: dict[str, PlainContent] = {}

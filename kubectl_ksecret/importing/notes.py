@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from ..backends import backend_of
+from ..errors import InputError
 from ..model.resolution import Derived
 from ..objects.documents import KUSTOMIZATION_FILE, KUSTOMIZATION_FILES, mapping, plain
 from . import matching
@@ -74,9 +75,25 @@ def _sealing(composed: ComposedEnvironment) -> Iterator[str]:
     commands: dict[str, list[str]] = {}
     for name, secret in composed.matched.imported.secrets.items():
         if secret.kind == "Secret" and not secret.ciphertext and name in composed.environment.secrets:
-            commands.setdefault(_seal(composed.environment.name, secret), []).append(name)
+            overlay = composed.environment.name + _accepting(composed)
+            commands.setdefault(_seal(overlay, secret), []).append(name)
     for command, names in commands.items():
         yield f"seal the values of {', '.join(names)}: {command}"
+
+
+def _accepting(composed: ComposedEnvironment) -> str:
+    """Return the option that accepts the certificate at hand: this clone has sealed for none yet."""
+    from ..sealing import certificate  # most imports have none
+
+    named = backend_of(composed.environment).certificate(composed.environment)
+    try:
+        if composed.certificate is not None:
+            return f" --accept {certificate.read(composed.certificate).fingerprint}"
+        if named is not None:
+            return f" --accept {certificate.read(composed.environment.project.read(named.path)).fingerprint}"
+    except (InputError, ValueError):
+        pass  # another note says that it is missing, or seal what is wrong with it
+    return ""
 
 
 def _seal(overlay: str, secret: ImportedSecret) -> str:
