@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from ..model.kubernetes import OPERATOR
@@ -35,6 +36,7 @@ class _Mark(NamedTuple):
         return bool((self.prefix and name.startswith(self.prefix)) or (self.suffix and name.endswith(self.suffix)))
 
 
+@cache
 def _mark(pattern: str) -> _Mark:
     # Only a mark that a separator sets off: latest is not of the environment test.
     prefix, suffix = pattern.partition("{")[0], pattern.rpartition("}")[2]
@@ -61,8 +63,10 @@ def foreign_name(repository: Repository) -> Iterator[Finding]:
             yield Finding(message=message, place=place, hint=hint, overlay=environment.name)
 
 
-def _foreign_reads(repository: Repository) -> Iterator[tuple[SourceRead, Environment]]:
-    """Yield the keys that read a name of another environment by its pattern, with that environment."""
+@cache
+def _foreign_reads(repository: Repository) -> Sequence[tuple[SourceRead, Environment]]:
+    """Return the keys that read a name of another environment by its pattern, with that environment."""
+    foreign = []
     others = [environment for environment in repository.environments if environment.source]
     for overlay in repository.overlays:
         environment = overlay.environment
@@ -70,7 +74,8 @@ def _foreign_reads(repository: Repository) -> Iterator[tuple[SourceRead, Environ
             if read.remote.explicit or read.remote.overridden:
                 owner = next((other for other in others if _is_of(read, other)), None)
                 if owner:
-                    yield read, owner
+                    foreign.append((read, owner))
+    return foreign
 
 
 def _is_of(read: SourceRead, other: Environment) -> bool:

@@ -78,9 +78,8 @@ def _workloads(build: Build) -> set[tuple[str, str]]:
 
 def _side(build: Build) -> Side:
     declared = {name for environment in build.environments for name in environment.declarations}
-    rendered = {
-        build.renaming_of(environment).of(name) for environment in build.environments for name in environment.secrets
-    }
+    renamings = [(build.renaming_of(environment), environment.secrets) for environment in build.environments]
+    rendered = {renaming.of(name) for renaming, names in renamings for name in names}
     credentials = {name for document in build.objects for name in _credentials(document)}
     by_hand = {}
     for secret in secrets_of(build):

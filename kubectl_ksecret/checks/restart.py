@@ -81,7 +81,7 @@ def _is_hashed(secret: ProducedSecret) -> bool:
 def _is_restarted(supply: Supply, document: Document, annotations: Sequence[Object], secret: str) -> bool:
     """Whether annotations have the workload restarted when a Secret changes."""
     secrets = supply.secrets.at(supply.namespace(document), secret)
-    of_secret = [each for produced in secrets for each in (_annotations(supply, produced),) if each]
+    of_secret = [produced.annotations for produced in secrets]
     if any(each.get(_IGNORED) == "true" for each in of_secret):
         return False
     if any(secret in _listed(each, name) for each in annotations for name in _EXCLUDED):
@@ -100,18 +100,6 @@ def _is_restarted(supply: Supply, document: Document, annotations: Sequence[Obje
 def _listed(annotations: Object, name: str) -> list[str]:
     text = annotations.get(name)
     return [each.strip() for each in text.split(",")] if isinstance(text, str) else []
-
-
-def _annotations(supply: Supply, secret: ProducedSecret) -> Object:
-    """Return the annotations that the Secret itself will have."""
-    if secret.producer is not None:
-        return secret.annotations
-    for environment in supply.build.environments:
-        standing = supply.standing(environment)
-        for name, declared in environment.secrets.items():
-            if standing.name(name) == secret.name:
-                return dict(declared.declaration.spec.annotations)
-    return {}
 
 
 RULES = (no_restart,)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 
 from ..errors import Mistake
 from ..files.contents import Content
@@ -40,8 +41,7 @@ class Build(Record):
 
     def way_to(self, environment: Environment) -> Sequence[Document]:
         """Return the kustomizations from here to the Secrets of an overlay; none if they are not listed."""
-        folder = os.path.realpath(environment.folder)
-        return way(self.layers, self.folder, {folder, os.path.realpath(os.path.join(folder, FOLDER))})
+        return _way_to(self, environment)
 
     def renaming_of(self, environment: Environment) -> Renaming:
         """Return what the kustomizations make of the names of an overlay's Secrets."""
@@ -68,6 +68,13 @@ class Build(Record):
     def only_overlay(self) -> str:
         """The name of its overlay, if it has one only."""
         return self.environments[0].name if len(self.environments) == 1 else ""
+
+
+@cache
+def _way_to(build: Build, environment: Environment) -> Sequence[Document]:
+    """Return the way that every rule asks for: to find it, each listed name is looked up in the file system."""
+    folder = os.path.realpath(environment.folder)
+    return way(build.layers, build.folder, {folder, os.path.realpath(os.path.join(folder, FOLDER))})
 
 
 def overlay_subject(environment: Environment) -> Subject:

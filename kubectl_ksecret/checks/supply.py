@@ -61,6 +61,7 @@ class Supply:
     def __init__(self, build: Build) -> None:
         self.build = build
         self.secrets: Places[ProducedSecret] = Places()
+        self._standing: dict[str, Standing] = {}
         # What says no namespace is deployed into that of the overlay, if there is one only.
         self._usual = build.usual_namespace
         for document in build.objects:
@@ -81,6 +82,7 @@ class Supply:
                 name=standing.name(name),
                 namespace=standing.namespace,
                 keys=frozenset(secret.keys),
+                declared_annotations=secret.declaration.spec.annotations,
             )
             self.secrets.add(declared.namespace, declared.name, declared)
 
@@ -113,9 +115,12 @@ class Supply:
 
         Those that are made without a build keep the names that are declared.
         """
-        if not (environment.backend.seals or environment.backend.fetched):
-            return Standing(environment.namespace, Renaming())
-        return Standing(self.build.namespace_of(environment), self.build.renaming_of(environment))
+        if environment.name not in self._standing:
+            standing = Standing(environment.namespace)
+            if environment.backend.seals or environment.backend.fetched:
+                standing = Standing(self.build.namespace_of(environment), self.build.renaming_of(environment))
+            self._standing[environment.name] = standing
+        return self._standing[environment.name]
 
     def overlay_of(self, namespace: str) -> str:
         """Return the overlay whose namespace it is, if it is one only."""

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple
@@ -77,8 +77,8 @@ class Outcome(NamedTuple):
         return "LoadRestrictionsNone" in self.remedy
 
 
-def build(requests: Sequence[Request], timeout: float) -> list[Outcome]:
-    """Build all of these side by side, each in `timeout` seconds at most.
+def build(requests: Sequence[Request], timeout: float, meanwhile: Callable[[], object] | None = None) -> list[Outcome]:
+    """Build all of these side by side, each in `timeout` seconds at most, and do something `meanwhile`.
 
     Raises:
         Refusal: there is neither kubectl nor kustomize.
@@ -87,7 +87,10 @@ def build(requests: Sequence[Request], timeout: float) -> list[Outcome]:
         return []
     workers = min(len(requests), os.cpu_count() or 1)
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        return list(pool.map(lambda request: _build(request, timeout), requests))
+        outcomes = pool.map(lambda request: _build(request, timeout), requests)
+        if meanwhile is not None:
+            meanwhile()
+        return list(outcomes)
 
 
 def _build(request: Request, timeout: float) -> Outcome:

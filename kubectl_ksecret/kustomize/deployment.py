@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from ..errors import InputError, Mistake, Place, Refusal, printable
@@ -57,7 +58,7 @@ def build(
         )
         for each in left
     ]
-    outcomes = building.build(requests, timeout)
+    outcomes = building.build(requests, timeout, meanwhile=partial(_read_listed, left, tree))
     again = [index for index, outcome in enumerate(outcomes) if outcome.is_restricted]
     leading_out = {index: contents.leading_out(project, left[index].layers) for index in again}
     again = [index for index in again if leading_out[index]]
@@ -71,6 +72,13 @@ def build(
         else _finished(project, each, outcomes_by_folder[each.folder], tree, named.get(each.folder, ()))
         for each in refused
     ]
+
+
+def _read_listed(deployed: Sequence[Deployed], tree: Tree) -> None:
+    """Read the files that the objects of a build come from, while kustomize builds."""
+    for each in deployed:
+        for path in contents.resources(each.layers):
+            tree.documents(path)
 
 
 def build_one(project: Project, folder: str, tree: Tree, named_at: Place, instead: str) -> Deployed:

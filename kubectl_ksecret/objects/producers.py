@@ -1,7 +1,7 @@
 """Who makes which Secret: the objects that are one, and those of which a controller makes one."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from ..model.kubernetes import OPERATOR, SERVICE_ACCOUNT, Object, Subject
@@ -27,6 +27,7 @@ class ProducedSecret(NamedTuple):
     everywhere: bool = False
     merges: bool = False
     shares: bool = False
+    declared_annotations: Mapping[str, str] = {}
 
     def has_key(self, key: str) -> bool:
         """Whether the Secret has a key, as far as that is known."""
@@ -40,9 +41,9 @@ class ProducedSecret(NamedTuple):
 
     @property
     def annotations(self) -> Object:
-        """The annotations of the Secret, as its object says them."""
+        """The annotations of the Secret, as its object or its declaration says them."""
         if self.producer is None:
-            return {}
+            return dict(self.declared_annotations)
         template = _TEMPLATES.get(self.producer.subject.kind, ())
         return mapping(self.producer.at(*template, "metadata", "annotations"))
 
