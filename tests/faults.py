@@ -254,7 +254,7 @@ def external_secret(name: str, spec: str, version: str = "v1") -> str:
 
 
 ELSEWHERE = "  secretStoreRef: {kind: ClusterSecretStore, name: elsewhere}\n"
-MERGED = "  target: {name: redis-auth, creationPolicy: Merge}\n"
+MERGED = "  target: {name: elsewhere-made, creationPolicy: Merge}\n"
 KEY = "  data: [{secretKey: token, remoteRef: {key: token}}]\n"
 
 INIT = deployment(
@@ -402,7 +402,7 @@ _OF_THE_TREE = {
         ("manifests-out-of-date overlays/test/secrets/manifests/backend-secrets.yaml:0",),
     ),
     "manifests-out-of-date, by what references are renamed": Fault(
-        (replace(f"{PROD}/manifests/_references.yaml", "  - path: spec/imagePullSecrets/name\n", ""),),
+        (replace(f"{PROD}/manifests/_references.yaml", "  - path: spec/configSecret\n    kind: Alertmanager\n", ""),),
         ("manifests-out-of-date overlays/prod/secrets/manifests/_references.yaml:0",),
     ),
     "secret-twice": Fault(
@@ -845,6 +845,7 @@ _OF_READERS = {
             append("overlays/test/kustomization.yaml", "- path: ../above.yaml\n  target: {kind: Deployment}\n"),
         ),
         ("needs-no-restriction overlays/test/kustomization.yaml:9",),
+        alone="other faults write into the same file",
     ),
     "needs-no-restriction, a file of a ConfigMap": Fault(
         (
@@ -854,7 +855,8 @@ _OF_READERS = {
                 "configMapGenerator:\n- name: settings\n  files: [../settings.txt]\n",
             ),
         ),
-        ("needs-no-restriction overlays/prod/kustomization.yaml:8",),
+        ("needs-no-restriction overlays/prod/kustomization.yaml:9",),
+        alone="other faults write into the same file",
     ),
     "name-not-followed": Fault(
         (
@@ -1038,6 +1040,16 @@ _OF_MANIFESTS = {
             ),
         ),
         ("operator-refuses overlays/test/r.yaml:8",),
+    ),
+    "operator-refuses, to add to what another one owns": Fault(
+        (
+            listed(
+                "overlays/test",
+                "owned.yaml",
+                external_secret("owned", f"{ELSEWHERE}{KEY}{MERGED}".replace("elsewhere-made", "redis-auth")),
+            ),
+        ),
+        ("operator-refuses overlays/test/owned.yaml:8",),
     ),
     "operator-refuses, an entry of a ClusterExternalSecret in a List": Fault(
         (

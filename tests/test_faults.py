@@ -108,16 +108,25 @@ def test_one_value_is_found_at_its_line_and_nothing_else(name: str, project: Pro
 
 
 def test_all_faults_together_are_found_and_nothing_else(project: Project, vault: KeyVault) -> None:
-    """All that can stand in one copy: three of four, and of each rule one at least but for those that say why not."""
+    """All that can stand in one copy: two of three, and of each rule one at least but for those that say why not."""
     together = [fault for fault in FAULTS.values() if stands_with_others(fault)]
     values = {name: value for fault in together for name, value in fault.values.items()}
     fill(project, vault, values)
     for fault in together:
         put(fault, project)
     assert found(project, [WITH_VALUES]) == Counter(place for fault in together for place in fault.expected)
-    assert len(together) >= len(FAULTS) * 3 // 4
+    assert len(together) > len(FAULTS) * 2 // 3
     left = {rule.name for rule in rules.ALL} - {fault.expected[0].partition(" ")[0] for fault in together}
-    assert left == {"not-deployed", "generator-skipped", "namespace-missing", "certificate-changed", "vault-collision"}
+    assert left == {
+        "not-deployed",
+        "generator-skipped",
+        "namespace-missing",
+        "certificate-changed",
+        "vault-collision",
+        "not-buildable",
+        "name-not-followed",
+        "needs-no-restriction",
+    }
 
 
 def stands_with_others(fault: Fault) -> bool:

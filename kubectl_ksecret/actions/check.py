@@ -219,7 +219,8 @@ def reported_once(findings: Sequence[Finding]) -> list[Finding]:
     """Return what several overlays find, word for word the same, as in the base that they share, with the first."""
     first: dict[object, Finding] = {}
     for finding in findings:
-        first.setdefault((finding.rule, finding.severity, finding.as_mistake(), finding.field), finding)
+        sentence = (finding.message, finding.place, finding.hint)
+        first.setdefault((finding.rule, finding.severity, sentence, finding.field), finding)
     return list(first.values())
 
 

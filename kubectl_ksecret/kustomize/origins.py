@@ -19,6 +19,28 @@ from .layers import Layers
 _SECRETS = ("Secret", "SealedSecret", "ExternalSecret", "SecretStore", "ClusterSecretStore")
 
 
+class _Affixes(NamedTuple):
+    """All that the kustomizations may put before and behind a name."""
+
+    prefixes: frozenset[str]
+    suffixes: frozenset[str]
+
+    def may_make(self, name: str, written: str) -> bool:
+        """Whether one name may be what becomes of another."""
+        before, _, behind = name.partition(written)
+        return written in name and _is_made_of(before, self.prefixes) and _is_made_of(behind, self.suffixes)
+
+
+def _is_made_of(text: str, parts: frozenset[str]) -> bool:
+    return not text or any(text.startswith(part) and _is_made_of(text[len(part) :], parts) for part in parts)
+
+
+def _affixes(layers: Layers) -> _Affixes:
+    fields = [{str(layer.object.get(name) or "") for layer in layers.values()} for name in ("namePrefix", "nameSuffix")]
+    prefixes, suffixes = (frozenset(filter(None, texts)) for texts in fields)
+    return _Affixes(prefixes, suffixes)
+
+
 class Located(NamedTuple):
     """The objects of a build with their places, and whether all that matter have one."""
 
@@ -36,9 +58,10 @@ def located(project: Project, built: Sequence[Document], layers: Layers, tree: T
     for kind, name in by_name:
         by_kind.setdefault(kind, []).append(name)
     generated = dict(_generated(layers))
+    affixes = _affixes(layers)
     objects, is_sure = [], True
     for document in built:
-        origins = _candidates(document, by_name, by_kind)
+        origins = _candidates(document, by_name, by_kind, affixes)
         if len(origins) == 1:
             objects.append(Document(origins[0].file, origins[0].node, document.object))
             continue
@@ -49,13 +72,16 @@ def located(project: Project, built: Sequence[Document], layers: Layers, tree: T
 
 
 def _candidates(
-    document: Document, by_name: dict[tuple[str, str], list[Document]], by_kind: dict[str, list[str]]
+    document: Document,
+    by_name: dict[tuple[str, str], list[Document]],
+    by_kind: dict[str, list[str]],
+    affixes: _Affixes,
 ) -> list[Document]:
     kind, namespace, name = document.subject
     origins = by_name.get((kind, name), [])
     if not origins:
         # A prefix or suffix may have grown on the name; the longest one is the least likely to be there by chance.
-        names = [other for other in by_kind.get(kind, ()) if other and other in name]
+        names = [other for other in by_kind.get(kind, ()) if other and affixes.may_make(name, other)]
         longest = max(map(len, names), default=0)
         origins = [each for other in names if len(other) == longest for each in by_name[kind, other]]
     if len(origins) > 1:
