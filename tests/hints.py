@@ -13,7 +13,7 @@ from kubectl_ksecret.cli.commands import COMMANDS, group
 
 LINE = re.compile(r"^(?:hint|note|next): (.*)$", re.MULTILINE)
 # A command of ours in a sentence: it ends where a pipe, a redirection or the next part of the sentence begins.
-OURS = re.compile(r"kubectl ksecret ([a-z]+)((?: (?![|>;])[^\s;,()]+)*)")
+OURS = re.compile(r"kubectl ksecret ([a-z]+)((?: (?![|>;&])[^\s;,()]+)*)")
 OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
 # Another program's options are its own matter.
 OTHERS = re.compile(
@@ -27,19 +27,27 @@ def options(command: str) -> frozenset[str]:
     context = click.Context(group)
     subject = group.get_command(context, command)
     assert subject is not None, f"no command is named {command}"
-    names = [name for parameter in subject.get_params(context) for name in parameter.opts + parameter.secondary_opts]
-    return frozenset(names)
+    commands = [subject]
+    if isinstance(subject, click.Group):
+        commands += subject.commands.values()
+    parameters = [parameter for subcommand in commands for parameter in subcommand.get_params(context)]
+    return frozenset(name for parameter in parameters for name in parameter.opts + parameter.secondary_opts)
+
+
+def wrong_commands(text: str) -> Iterator[str]:
+    """Yield the commands of ours in a text that do not exist, or lack an option that is named with them."""
+    for command, rest in OURS.findall(text):
+        if command not in COMMANDS:
+            yield f"no command {command}"
+        elif lacking := set(OPTION.findall(rest)) - options(command):
+            yield f"{command} has no {', '.join(sorted(lacking))}"
 
 
 def wrong(arguments: Sequence[str], text: str) -> Iterator[str]:
     """Yield what a command prints that names an option or a command which is not there."""
     ran = next((argument for argument in arguments if argument in COMMANDS), None)
     for line in LINE.findall(text):
-        for command, rest in OURS.findall(line):
-            if command not in COMMANDS:
-                yield f"no command {command}: {line}"
-            elif lacking := set(OPTION.findall(rest)) - options(command):
-                yield f"{command} has no {', '.join(sorted(lacking))}: {line}"
+        yield from (f"{fault}: {line}" for fault in wrong_commands(line))
         remaining = OTHERS.sub("", OURS.sub("", line))
         lacking = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", remaining)) - (options(ran) if ran else frozenset())
         if ran and lacking:

@@ -11,7 +11,7 @@ import pytest
 
 from kubectl_ksecret.sealing import certificate
 
-from . import golden
+from . import golden, hints
 from .keyvault import KeyVault
 from .peers import ROOT, peer
 from .projects import COMMAND, sealing
@@ -21,11 +21,13 @@ VAULT = "https://shop-kv.vault.azure.net"
 # The fingerprint of the certificate that the README shows, and that of the one that this run has made.
 SHOWN = "yEDgqMm64SYCO8Sat6y4yqrVpMihe9htWh1vcLHq96k"
 FINGERPRINT = certificate.load(sealing(1).certificate, datetime.now(UTC)).fingerprint.removeprefix("SHA256:")
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 # The blocks that are not run, by a part of their text, with the reason.
 NOT_RUN = {
     "make demo": "continuous integration runs both commands",
     "pip install": "needs a network",
     "make lint": "continuous integration runs it",
+    "kubectl ksecret sync": "needs a cluster; tests/cluster runs these commands against a real one",
     "-m pytest": "a test that runs the tests would not end",
     "Usage: kubectl ksecret": "the help; make lint compares it with the commands",
     "cli | krm": "a drawing; import-linter holds what it shows",
@@ -209,7 +211,7 @@ def test_the_readme_does_what_it_prints(
     assert {f"{step.line}: {step.command}": list(printed) for step, printed in reader.differing} == shown
 
 
-@pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_every_block_is_run_or_listed_with_its_reason(path: Path) -> None:
     """A new block either stands in a chapter that is walked through, or says why not."""
     walked = {heading for headings in CHAPTERS.values() for heading in headings} if path.name == "README.md" else set()
@@ -218,3 +220,9 @@ def test_every_block_is_run_or_listed_with_its_reason(path: Path) -> None:
             runs = heading in walked and (block.language in ("console", "step") or PATH.match(block.text))
             listed = any(part in block.text for part in NOT_RUN)
             assert runs or listed, f"{path.name}:{block.line}: {block.text}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_that_a_document_names_exists_with_its_options(path: Path) -> None:
+    """In a sentence, in a block, and in a block that is not run."""
+    assert list(hints.wrong_commands(path.read_text())) == []
