@@ -45,7 +45,7 @@ class Mistake(NamedTuple):
         return self.said("error")
 
     def said(self, severity: str, rule: str = "") -> str:
-        """The text that a user reads, with the rule that found it."""
+        """Return the text that a user reads, with the rule that found it."""
         where, found_by = f"{self.place}: " if self.place else "", f" [{rule}]" if rule else ""
         return f"{severity}: {where}{self.message}{found_by}" + (f"\nhint: {self.hint}" if self.hint else "")
 
@@ -99,7 +99,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def typo(place: Place, name: str, names: Iterable[str]) -> Mend | None:
-    """The mend of a name that stands at a place, if exactly one name is near enough to have been meant."""
+    """Return the mend of a name that stands at a place, if exactly one name is near enough to have been meant."""
     from difflib import get_close_matches
 
     matches = get_close_matches(name, list(names), n=2)

@@ -52,7 +52,7 @@ class Inventory(Record):
 
 
 def inventory(environments: Sequence[Environment], differences: bool) -> Inventory:
-    """All keys of these environments; with `differences` those that are not the same by pattern."""
+    """Return all keys of these environments; with `differences` those that are not the same by pattern."""
     columns = [
         Column(
             name=environment.name,

@@ -25,7 +25,7 @@ class Journal:
         self.id, self.resumed = id_, resumed
 
     def finish(self) -> None:
-        """The rotation is done: forget it."""
+        """Forget the rotation: it is done."""
         self._folder.remove(self._name)
         self._folder.clean()
 

@@ -36,11 +36,11 @@ class WithNewValue:
         return self._environment.same_name(name) == self._environment.same_name(self._name)
 
 
-def refused(read: SourceRead, kept: Sensitive) -> Iterator[Mistake]:
+def refused(read: SourceRead, value_in_source: Sensitive) -> Iterator[Mistake]:
     """Find why a key can't take a new value, given as the source would hold it."""
     place = read.remote.key.origin.at()
     try:
-        value = extract(read.remote, kept)
+        value = extract(read.remote, value_in_source)
     except ValueError as error:
         yield Mistake(f"{read.address}: the new value {error}", place)
         return

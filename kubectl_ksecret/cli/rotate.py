@@ -51,8 +51,8 @@ def command(overlay: str, address: str, generate: bool, from_stdin: bool, accept
         _confirm()
     with progress_bar("sealing") as progress, _saying_how_to_go_on():
         ports = action.Ports(
-            opened_by=lambda each: open_source(each, _unseen),
-            sealer=lambda each: open_sealer(each, now, os.environ),
+            opened_by=lambda environment: open_source(environment, _unseen),
+            sealer=lambda environment: open_sealer(environment, now, os.environ),
             progress=progress,
         )
         done = action.rotate(plan, source, value, ports, now)

@@ -35,7 +35,7 @@ SERVICE_ACCOUNT_NAME = "kubernetes.io/service-account.name"
 
 
 def unfolded(documents: Iterable[Any]) -> Iterator[Any]:
-    """The documents, and in place of a List what it lists."""
+    """Return the documents, and in place of a List what it lists."""
     for document in documents:
         listed = document.get("items") if isinstance(document, dict) else None
         if isinstance(listed, list) and str(document.get("kind", "")).endswith("List"):
@@ -45,7 +45,7 @@ def unfolded(documents: Iterable[Any]) -> Iterator[Any]:
 
 
 def decoded(text: str) -> bytes:
-    """What stands in base64 under a Secret's data; YAML may have broken it into lines. Raises ValueError."""
+    """Return what stands in base64 under a Secret's data; YAML may have broken it into lines. Raises ValueError."""
     from base64 import b64decode  # a build decodes nothing
 
     return b64decode("".join(text.split()), validate=True)

@@ -38,7 +38,7 @@ class Base:
         self.complete = False
 
     def add(self, file: "_File") -> None:
-        """The declarations of one more file."""
+        """Take in the declarations of one more file."""
         self.mistakes += file.mistakes
         self.complete &= file.complete
         for declaration in file.declarations:
@@ -48,7 +48,7 @@ class Base:
                 continue
             first = self.declarations.setdefault(declaration.name, declaration)
             if first is not declaration:  # nor one file that is named twice
-                place, before = (each.metadata.origin.at("name") for each in (declaration, first))
+                place, before = (declared.metadata.origin.at("name") for declared in (declaration, first))
                 self.mistakes.append(Mistake(f"{declaration.name} is declared twice", place, f"first at {before}"))
 
 
@@ -60,7 +60,7 @@ class Loader:
         self._files: dict[str, _File] = {}
 
     def load(self, file: str) -> Environment:
-        """The environment of an overlay's file. Raises InputError with every mistake found."""
+        """Read the environment of an overlay's file. Raises InputError with every mistake found."""
         name = self.project.name(file)
         nodes = compose(self.project.read_text(file), name)
         if len(nodes) != 1:
@@ -69,26 +69,26 @@ class Loader:
         return self.load_node(file, nodes[0], Reading(name))
 
     def load_node(self, file: str, node: Node, reading: Reading) -> Environment:
-        """The same for an overlay already parsed; its paths start at the folder of `file`."""
+        """Read the environment of an overlay that is parsed already; its paths start at the folder of `file`."""
         overlay = _object(SecretOverlay, node, reading)
         if overlay is None:
             raise InputError(*reading.mistakes)
         folder = os.path.dirname(file)
         base = self._base(folder, overlay.spec)
         environment = bring_together(self.project, file, overlay, base.declarations)
-        found = [
+        wrong = [
             *reading.mistakes,
             *self._paths(folder, overlay.spec),
             *base.mistakes,
             *mistakes_among(base.read, base.declarations, base.complete),
             *mistakes(environment, base.complete),
         ]
-        if found:
-            raise InputError(*in_order(found))
+        if wrong:
+            raise InputError(*in_order(wrong))
         return environment
 
     def _paths(self, folder: str, spec: OverlaySpec) -> Iterator[Mistake]:
-        """The paths that are read later, if at all: none may lead out of the project."""
+        """Find paths that lead out of the project, among those that are read later, if at all."""
         paths: list[tuple[str, Place]] = []
         if spec.kustomization != OverlaySpec.kustomization:
             paths.append((spec.kustomization, spec.origin.at("kustomization")))
@@ -123,20 +123,20 @@ class Loader:
         empty = True
         for file in self.project.yaml_files(path, place):
             try:
-                found = self._file(file, place)
+                read_file = self._file(file, place)
             except InputError as error:
-                found = _File(declarations=[], mistakes=error.mistakes, complete=False)
-            base.add(found)
-            empty &= not found.declarations and not found.mistakes
+                read_file = _File(declarations=[], mistakes=error.mistakes, complete=False)
+            base.add(read_file)
+            empty &= not read_file.declarations and not read_file.mistakes
         if empty:
             base.lacks(Mistake(f"{self.project.name(path)} holds no SecretDeclaration", place))
 
-    def _file(self, file: str, said: Place) -> "_File":
-        known = self._files.get(file)
-        if known is None:
-            text = self.project.read_text(file, said)
-            known = self._files[file] = _declarations_of(text, self.project.name(file))
-        return known
+    def _file(self, file: str, named_at: Place) -> "_File":
+        read_file = self._files.get(file)
+        if read_file is None:
+            text = self.project.read_text(file, named_at)
+            read_file = self._files[file] = _declarations_of(text, self.project.name(file))
+        return read_file
 
 
 class _File(Record):
@@ -153,24 +153,26 @@ def _declarations_of(text: str, file: str) -> _File:
         read_as = [_object(SecretDeclaration, node, reading) for node in compose(text, file)]
     except InputError as error:
         return _File(declarations=[], mistakes=error.mistakes, complete=False)
-    found = [declaration for declaration in read_as if declaration is not None]
-    wrong = [*reading.mistakes, *(mistake for declaration in found for mistake in mistakes_in(declaration))]
-    return _File(declarations=found, mistakes=wrong, complete=len(found) == len(read_as))
+    declarations = [declaration for declaration in read_as if declaration is not None]
+    wrong = [*reading.mistakes, *(mistake for declaration in declarations for mistake in mistakes_in(declaration))]
+    return _File(declarations=declarations, mistakes=wrong, complete=len(declarations) == len(read_as))
 
 
-def in_order(found: Iterable[Mistake]) -> list[Mistake]:
-    """Mistakes by file and place, as one works through them."""
-    return sorted(found, key=lambda mistake: mistake.place or Place(""))
+def in_order(wrong: Iterable[Mistake]) -> list[Mistake]:
+    """Return mistakes by file and place, as one works through them."""
+    return sorted(wrong, key=lambda mistake: mistake.place or Place(""))
 
 
 def _object(type_: type[Object], node: Node, reading: Reading) -> Object | None:
-    """The node as an object of this kind, read whole or in part; None if it is of another kind or version."""
-    said = {key.value: value for key, value in pairs_of(node) if isinstance(value, ScalarNode)}
-    kind, found, version = type_.__name__, said.get("kind"), said.get("apiVersion")
-    if found is None or found.value != kind:
-        what = found.value if found is not None and found.value.isalnum() else "another document"
-        hint = "" if what in (SecretDeclaration.__name__, SecretOverlay.__name__) else nearest(what, [kind])
-        reading.mistake(found or node, f"expected a {kind}, found {shown(what)}", hint or _KIND_HINTS.get(kind, ""))
+    """Return the node as an object of this kind, read whole or in part; None if it is of another kind or version."""
+    fields = {key.value: value for key, value in pairs_of(node) if isinstance(value, ScalarNode)}
+    kind, stated_kind, version = type_.__name__, fields.get("kind"), fields.get("apiVersion")
+    if stated_kind is None or stated_kind.value != kind:
+        subject = stated_kind.value if stated_kind is not None and stated_kind.value.isalnum() else "another document"
+        hint = "" if subject in (SecretDeclaration.__name__, SecretOverlay.__name__) else nearest(subject, [kind])
+        reading.mistake(
+            stated_kind or node, f"expected a {kind}, found {shown(subject)}", hint or _KIND_HINTS.get(kind, "")
+        )
     elif version is None or version.value != API_VERSION:
         reading.mistake(version or node, f"expected apiVersion {API_VERSION}")
     else:

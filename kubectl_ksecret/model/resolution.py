@@ -48,7 +48,7 @@ class Secret(Record):
 
     @property
     def name(self) -> str:
-        """The same in every environment."""
+        """Return the Secret's name, the same in every environment."""
         return self.declaration.name
 
     @property
@@ -57,7 +57,7 @@ class Secret(Record):
         return {**self.keys, **self.inputs}
 
     def remotes(self, key: str) -> Mapping[str, Remote]:
-        """What a key takes from the source, by key or input: itself, or all that its template reaches."""
+        """Return what a key takes from the source, by key or input: itself, or all that its template reaches."""
         remotes: dict[str, Remote] = {}
         todo = [key]
         while todo:
@@ -81,12 +81,12 @@ class Environment(Record):
 
     @property
     def name(self) -> str:
-        """The overlay's name."""
+        """Return the overlay's name."""
         return self.overlay.metadata.name
 
     @property
     def folder(self) -> str:
-        """The overlay's folder: what its paths start at."""
+        """Return the overlay's folder: what its paths start at."""
         return os.path.dirname(self.file)
 
     @property
@@ -96,7 +96,7 @@ class Environment(Record):
 
     @property
     def source(self) -> SourceSpec | None:
-        """Where plaintext lives, if it is declared."""
+        """Return where plaintext lives, if it is declared."""
         return self.overlay.spec.source
 
     @property
@@ -118,11 +118,11 @@ class Environment(Record):
 
     @property
     def backend(self) -> BackendSpec:
-        """The form of the Secrets."""
+        """Return the form of the Secrets."""
         return self.overlay.spec.backend
 
     def path(self, named: str) -> str:
-        """A path that the overlay names."""
+        """Return a path that the overlay names."""
         return os.path.join(self.folder, named)
 
     def shown_path(self, named: str) -> str:

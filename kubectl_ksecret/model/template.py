@@ -53,8 +53,10 @@ def _reference(name: str, *filters: str) -> Reference:
     parameter = name.startswith(_PARAMETER)
     if not re.fullmatch(KEY_PATTERN, name):
         raise Unparsable("a template takes names of keys, inputs and parameters only, as {{ name | filter }}")
-    known = tuple(_filter(each) for each in filters)
-    return Reference(name=name.removeprefix(_PARAMETER) if parameter else name, parameter=parameter, filters=known)
+    names_of_filters = tuple(_filter(filter_) for filter_ in filters)
+    return Reference(
+        name=name.removeprefix(_PARAMETER) if parameter else name, parameter=parameter, filters=names_of_filters
+    )
 
 
 def _filter(name: str) -> Filter:
@@ -65,5 +67,5 @@ def _filter(name: str) -> Filter:
 
 
 def references(parts: Parts) -> Iterator[Reference]:
-    """The keys, inputs and parameters that a template names, in its order."""
+    """Return the keys, inputs and parameters that a template names, in its order."""
     return (part for part in parts if not isinstance(part, str))

@@ -36,7 +36,7 @@ class Problem(NamedTuple):
 
 
 def problems(version: Version, now: datetime) -> Iterator[Problem]:
-    """What is wrong with a version, though the source may hand it out."""
+    """Find what is wrong with a version, though the source may hand it out."""
     if not version.enabled:
         yield Problem("disabled", "is disabled")
     if not version.newest:
@@ -68,7 +68,7 @@ class OpenSource(Protocol):
     shown: str
 
     def versions(self, names: Collection[str]) -> Mapping[str, Version | None]:
-        """The current version of each name that exists; None where the source knows no versions."""
+        """Return the current version of each name that exists; None where the source knows no versions."""
 
     def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
         """Return the current values of those names that it has. Raises Refusal if anything else is wrong."""
@@ -82,10 +82,10 @@ class WritableSource(OpenSource, Protocol):
     """A source that takes new values; each write has an id, by which a second attempt finds it done."""
 
     def refused(self, name: str, value: Sensitive) -> str:
-        """Why the source can't hold a value under a name, or nothing; never the value."""
+        """Return why the source can't hold a value under a name, or nothing; never the value."""
 
     def write(self, name: str, value: Sensitive, id_: str) -> None:
-        """Make a new version, once for each id. Raises Refusal."""
+        """Write a new version, once for each id. Raises Refusal."""
 
     def written(self, name: str, id_: str) -> bool:
         """Whether a value of this id was written."""

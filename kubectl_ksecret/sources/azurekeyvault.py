@@ -36,15 +36,15 @@ T = TypeVar("T")
 
 
 def open_source(environment: Environment, source: AzureKeyVault, progress: Progress) -> "KeyVault":
-    """The vault of an overlay, signed in to as DefaultAzureCredential finds it.
+    """Open the vault of an overlay, signed in to as DefaultAzureCredential finds it.
 
     The authority is that of the vault's cloud, unless AZURE_AUTHORITY_HOST names another.
     """
     for name in ("azure", "msal", "urllib3"):  # their warnings quote answers
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     host = source.vault_url.removeprefix("https://").rstrip("/").partition(":")[0].lower()
-    found = [authority for suffix, authority in _AUTHORITIES.items() if host.endswith(suffix)]
-    named = {"authority": found[0]} if found and not os.environ.get("AZURE_AUTHORITY_HOST") else {}
+    authorities = [authority for suffix, authority in _AUTHORITIES.items() if host.endswith(suffix)]
+    named = {"authority": authorities[0]} if authorities and not os.environ.get("AZURE_AUTHORITY_HOST") else {}
     try:
         credential = DefaultAzureCredential(**_TIMEOUTS, **named)
     except (ValueError, OSError):
@@ -72,22 +72,22 @@ class KeyVault:
         self._url = self.shown = source.vault_url.rstrip("/")
 
     def versions(self, names: Collection[str]) -> Mapping[str, Version | None]:
-        """The current version of each name that has one; reads no value, but where two are of one second.
+        """Return the current version of each name that has one; reads no value, but where two are of one second.
 
         None of a certificate or key: External Secrets Operator reads them, and they are no secrets.
         """
-        found = self._each([name for name in names if not name.startswith(_OTHERS)], self._current)
+        current = self._each([name for name in names if not name.startswith(_OTHERS)], self._current)
         untold = dict.fromkeys(name for name in names if name.startswith(_OTHERS))
-        return untold | {name: version for name, version in found.items() if version is not None}
+        return untold | {name: version for name, version in current.items() if version is not None}
 
     def _current(self, name: str) -> Version | None:
         every = sorted(self._properties(name), key=_created)
-        enabled = [each for each in every if each.enabled]
+        enabled = [version for version in every if version.enabled]
         if not enabled:
             return _version(every[-1], enabled=False) if every else None
         newest = _created(every[-1]) == _created(enabled[-1])
-        tied = [each for each in every if _created(each) == _created(enabled[-1])]
-        if len(tied) > 1 and newest and all(each.enabled for each in tied):
+        tied = [version for version in every if _created(version) == _created(enabled[-1])]
+        if len(tied) > 1 and newest and all(version.enabled for version in tied):
             # Key Vault counts in seconds: of two versions of one second it alone knows the newer.
             return _version(self._get(name).properties)
         return _version(enabled[-1], newest=newest)
@@ -142,7 +142,7 @@ class KeyVault:
                         break  # roles may be given for a secret each: then those that have none are all told
                 self._progress(done, len(names))
                 # The first goes alone: threads that sign in side by side do so once each.
-                futures = futures or {each: pool.submit(call, each) for each in names if each != name}
+                futures = futures or {other: pool.submit(call, other) for other in names if other != name}
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
         if failures:
@@ -150,7 +150,7 @@ class KeyVault:
         return results
 
     def _refuse_bad(self, names: Collection[str]) -> None:
-        """A name that no vault takes may even lead to another place of the vault."""
+        """Raise InputError for names that no vault takes: they may even lead to another place of it."""
         place = self._source.origin.at()
         wrong = [name for name in names if not KEY_VAULT_NAME.fullmatch(_plain(name))]
         if wrong:
@@ -160,7 +160,7 @@ class KeyVault:
     def _refusal(self, failures: Mapping[str, Exception]) -> Refusal:
         mistakes = []
         for name, error in failures.items():
-            message, hint = errors.told(error, self._url, name)
+            message, hint = errors.report(error, self._url, name)
             mistakes.append(Mistake(message, self._source.origin.at("vaultUrl"), hint))
         return Refusal(*mistakes)
 
@@ -183,7 +183,7 @@ class KeyVault:
         return f"Key Vault holds {_MAX_BYTES} bytes at most" if len(value.reveal()) > _MAX_BYTES else ""
 
     def write(self, name: str, value: Sensitive, id_: str) -> None:
-        """A new version, once for each id; tags and content type of the newest are kept."""
+        """Write a new version, once for each id; tags and content type of the newest are kept."""
         for attempt in range(1, _WRITES + 1):
             try:
                 every = self._properties(name)
@@ -203,15 +203,15 @@ class KeyVault:
             raise self._refusal({name: error}) from None
 
     def _set(self, name: str, value: Sensitive, id_: str, newest: SecretProperties | None) -> None:
-        said = self._source.write
-        tags = {**((newest and newest.tags) or {}), **(said.tags if said else {}), TAG: id_}
-        lives = said and said.expires_after
+        policy = self._source.write
+        tags = {**((newest and newest.tags) or {}), **(policy.tags if policy else {}), TAG: id_}
+        lives = policy and policy.expires_after
         with _any_answer():
             self._client.set_secret(
                 name,
                 value.reveal().decode(),
                 tags=tags,
-                content_type=(said and said.content_type) or (newest and newest.content_type) or None,
+                content_type=(policy and policy.content_type) or (newest and newest.content_type) or None,
                 expires_on=datetime.now(UTC) + timedelta(seconds=seconds(lives)) if lives else None,
                 # The SDK must not repeat it: behind an answer that got lost may stand a version that was made.
                 retry_total=0,
@@ -219,13 +219,13 @@ class KeyVault:
 
 
 def _plain(name: str) -> str:
-    """The name in the vault of what External Secrets Operator may also call secret/NAME."""
+    """Return the name in the vault of what External Secrets Operator may also call secret/NAME."""
     return name.removeprefix("secret/")
 
 
 @contextmanager
 def _any_answer() -> Iterator[None]:
-    """The SDK takes it for granted that JSON which it gets has the shape of Key Vault's."""
+    """Raise ValueError for an answer of another shape: the SDK takes that of Key Vault for granted."""
     try:
         yield
     except (AttributeError, TypeError):
@@ -246,19 +246,19 @@ def _all_pages(paged: ItemPaged[T]) -> list[T]:
 
 
 def _carries(versions: Collection[SecretProperties], id_: str) -> bool:
-    return any((each.tags or {}).get(TAG) == id_ for each in versions)
+    return any((version.tags or {}).get(TAG) == id_ for version in versions)
 
 
 def _created(properties: SecretProperties) -> datetime:
     return _moment(properties.created_on) or datetime.min.replace(tzinfo=UTC)
 
 
-def _moment(found: object) -> datetime | None:
+def _moment(attribute: object) -> datetime | None:
     """Return a time; None for one after the year 9999, as of seconds that are milliseconds, which is as good as never.
 
     The SDK hands out the number then.
     """
-    return found if isinstance(found, datetime) else None
+    return attribute if isinstance(attribute, datetime) else None
 
 
 def _version(properties: SecretProperties, *, enabled: bool = True, newest: bool = True) -> Version:

@@ -58,16 +58,16 @@ class CommandSource:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            what = f"{program} gave no answer for {name} in {self._command.time_limit}"
-            raise Refusal(Mistake(what, place, "timeLimit sets how long it may take")) from None
+            problem = f"{program} gave no answer for {name} in {self._command.time_limit}"
+            raise Refusal(Mistake(problem, place, "timeLimit sets how long it may take")) from None
         except (OSError, ValueError) as error:
-            what = (isinstance(error, OSError) and error.strerror) or "can't be run"
-            raise Refusal(Mistake(f"{program}: {what}", place)) from None
+            problem = (isinstance(error, OSError) and error.strerror) or "can't be run"
+            raise Refusal(Mistake(f"{program}: {problem}", place)) from None
         if done.returncode != 0:
             raise Refusal(Mistake(f"{program} failed for {name} with exit code {done.returncode}", place))
         return Sensitive(without_line_end(done.stdout))
 
 
 def open_source(command: Command) -> CommandSource:
-    """The command that an overlay names."""
+    """Open the command that an overlay names."""
     return CommandSource(command)

@@ -73,23 +73,23 @@ class DotenvFile:
 
 
 def open_source(environment: Environment, source: Dotenv) -> DotenvFile:
-    """The file that an overlay names; it must lie in the project."""
-    project, path, said = environment.project, environment.path(source.file), source.origin.at("file")
-    real = project.inside(path, said)
-    _refuse_tracked(real, project.name(path), said)
-    project.read(path, said)
+    """Open the file that an overlay names; it must lie in the project."""
+    project, path, place = environment.project, environment.path(source.file), source.origin.at("file")
+    real = project.inside(path, place)
+    _refuse_tracked(real, project.name(path), place)
+    project.read(path, place)
     return DotenvFile(real, project.name(path), _through(project, real))
 
 
 def open_file(path: str) -> DotenvFile:
-    """The file that a user names on the command line; it may lie anywhere."""
+    """Open the file that a user names on the command line; it may lie anywhere."""
     real = os.path.realpath(path)
     _refuse_tracked(real, path, None)
     return DotenvFile(path, path, _through(Project.around(os.path.dirname(real)), real))
 
 
 def _through(project: Project, real: str) -> str:
-    """Where no commit catches what a kill leaves behind; beside the file where there is no Git."""
+    """Return a folder where no commit catches what a kill leaves behind: beside the file where there is no Git."""
     return os.path.join(project.git_folder, "ksecret", "dotenv") if project.git_folder else os.path.dirname(real)
 
 
@@ -101,7 +101,7 @@ def _content(path: str, shown: str) -> bytes:
         raise InputError(Mistake(f"{shown}: {error.strerror}")) from None
 
 
-def _refuse_tracked(real: str, shown: str, said: Place | None) -> None:
+def _refuse_tracked(real: str, shown: str, place: Place | None) -> None:
     """Plaintext in a commit is plaintext for good; Git is asked, since only it knows its index."""
     work_tree = Project.around(os.path.dirname(real))
     if work_tree.git is None:
@@ -123,13 +123,13 @@ def _refuse_tracked(real: str, shown: str, said: Place | None) -> None:
         ).returncode
     except OSError as error:
         hint = "a dotenv file in a Git work tree is read if git says that it is not tracked: install git"
-        raise Refusal(Mistake(f"git: {error.strerror}", said, hint)) from None
+        raise Refusal(Mistake(f"git: {error.strerror}", place, hint)) from None
     if code == 0:
         hint = f"git rm --cached {shown}, add it to .gitignore, and change the values that were committed"
-        raise InputError(Mistake(f"{shown} is tracked by Git", said, hint))
+        raise InputError(Mistake(f"{shown} is tracked by Git", place, hint))
     if code != 1:
         hint = f"see what it says: git -C {work_tree.root} ls-files"
-        raise Refusal(Mistake(f"Git can't tell whether it tracks {shown}", said, hint))
+        raise Refusal(Mistake(f"Git can't tell whether it tracks {shown}", place, hint))
 
 
 def _with(text: str, name: str, value: Sensitive, id_: str) -> str:

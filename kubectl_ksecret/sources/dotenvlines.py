@@ -53,8 +53,8 @@ def values(text: str, file: str) -> Mapping[str, Sensitive]:
 
 def name_of(line: str) -> str:
     """Return the name that a line assigns to; nothing if it assigns to none."""
-    found = _ASSIGNMENT.fullmatch(line.removesuffix("\r"))
-    return found["name"] if found else ""
+    assignment = _ASSIGNMENT.fullmatch(line.removesuffix("\r"))
+    return assignment["name"] if assignment else ""
 
 
 def written(value: str) -> str | None:

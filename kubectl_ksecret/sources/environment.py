@@ -29,5 +29,5 @@ class Variables:
 
 
 def open_source() -> Variables:
-    """The variables of this process."""
+    """Open the variables of this process."""
     return Variables(os.environb)

@@ -15,15 +15,15 @@ from azure.core.exceptions import (
 # The SDK raises ValueError for a server whose challenge is not Key Vault's, OSError where trusted certificates can't
 # be read.
 FAILURES = (AzureError, ValueError, OSError)
-Told = tuple[str, str]  # message and hint
+Report = tuple[str, str]  # message and hint
 _BUNDLE = "REQUESTS_CA_BUNDLE"
 
 
 def code(error: Exception) -> str:
-    """The innermost code of an answer: Forbidden says less than ForbiddenByFirewall."""
-    found = getattr(error, "error", None)
-    inner = getattr(found, "innererror", None)
-    return str((inner.get("code") if isinstance(inner, dict) else None) or getattr(found, "code", None) or "")
+    """Return the innermost code of an answer: Forbidden says less than ForbiddenByFirewall."""
+    body = getattr(error, "error", None)
+    inner = getattr(body, "innererror", None)
+    return str((inner.get("code") if isinstance(inner, dict) else None) or getattr(body, "code", None) or "")
 
 
 def concerns_all(error: Exception) -> bool:
@@ -52,12 +52,12 @@ def may_pass(error: Exception) -> bool:
 def pause(error: Exception, attempt: int) -> float:
     """Seconds before the next attempt, as the vault says or doubling."""
     response = getattr(error, "response", None)
-    said = response.headers.get("Retry-After", "") if response is not None else ""
-    return min(float(said), 60.0) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", said) else 0.25 * 2.0**attempt
+    asked = response.headers.get("Retry-After", "") if response is not None else ""
+    return min(float(asked), 60.0) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", asked) else 0.25 * 2.0**attempt
 
 
-def told(error: Exception, url: str, name: str) -> Told:
-    """What went wrong with a name, and what to do."""
+def report(error: Exception, url: str, name: str) -> Report:
+    """Return what went wrong with a name, and what to do."""
     if isinstance(error, DecodeError | IncompleteReadError):
         return f"{url}: the answer for {name} was cut off", "try again; a proxy on the way may be at fault"
     if isinstance(error, ClientAuthenticationError) and error.status_code != 401:
@@ -71,16 +71,16 @@ def told(error: Exception, url: str, name: str) -> Told:
     return f"{url} gave no answer for {name}", "try again; it took too long, or the connection was cut"
 
 
-def not_set_up() -> Told:
-    """What the sign-in takes from the environment is malformed, before anything was asked."""
+def not_set_up() -> Report:
+    """Say that what the sign-in takes from the environment is malformed, before anything was asked."""
     return (
         "the sign-in to Azure can't be set up",
         "check AZURE_AUTHORITY_HOST, AZURE_TENANT_ID, AZURE_CLIENT_CERTIFICATE_PATH and AZURE_TOKEN_CREDENTIALS",
     )
 
 
-def _not_signed_in(error: ClientAuthenticationError, url: str) -> Told:
-    """The chain of credentials tells what each of them met in one text alone."""
+def _not_signed_in(error: ClientAuthenticationError, url: str) -> Report:
+    """Say why nobody is signed in: the chain of credentials reports what each of them met in one text."""
     if refused := re.search(r"AADSTS\d+", str(error)):
         return (
             f"{url}: Azure refuses the sign-in ({refused.group()})",
@@ -96,7 +96,7 @@ def _not_signed_in(error: ClientAuthenticationError, url: str) -> Told:
     )
 
 
-def _unreached(error: Exception, url: str) -> Told:
+def _unreached(error: Exception, url: str) -> Report:
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return f"{url}: its certificate is not trusted", f"where a proxy inspects TLS, {_BUNDLE} must name its CA"
     if isinstance(error, OSError) or "[X509: " in str(error):  # there is no such file, or no certificate in it
@@ -109,21 +109,21 @@ def _is_key_vaults(error: HttpResponseError) -> bool:
     return bool(code(error)) or (error.status_code or 0) >= 500 or error.status_code in (408, 429)
 
 
-def _strange(url: str) -> Told:
+def _strange(url: str) -> Report:
     return f"{url} does not answer as a Key Vault", "check source.azureKeyVault.vaultUrl, and the proxy if there is one"
 
 
-def _unauthorized(_error: HttpResponseError, url: str, _name: str) -> Told:
+def _unauthorized(_error: HttpResponseError, url: str, _name: str) -> Report:
     return f"{url} does not accept the sign-in (401)", "sign in to the vault's own tenant: az login --tenant …"
 
 
-def _forbidden(error: HttpResponseError, url: str, name: str) -> Told:
-    found = code(error)
-    if found == "SecretDisabled":
+def _forbidden(error: HttpResponseError, url: str, name: str) -> Report:
+    reason = code(error)
+    if reason == "SecretDisabled":
         return f"{url}: every version of {name} is disabled", "enable one, or set a new value"
-    if found == "ForbiddenByFirewall":
+    if reason == "ForbiddenByFirewall":
         return f"{url}: the vault's firewall keeps this address out (403)", "add it to the vault's networking rules"
-    if found == "AccessDenied":
+    if reason == "AccessDenied":
         return f"{url}: no permission for {name} (403)", "the access policy must allow Get and List, to write also Set"
     return (
         f"{url}: no permission for {name} (403)",
@@ -131,27 +131,27 @@ def _forbidden(error: HttpResponseError, url: str, name: str) -> Told:
     )
 
 
-def _absent(_error: HttpResponseError, url: str, name: str) -> Told:
+def _absent(_error: HttpResponseError, url: str, name: str) -> Report:
     return f"{url} has no secret {name}", "set it there, or correct remoteName or source.names"
 
 
-def _conflict(_error: HttpResponseError, url: str, name: str) -> Told:
+def _conflict(_error: HttpResponseError, url: str, name: str) -> Report:
     return f"{url}: {name} is deleted, but not purged (409)", f"az keyvault secret recover --name {name}"
 
 
-def _throttled(_error: HttpResponseError, url: str, name: str) -> Told:
+def _throttled(_error: HttpResponseError, url: str, name: str) -> Report:
     return f"{url} is throttling; gave up at {name} (429)", "try again later, or set a lower parallelism"
 
 
-def _failed(error: HttpResponseError, url: str, name: str) -> Told:
+def _failed(error: HttpResponseError, url: str, name: str) -> Report:
     return f"{url} failed for {name} ({error.status_code})", "try again later"
 
 
-def _bad(_error: HttpResponseError, url: str, name: str) -> Told:
+def _bad(_error: HttpResponseError, url: str, name: str) -> Report:
     return f"{url} refused {name} (400)", "see the vault's own rules, such as at most 15 tags"
 
 
-_BY_STATUS: Mapping[int, Callable[[HttpResponseError, str, str], Told]] = {
+_BY_STATUS: Mapping[int, Callable[[HttpResponseError, str, str], Report]] = {
     400: _bad,
     401: _unauthorized,
     403: _forbidden,

@@ -8,9 +8,9 @@ from ..model.resolution import Remote
 from ..sensitive import Sensitive
 
 
-def extract(remote: Remote, found: Sensitive) -> Sensitive:
-    """The value of a key. Raises ValueError with what is wrong, never with the value."""
-    value = _property(found, remote.property) if remote.property else found
+def extract(remote: Remote, content: Sensitive) -> Sensitive:
+    """Return the value of a key. Raises ValueError with what is wrong, never with the value."""
+    value = _property(content, remote.property) if remote.property else content
     if remote.encoding == "base64":
         return Sensitive(from_base64(value.reveal()))
     return value
@@ -29,15 +29,15 @@ def from_base64(text: bytes) -> bytes:
 
 
 def stored(remote: Remote, value: Sensitive) -> Sensitive:
-    """The value of a key as the source holds it: what `extract` turns into the value again."""
+    """Return the value of a key as the source holds it: what `extract` turns into the value again."""
     return Sensitive(binascii.b2a_base64(value.reveal(), newline=False)) if remote.encoding == "base64" else value
 
 
-def _property(found: Sensitive, path: str) -> Sensitive:
-    """A member of a JSON object: by its path, or by its whole name where that holds a dot, as gjson reads it."""
+def _property(content: Sensitive, path: str) -> Sensitive:
+    """Return a member of a JSON object: by its path, or by its whole name where that holds a dot, as gjson reads it."""
     try:
         # An integer is its digits, however many; int refuses more than 4,300.
-        document = json.loads(found.reveal(), parse_int=str)
+        document = json.loads(content.reveal(), parse_int=str)
     except (ValueError, RecursionError):
         raise ValueError(f"is not JSON, so it has no property {path}") from None
     member = _member(document, path.split("."))

@@ -50,12 +50,12 @@ def _url(text: str) -> bool:
 
 
 def _fits(pattern: re.Pattern[str], text: str) -> bool:
-    found = pattern.fullmatch(text)
-    if found is None:
+    match = pattern.fullmatch(text)
+    if match is None:
         return False
-    if found["ipv6"]:
-        IPv6Address(found["ipv6"])
-    return found["port"] is None or 0 < int(found["port"]) < 65536
+    if match["ipv6"]:
+        IPv6Address(match["ipv6"])
+    return match["port"] is None or 0 < int(match["port"]) < 65536
 
 
 def _uuid(text: str) -> bool:
@@ -126,12 +126,12 @@ def _mongodb_url(text: str) -> bool:
     `:`, `/`, `?`, `#`, `@` and `%` in the user or password must be percent-encoded. A host may be a socket's path,
     percent-encoded too.
     """
-    found = _MONGODB.fullmatch(text)
-    if found is None:
+    match = _MONGODB.fullmatch(text)
+    if match is None:
         return False
-    if found["srv"]:
-        return re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+", found["hosts"]) is not None
-    return all(_fits(_HOST_AND_PORT, host) or _SOCKET.fullmatch(host) for host in found["hosts"].split(","))
+    if match["srv"]:
+        return re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+", match["hosts"]) is not None
+    return all(_fits(_HOST_AND_PORT, host) or _SOCKET.fullmatch(host) for host in match["hosts"].split(","))
 
 
 def _redis_url(text: str) -> bool:

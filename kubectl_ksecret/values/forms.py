@@ -15,7 +15,7 @@ _WORD = re.compile(rb"[A-Za-z]{1,15}")
 
 
 def forms(value: Sensitive) -> Iterator[tuple[bytes, How]]:
-    """The texts to look for; none of a value so short or common that it stands in files by chance."""
+    """Return the texts to look for; none for a value so short or common that it stands in files by chance."""
     content = value.reveal().strip()
     if len(content) < LEAST_BYTES or _WORD.fullmatch(content):
         return

@@ -19,23 +19,23 @@ _ALPHABETS: Mapping[Alphabet, str] = {
 _TRIES = 1000
 
 
-def generate(said: Generate, rules: Rules | None) -> Sensitive:
-    """A new value that satisfies its own rules. Raises ValueError with the rules that stay broken."""
+def generate(generation: Generate, rules: Rules | None) -> Sensitive:
+    """Return a new value that satisfies its own rules. Raises ValueError with the rules that stay broken."""
     failed: list[str] = []
     # What a pattern asks for, such as a digit, many texts have; one private key is like another.
-    for _ in range(1 if said.private_key else _TRIES):
-        value = _private_key(said.private_key) if said.private_key else _text(said)
+    for _ in range(1 if generation.private_key else _TRIES):
+        value = _private_key(generation.private_key) if generation.private_key else _text(generation)
         failed = list(broken(rules, value))
         if not failed:
             return value
     raise ValueError(f"no generated value satisfies {', '.join(failed)}")
 
 
-def _text(said: Generate) -> Sensitive:
-    if said.length is None:
+def _text(generation: Generate) -> Sensitive:
+    if generation.length is None:
         raise AssertionError("the model lets nothing through that has neither length nor privateKey")
-    alphabet = _ALPHABETS[said.alphabet or "alphanumeric"]
-    return Sensitive("".join(secrets.choice(alphabet) for _ in range(said.length)).encode())
+    alphabet = _ALPHABETS[generation.alphabet or "alphanumeric"]
+    return Sensitive("".join(secrets.choice(alphabet) for _ in range(generation.length)).encode())
 
 
 def _private_key(kind: PrivateKey) -> Sensitive:

@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
 
 def certificates(content: bytes) -> bytes:
-    """The certificate and its chain as PEM. Raises ValueError with what is wrong."""
-    _, found = _read(content)
-    return b"".join(each.public_bytes(Encoding.PEM) for each in _ordered(found))
+    """Return the certificate and its chain as PEM. Raises ValueError with what is wrong."""
+    _, unordered = _read(content)
+    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in _ordered(unordered))
 
 
 def private_key(content: bytes) -> bytes:
-    """The private key as PEM (PKCS #8). Raises ValueError with what is wrong."""
+    """Return the private key as PEM (PKCS #8). Raises ValueError with what is wrong."""
     key, _ = _read(content)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
@@ -37,31 +37,31 @@ def _read(content: bytes) -> tuple[PrivateKeyTypes, list[x509.Certificate]]:
         raise ValueError(f"is not a PKCS #12 file without a password ({hint})") from None
     if loaded.key is None or loaded.cert is None:
         raise ValueError("is a PKCS #12 file without a private key and its certificate")
-    return loaded.key, [loaded.cert.certificate, *(each.certificate for each in loaded.additional_certs)]
+    return loaded.key, [loaded.cert.certificate, *(other.certificate for other in loaded.additional_certs)]
 
 
-def _ordered(found: list[x509.Certificate]) -> list[x509.Certificate]:
+def _ordered(unordered: list[x509.Certificate]) -> list[x509.Certificate]:
     """From the leaf to the root; as they are if they are not one chain."""
-    identities = [_identities(each) for each in found]
+    identities = [_identities(certificate) for certificate in unordered]
     issuers: dict[int, int] = {}
     for index, (authority, _) in enumerate(identities):
         for other, (_, subject) in enumerate(identities):
             if index != other and authority == subject:
                 issuers[index] = other
                 break
-    leaves = [index for index in range(len(found)) if index not in issuers.values()]
+    leaves = [index for index in range(len(unordered)) if index not in issuers.values()]
     if len(leaves) != 1:
-        return found
+        return unordered
     chain = leaves
     while chain[-1] in issuers:
-        if len(chain) == len(found):
-            return found
+        if len(chain) == len(unordered):
+            return unordered
         chain.append(issuers[chain[-1]])
-    return [found[index] for index in chain]
+    return [unordered[index] for index in chain]
 
 
 def _identities(certificate: x509.Certificate) -> tuple[bytes, bytes]:
-    """The key identifiers of the issuer and of the certificate itself; what is absent equals what is absent."""
+    """Return the key identifiers of the issuer and of the certificate itself; what is absent equals what is absent."""
     authority = subject = b""
     try:
         for extension in certificate.extensions:

@@ -13,7 +13,7 @@ from . import formats
 
 
 def broken(rules: Rules | None, value: Sensitive) -> Iterator[str]:
-    """What a value should be and is not, as `minLength: 32`; lengths are in bytes."""
+    """Find what a value should be and is not, as `minLength: 32`; lengths are in bytes."""
     if rules is None:
         return
     content = value.reveal()

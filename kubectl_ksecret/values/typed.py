@@ -108,7 +108,7 @@ def _pair(certificate: bytes, key: bytes) -> Iterator[Flaw]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             certificates = [
-                found.public_key().public_bytes(*form) for found in x509.load_pem_x509_certificates(certificate)
+                loaded.public_key().public_bytes(*form) for loaded in x509.load_pem_x509_certificates(certificate)
             ]
         public_key = load_pem_private_key(key, None).public_key().public_bytes(*form)
     except (ValueError, TypeError, UnsupportedAlgorithm):

@@ -11,7 +11,7 @@ from ...model.loading import API_VERSION
 
 
 def text(inventory: Inventory, output: str) -> str:
-    """The inventory in an output format."""
+    """Return the inventory in an output format."""
     if output == "json":
         return json.dumps(_object(inventory), indent=2, ensure_ascii=False) + "\n"
     if output == "yaml":
@@ -37,7 +37,7 @@ def _cell(cell: Cell) -> str:
 
 
 def _line(text: str) -> str:
-    """A text of several lines as one; a stranger's purpose can't move the cursor."""
+    """Return a text of several lines as one; a stranger's purpose can't move the cursor."""
     return printable(" ".join(text.split()))
 
 

@@ -40,7 +40,7 @@ class Reading:
         self.seen: set[int] = set()
 
     def origin(self, node: Node, unsure: Collection[str] = ()) -> Origin:
-        """Where a node of this file stands."""
+        """Return where a node of this file stands."""
         return Origin(self.file, node, self.placed, unsure)
 
     def mistake(self, node: Node, message: str, hint: str = "", mend: Mend | None = None) -> None:
@@ -109,7 +109,7 @@ T = TypeVar("T")
 
 
 def read(kind: type[T], node: Node, reading: Reading) -> T:
-    """The node as a record; if `reading` has mistakes, with what is empty where they are."""
+    """Return the node as a record; if `reading` has mistakes, with what is empty where they are."""
     return cast(T, reader(cast(Any, kind))(node, reading))
 
 
@@ -178,8 +178,8 @@ def _integer(node: Node, reading: Reading) -> Any:
     if plain and node.tag == "tag:yaml.org,2002:int":
         return int(node.value)
     hint = "leave the quotes out" if plain and node.tag == STRING else ""
-    found = "another notation" if node.tag == "tag:yaml.org,2002:int" else _found(node)
-    reading.mistake(node, f"expected an integer such as 32, found {found}", hint)
+    notation = "another notation" if node.tag == "tag:yaml.org,2002:int" else _found(node)
+    reading.mistake(node, f"expected an integer such as 32, found {notation}", hint)
     return UNREAD
 
 
@@ -188,8 +188,8 @@ def _boolean(node: Node, reading: Reading) -> Any:
     if isinstance(node, ScalarNode) and node.tag == "tag:yaml.org,2002:bool" and node.value in ("true", "false"):
         return node.value == "true"
     hint = "leave the quotes out" if isinstance(node, ScalarNode) and node.value in ("true", "false") else ""
-    found = "another notation" if node.tag == "tag:yaml.org,2002:bool" else _found(node)
-    reading.mistake(node, f"expected true or false, found {found}", hint)
+    notation = "another notation" if node.tag == "tag:yaml.org,2002:bool" else _found(node)
+    reading.mistake(node, f"expected true or false, found {notation}", hint)
     return UNREAD
 
 
@@ -255,7 +255,7 @@ def _mapping(key: Any, value: Any) -> Read:
 
 
 def blank(kind: Any, origin: Origin) -> Any:
-    """What stands in for a value that is missing or can't be read: empty, of its type; no member of a union."""
+    """Return what stands in for a value that is missing or can't be read: empty, of its type; no member of a union."""
     if is_record(kind):
         fields = {name: _missing(kind, name, origin) for name in fields_of(kind)}
         return kind(**fields, origin=Origin(origin.file, origin.node, origin.placed, yaml_names(kind)))
@@ -363,7 +363,7 @@ def _partial(kind: type[Stated], read_values: Mapping[str, Any], odd: bool, orig
 
 
 def fields_of(kind: type[Stated]) -> dict[str, Any]:
-    """The fields of a record and their types, its origin apart."""
+    """Return the fields of a record and their types, its origin apart."""
     annotations: dict[str, Any] = {}
     for base in reversed(kind.__mro__):
         annotations |= getattr(base, "__annotations__", {})
@@ -371,7 +371,7 @@ def fields_of(kind: type[Stated]) -> dict[str, Any]:
 
 
 def yaml_names(kind: type[Stated]) -> list[str]:
-    """The fields of a record as they are written."""
+    """Return the fields of a record as they are written."""
     return [yaml_name(name) for name in fields_of(kind)]
 
 

@@ -13,7 +13,7 @@ Schema = dict[str, Any]
 
 
 def schema() -> Schema:
-    """The schema of a SecretDeclaration or a SecretOverlay (draft 2020-12)."""
+    """Return the schema of a SecretDeclaration or a SecretOverlay (draft 2020-12)."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "kubectl ksecret",
@@ -22,7 +22,7 @@ def schema() -> Schema:
 
 
 def described(kind: type[Stated]) -> Mapping[str, str]:
-    """What the docstring of a type says of each field: its lines `field: text`."""
+    """Return what the docstring of a type says of each field: its lines `field: text`."""
     return dict(re.findall(r"^    (\w+): (.+)$", kind.__doc__ or "", re.MULTILINE))
 
 
@@ -65,13 +65,13 @@ def _record(kind: type[Stated]) -> Schema:
     }
     required = [yaml_name(name) for name in fields if name not in kind._defaults]
     inline = [type_ for name, type_ in fields_of(kind).items() if is_inline(kind, name)]
-    found = _closed(properties | (_members(inline[0]) if inline else {}))
-    found["description"] = (kind.__doc__ or "").partition("\n")[0]
+    record = _closed(properties | (_members(inline[0]) if inline else {}))
+    record["description"] = (kind.__doc__ or "").partition("\n")[0]
     if required:
-        found["required"] = required
+        record["required"] = required
     if inline:
-        found["oneOf"] = [{"required": [name]} for name in _members(inline[0])]
+        record["oneOf"] = [{"required": [name]} for name in _members(inline[0])]
     if not required and not inline:
         # A record of which nothing must be said may be left empty: `password:`.
-        found["type"] = ["object", "null"]
-    return found
+        record["type"] = ["object", "null"]
+    return record

@@ -129,5 +129,5 @@ class SecretDeclaration(Stated):
 
     @property
     def name(self) -> str:
-        """The Secret's name."""
+        """Return the Secret's name."""
         return self.metadata.name

@@ -36,5 +36,5 @@ class OneOf:
 
 @cache
 def fullmatch(pattern: str) -> Callable[[str], re.Match[str] | None]:
-    """A pattern is compiled when a text asks for it: most are never asked for."""
+    """Compile a pattern when a text asks for it: most are never asked for."""
     return re.compile(pattern).fullmatch

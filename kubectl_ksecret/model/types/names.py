@@ -69,7 +69,7 @@ _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, 
 
 
 def seconds(duration: str) -> float:
-    """A Duration or a Period in seconds."""
+    """Return a Duration or a Period in seconds."""
     return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(ns|us|µs|ms|s|m|h|d)", duration))
 
 

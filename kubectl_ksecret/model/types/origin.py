@@ -23,14 +23,14 @@ class Origin:
         return not any(field in self.unsure for field in fields)
 
     def at(self, *path: str) -> Place:
-        """The place of a field below, or of the deepest node on the way to it."""
+        """Return the place of a field below, or of the deepest node on the way to it."""
         node = self.node
         for name in path:
             node = _below(node, name)
         return self.of(node)
 
     def key(self, *path: str) -> Place:
-        """The place of the key of a field below, or of the mapping that lacks it."""
+        """Return the place of the key of a field below, or of the mapping that lacks it."""
         *above, name = path
         node = self.node
         for step in above:
@@ -38,18 +38,18 @@ class Origin:
         return self.of(next((key for key, _ in pairs_of(node) if key.value == name), node))
 
     def element(self, name: str, index: int) -> Place:
-        """The place of an element of a list below."""
+        """Return the place of an element of a list below."""
         node = _below(self.node, name)
         return self.of(node.value[index] if isinstance(node, SequenceNode) else node)
 
     def of(self, node: Node) -> Place:
-        """The place of a node of the same file."""
+        """Return the place of a node of the same file."""
         mark = node.start_mark
         return Place(self.file, mark.line + 1, mark.column + 1) if self.placed else Place(self.file)
 
 
 def pairs_of(node: Node | None) -> list[tuple[ScalarNode, Node]]:
-    """The entries of a mapping node whose key is a text; none of another node."""
+    """Return the entries of a mapping node whose key is a text; none of another node."""
     if not isinstance(node, MappingNode):
         return []
     return [(key, value) for key, value in node.value if isinstance(key, ScalarNode)]

@@ -21,7 +21,7 @@ _ALPHABETS: Mapping[Format, tuple[Alphabet, ...]] = {
 
 
 def mistakes_in(declaration: SecretDeclaration) -> Iterator[Mistake]:
-    """All that is wrong in one declaration, read whole or in part, without a look at the others."""
+    """Find all that is wrong in one declaration, read whole or in part, without a look at the others."""
     spec = declaration.spec
     yield from _keys(spec)
     yield from _type(spec)
@@ -51,7 +51,7 @@ def _keys(spec: DeclarationSpec) -> Iterator[Mistake]:
 
 
 def lacking(type_: str, keys: Mapping[str, object]) -> list[str]:
-    """The keys that the API server demands of a Secret of this type and does not find."""
+    """Return the keys that the API server demands of a Secret of this type and does not find."""
     if type_ == BASIC_AUTH:
         return [] if any(key in keys for key in BASIC_AUTH_KEYS) else [" or ".join(BASIC_AUTH_KEYS)]
     return [key for key in REQUIRED_KEYS.get(type_, ()) if key not in keys]
@@ -67,7 +67,7 @@ def _type(spec: DeclarationSpec) -> Iterator[Mistake]:
 
 
 def reserved(origin: Origin, section: str, names: Mapping[str, str]) -> Iterator[Mistake]:
-    """A label or annotation that this tool writes itself."""
+    """Find labels or annotations that this tool writes itself."""
     for name in names:
         if name.lower().startswith(_RESERVED):
             yield Mistake(f"{name}: the prefix {_RESERVED} is this tool's own", origin.key(section, name))
@@ -87,9 +87,9 @@ def _fields(key: Key) -> Iterator[Mistake]:
         "from": {**own, "rules": key.rules, "template": key.template},
         "template": own,
     }
-    for field, said in (("from", key.from_), ("template", key.template)):
+    for field, stated in (("from", key.from_), ("template", key.template)):
         for other, value in others[field].items():
-            if said is not None and value is not None:
+            if stated is not None and value is not None:
                 yield Mistake(f"{field} and {other} exclude each other", key.origin.key(other))
 
 
@@ -101,45 +101,45 @@ def _rules(rules: Rules) -> Iterator[Mistake]:
         yield Mistake("minLength is greater than maxLength", rules.origin.at("minLength"))
 
 
-def _generate(said: Generate) -> Iterator[Mistake]:
-    if said.private_key is not None:
-        for field, other in (("length", said.length), ("alphabet", said.alphabet)):
+def _generate(generation: Generate) -> Iterator[Mistake]:
+    if generation.private_key is not None:
+        for field, other in (("length", generation.length), ("alphabet", generation.alphabet)):
             if other is not None:
-                place = said.origin.key(field)
+                place = generation.origin.key(field)
                 yield Mistake(f"privateKey and {field} exclude each other", place, "leave one of them out")
-    elif said.length is None and said.origin.sure_of("length", "privateKey"):
-        yield Mistake("one of length, privateKey is missing", said.origin.at())
-    elif said.length is not None and said.length not in _LENGTHS:
-        yield Mistake("length must lie between 1 and 4096", said.origin.at("length"))
+    elif generation.length is None and generation.origin.sure_of("length", "privateKey"):
+        yield Mistake("one of length, privateKey is missing", generation.origin.at())
+    elif generation.length is not None and generation.length not in _LENGTHS:
+        yield Mistake("length must lie between 1 and 4096", generation.origin.at("length"))
 
 
-def _generated(said: Generate, rules: Rules) -> Iterator[Mistake]:
+def _generated(generation: Generate, rules: Rules) -> Iterator[Mistake]:
     """What no value that is made so can satisfy; told when it is declared, not when somebody waits for the value."""
-    if any(_generate(said)) or not said.origin.sure_of("length", "alphabet", "privateKey"):
+    if any(_generate(generation)) or not generation.origin.sure_of("length", "alphabet", "privateKey"):
         return
-    if said.length is not None and not any(_rules(rules)):
+    if generation.length is not None and not any(_rules(rules)):
         longest = sys.maxsize if rules.max_length is None else rules.max_length
-        if not (rules.min_length or 0) <= said.length <= longest:
-            yield Mistake("the generated length breaks the key's own rules", said.origin.at("length"))
-    if rules.format is not None and (hint := _mended(said, rules.format)) is not None:
+        if not (rules.min_length or 0) <= generation.length <= longest:
+            yield Mistake("the generated length breaks the key's own rules", generation.origin.at("length"))
+    if rules.format is not None and (hint := _mended(generation, rules.format)) is not None:
         yield Mistake(f"what is generated is not of the format {rules.format}", rules.origin.at("format"), hint)
 
 
-def _mended(said: Generate, format_: Format) -> str | None:
-    """What to change so that a generated value has the format; None if it has."""
+def _mended(generation: Generate, format_: Format) -> str | None:
+    """Return what to change so that a generated value has the format; None if it has."""
     if format_ == "pem":
-        return None if said.private_key else "generate a privateKey instead"
+        return None if generation.private_key else "generate a privateKey instead"
     if format_ not in _ALPHABETS:
         return (
             "generate an input, and make the URL with a template"
             if format_.endswith("url")
             else "leave one of them out"
         )
-    if said.private_key:
+    if generation.private_key:
         return "a private key has the format pem"
-    if (said.alphabet or "alphanumeric") not in _ALPHABETS[format_]:
+    if (generation.alphabet or "alphanumeric") not in _ALPHABETS[format_]:
         return f"alphabets that fit: {', '.join(_ALPHABETS[format_])}"
-    if format_ == "base64" and said.length is not None and said.length % 4:
+    if format_ == "base64" and generation.length is not None and generation.length % 4:
         return "a length that is a multiple of 4 fits"
     return None
 
@@ -177,7 +177,7 @@ def _inputs(spec: DeclarationSpec) -> Iterator[Mistake]:
 
 
 def mistakes_among(read: Iterable[SecretDeclaration], declarations: Declarations, complete: bool) -> Iterator[Mistake]:
-    """Every `from` that leads nowhere in all that was read.
+    """Find every `from` that leads nowhere in all that was read.
 
     Where a declaration may be missing from `declarations` because it could not be read, nothing is said of it.
     """
@@ -191,15 +191,15 @@ def _from(
     declarations: Declarations, itself: tuple[str, str], key: Key, address: str, complete: bool
 ) -> Iterator[Mistake]:
     place = key.origin.at("from")
-    secret, _, wanted = address.partition("/")
-    found = declarations.get(secret)
-    if found is None:
+    secret, _, name = address.partition("/")
+    declaration = declarations.get(secret)
+    if declaration is None:
         if complete:
             yield Mistake(f"no declaration is named {secret}", place, nearest(secret, declarations))
-    elif wanted not in found.spec.entries:
-        if found.spec.origin.sure_of("keys", "inputs"):
-            yield Mistake(f"{secret} has no key {wanted}", place, nearest(wanted, found.spec.entries))
-    elif found.spec.entries[wanted].template is not None:
+    elif name not in declaration.spec.entries:
+        if declaration.spec.origin.sure_of("keys", "inputs"):
+            yield Mistake(f"{secret} has no key {name}", place, nearest(name, declaration.spec.entries))
+    elif declaration.spec.entries[name].template is not None:
         yield Mistake(f"{address} is made by a template", place, "write the template here too")
-    elif itself in chain_of(declarations, secret, wanted):
+    elif itself in chain_of(declarations, secret, name):
         yield Mistake("from leads back to this key", place, "one of the keys must have a value of its own")

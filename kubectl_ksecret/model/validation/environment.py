@@ -69,10 +69,10 @@ def _spec_mistakes(overlay: SecretOverlay) -> Iterator[Mistake]:
     spec, backend, source = overlay.spec, overlay.spec.backend, overlay.spec.source
     readable = spec.origin.sure_of("source") and (source is None or source.origin.sure_of("kind"))
     if backend is not None and backend.fetched and readable and not (source and source.kind.read_by_operator):
-        found = f", not {source.kind.field}" if source else ""
+        instead = f", not {source.kind.field}" if source else ""
         place = spec.origin.key("source") if source else spec.origin.key("backend")
         yield Mistake(
-            f"{backend.field} needs a source that External Secrets Operator reads{found}",
+            f"{backend.field} needs a source that External Secrets Operator reads{instead}",
             place,
             "set source.azureKeyVault",
         )
