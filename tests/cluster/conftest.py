@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from zlib import crc32
 
 import pytest
 
@@ -20,8 +21,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> str:
-    """A namespace of the test's own, named after it."""
+    """A namespace of the test's own, named after it; a sum makes long names differ."""
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
-    name = words[:50].strip("-")
+    name = f"{words[:50].strip('-')}-{crc32(request.node.name.encode()):08x}"
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     return name
