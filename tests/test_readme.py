@@ -12,6 +12,7 @@ import pytest
 from kubectl_ksecret.sealing import certificate
 
 from . import golden, hints
+from .adoption import TREE
 from .keyvault import KeyVault
 from .peers import ROOT, peer
 from .projects import COMMAND, sealing
@@ -38,64 +39,6 @@ NOT_RUN = {
     "kind: SealedSecret": "an excerpt of what is sealed; test_sample.py builds it",
     "name: redis-auth": "an excerpt of the sample's declaration",
 }
-# What `import` starts from: ExternalSecrets and their store in test, plain Secrets in prod.
-MANIFESTS = """-- k8s/test/kustomization.yaml
-namespace: shop-test
-resources:
-- app.yaml
-- store.yaml
-- backend-secrets.yaml
-- flags.yaml
--- k8s/test/app.yaml
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: app}
--- k8s/test/store.yaml
-apiVersion: external-secrets.io/v1
-kind: SecretStore
-metadata: {name: vault}
-spec:
-  provider:
-    azurekv:
-      authType: WorkloadIdentity
-      vaultUrl: https://shop-kv.vault.azure.net
-      serviceAccountRef: {name: app}
--- k8s/test/backend-secrets.yaml
-apiVersion: external-secrets.io/v1
-kind: ExternalSecret
-metadata: {name: backend-secrets}
-spec:
-  refreshInterval: 1h
-  secretStoreRef: {name: vault}
-  data:
-  - secretKey: jwt-secret
-    remoteRef: {key: jwt-secret-test}
-  - secretKey: smtp-password
-    remoteRef: {key: smtp-password-test}
--- k8s/test/flags.yaml
-apiVersion: external-secrets.io/v1
-kind: ExternalSecret
-metadata: {name: flags}
-spec:
-  secretStoreRef: {name: vault}
-  dataFrom:
-  - extract: {key: flags-test}
--- k8s/prod/kustomization.yaml
-namespace: shop
-resources: [secrets.yaml]
--- k8s/prod/secrets.yaml
-apiVersion: v1
-kind: Secret
-metadata: {name: backend-secrets}
-stringData: {smtp-password: a made-up password}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: auth}
-stringData: {jwt-secret-key: a made-up key}
-"""
-
-
 # az keyvault secret set --vault-name NAME --name NAME --value VALUE
 SET_SECRET = """
 import sys
@@ -200,7 +143,7 @@ def test_the_readme_does_what_it_prints(
     markdown = path.read_text()
     reader, text = walk(tmp_path, vault), sections(markdown)
     if chapter == "import":
-        golden.write(golden.parse(MANIFESTS).files, reader.folder)
+        golden.write(golden.parse(TREE).files, reader.folder)
     for section in CHAPTERS[chapter]:
         for block in blocks(text[section]):
             reader.take(block)

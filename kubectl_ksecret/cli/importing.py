@@ -107,6 +107,8 @@ def command(
         click.echo(f"{'removed' if report.wired else 'remove'}: {removal}", err=True)
     for removal in wiring.later:
         click.echo(f"remove once it is sealed: {removal}", err=True)
+    if wiring.unlisted:
+        click.echo(f"note: nothing lists these any more, so delete them: {', '.join(wiring.unlisted)}", err=True)
     for reason in wiring.withheld:
         click.echo(f"note: {reason}", err=True)
 

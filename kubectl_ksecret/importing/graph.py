@@ -41,6 +41,10 @@ class Graph:
         """Return the folders whose kustomizations list this one."""
         return self._above.get(folder, set())
 
+    def listing(self, file: str) -> set[str]:
+        """Return the folders whose kustomizations list a file."""
+        return self._listing.get(file, set())
+
     def roots(self, path: str) -> set[str]:
         """Return the kustomizations that nobody lists and that deploy a folder or a file."""
         roots: set[str] = set()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..errors import InputError, Mistake, Place, Refusal, printable
 from ..files.project import decode
 from ..frozen import Record
-from ..kustomize import deployment
+from ..kustomize import deployment, layers
 from ..model.kubernetes import Subject
 from ..model.loading import readable
 from ..objects import documents
@@ -36,12 +36,16 @@ class Addition(NamedTuple):
 
 
 class Wiring(Record):
-    """What is to be edited. `later` goes once its values are sealed; `withheld` says why something must wait."""
+    """What is to be edited. `later` goes once its values are sealed; `withheld` says why something must wait.
+
+    `unlisted` are the files that no kustomization lists after that, as messages show them.
+    """
 
     removals: Sequence[Removal] = ()
     additions: Sequence[Addition] = ()
     later: Sequence[Removal] = ()
     withheld: Sequence[str] = ()
+    unlisted: Sequence[str] = ()
 
 
 class _Root(Record):
@@ -78,6 +82,7 @@ def plan(composition: Composition, graph: Graph, target: Target) -> Wiring:
         additions=[addition for root in wired if (addition := _addition(root, target))],
         later=[removal for removal in lines if removal.sealed_first],
         withheld=withheld,
+        unlisted=_unlisted(at_once, graph, target),
     )
 
 
@@ -159,6 +164,18 @@ def _without_emptied(removals: Sequence[Removal], graph: Graph) -> list[Removal]
         for parent in parents:
             lines += _entries(graph, parent, folder, secrets)
     return lines
+
+
+def _unlisted(removals: Sequence[Removal], graph: Graph, target: Target) -> list[str]:
+    """Return the files that are listed by nothing but the lines that go."""
+    listing: dict[str, set[str]] = {}
+    for removal in removals:
+        if removal.path and removal.path[0] in layers.BELOW:
+            folder = os.path.dirname(removal.file)
+            kustomization = graph.kustomization(folder)
+            name = str(kustomization.at(*removal.path)) if kustomization else ""
+            listing.setdefault(os.path.realpath(os.path.join(folder, name)), set()).add(folder)
+    return [target.project.name(path) for path, folders in listing.items() if graph.listing(path) <= folders]
 
 
 def _is_emptied(kustomization: Document, removals: Sequence[Removal]) -> bool:
