@@ -34,37 +34,41 @@ class WrittenException(Record):
         return f"{self.file}: {self.rule} of {self.object}"
 
 
-class Outcome(Record):
+class WrittenExceptions(Record):
     """The exceptions that were written, and the findings that can't be accepted: those about exceptions."""
 
     written: Sequence[WrittenException]
     left: Sequence[Finding]
 
 
-def accept(repository: Repository, findings: Sequence[Finding], acceptance: Acceptance) -> Outcome:
+def accept(repository: Repository, findings: Sequence[Finding], acceptance: Acceptance) -> WrittenExceptions:
     """Write an exception for each rule and object of these findings.
 
     A finding of no overlay is accepted by the first chosen one that its file belongs to, or else the first chosen one.
     Raises InputError if one needs a last day, or an overlay is written in a way that can't be edited.
     """
     about_exceptions = {rule.name for rule in rules.OF_EXCEPTIONS}
-    accepted = [each for each in findings if each.rule not in about_exceptions]
+    accepted = [finding for finding in findings if finding.rule not in about_exceptions]
     refuse(accepted, acceptance.until, repository.now.date().isoformat())
-    overlays_of, found = reach(repository), dict[str, dict[tuple[str, str], None]]()
+    overlays_of = reach(repository)
+    accepted_by: dict[str, dict[tuple[str, str], None]] = {}
     for finding in accepted:
         named = exceptions.object_of(finding, repository.project)
-        found.setdefault(_overlay_of(finding, repository, overlays_of), {})[finding.rule, named] = None
-    environments = {each.name: each for each in reversed(all_of(repository))}
-    wanted = [(environments[name], [_entry(*pair, acceptance) for pair in pairs]) for name, pairs in found.items()]
-    for environment, entries in wanted:
+        accepted_by.setdefault(_overlay_of(finding, repository, overlays_of), {})[finding.rule, named] = None
+    environments = {environment.name: environment for environment in reversed(all_of(repository))}
+    by_overlay = [
+        (environments[name], [_entry(*pair, acceptance) for pair in pairs]) for name, pairs in accepted_by.items()
+    ]
+    for environment, entries in by_overlay:
         _edited(environment, entries)  # all of them can be edited, or none is
-    written = [each for environment, entries in wanted for each in _written(environment, entries)]
-    return Outcome(written=written, left=[each for each in findings if each.rule in about_exceptions])
+    written = [exception for environment, entries in by_overlay for exception in _written(environment, entries)]
+    left = [finding for finding in findings if finding.rule in about_exceptions]
+    return WrittenExceptions(written=written, left=left)
 
 
 def refuse(findings: Sequence[Finding], until: str, today: str) -> None:
     """Raises InputError for a last day that is missing or over."""
-    if not until and any(each.rule == exceptions.PLAINTEXT for each in findings):
+    if not until and any(finding.rule == exceptions.PLAINTEXT for finding in findings):
         raise InputError(Mistake("an exception for a plaintext Secret needs a last day", hint="say --until YYYY-MM-DD"))
     if until and until < today:
         raise InputError(Mistake(f"{until} is over, so the exceptions would silence nothing"))
@@ -89,7 +93,7 @@ def _written(environment: Environment, entries: Sequence[Entry]) -> list[Written
     with locked(folder) as held:
         held.write(name, _edited(environment, entries))
     shown = environment.project.name(environment.file)
-    return [WrittenException(file=shown, rule=each["rule"], object=each["object"]) for each in entries]
+    return [WrittenException(file=shown, rule=entry["rule"], object=entry["object"]) for entry in entries]
 
 
 def _edited(environment: Environment, entries: Sequence[Entry]) -> bytes:
@@ -107,5 +111,5 @@ def with_exceptions(text: str, file: str, entries: Sequence[Entry]) -> str:
     stated = editing.value_at(spec, ("exceptions",))
     if not isinstance(spec, dict) or not (stated is None or isinstance(stated, list)):
         place = editing.place_of(document.node, ("spec", "exceptions"), file) if document else Place(file)
-        raise InputError(Mistake("expected a SecretOverlay", place))
+        raise InputError(Mistake("by_overlay a SecretOverlay", place))
     return editing.with_field(text, file, ("spec", "exceptions"), [*(stated or ()), *map(dict, entries)])

@@ -15,7 +15,7 @@ from ..model.resolution import Environment
 from ..model.types.overlay import FILE
 from ..sources import OpenedBy
 from . import render
-from .accept import Acceptance, Outcome, accept
+from .accept import Acceptance, WrittenExceptions, accept
 from .mend import mend
 from .provision import Keys, SourceValues, refuse_bad_patterns
 from .survey import Asked, Built, all_of, asked, declaring, reach, survey
@@ -54,7 +54,7 @@ class CheckReport(Record):
     roots: Sequence[str] = ()
     left_out: Sequence[Mistake] = ()
     silenced: int = 0
-    accepted: Outcome | None = None
+    accepted: WrittenExceptions | None = None
 
 
 def run(request: CheckRequest) -> CheckReport:
@@ -95,7 +95,7 @@ def _asked(request: CheckRequest) -> Asked:
     """Return what is asked for; the mistakes in it are mended first if that is asked for, and behind one is another."""
     while True:
         try:
-            found = asked(request.arguments)
+            matches = asked(request.arguments)
         except InputError as error:
             changes = mend(mistake.mend for mistake in error.mistakes) if request.fix else []
             for change in changes:
@@ -103,7 +103,7 @@ def _asked(request: CheckRequest) -> Asked:
             if not changes:
                 raise
         else:
-            return found.but(built=request.built, allow_remote=request.allow_remote, timeout=request.timeout)
+            return matches.but(built=request.built, allow_remote=request.allow_remote, timeout=request.timeout)
 
 
 class Checked(Record):
@@ -122,7 +122,9 @@ def judge(asked: Asked, opened_by: OpenedBy | None, now: datetime) -> tuple[Repo
     repository = survey(asked, now)
     findings = repository.check(rules.OF_REPOSITORY)
     # kustomize tells where objects were written, but takes long over it: only where that would be shown.
-    if (asked.built is None and not repository.is_sure) or any(_has_no_place(repository, each) for each in findings):
+    if (asked.built is None and not repository.is_sure) or any(
+        _has_no_place(repository, finding) for finding in findings
+    ):
         repository = survey(asked, now, with_origins=True)
         findings = repository.check(rules.OF_REPOSITORY)
     if opened_by is None:
@@ -143,8 +145,8 @@ def _has_no_place(repository: Repository, finding: Finding) -> bool:
 def _check_values(repository: Repository, opened_by: OpenedBy) -> Checked:
     environments = [overlay.environment for overlay in repository.overlays]
     refuse_bad_patterns(environments)
-    left_out = {each.name: mistake for each in environments if (mistake := _unread(each))}
-    held = [_held(each, opened_by) for each in environments if each.name not in left_out]
+    left_out = {environment.name: mistake for environment in environments if (mistake := _unread(environment))}
+    held = [_held(environment, opened_by) for environment in environments if environment.name not in left_out]
     held = list(_with_what_is_written(held, repository))
     return Checked(findings=check(held, rules.OF_VALUES), left_out=list(left_out.values()))
 
@@ -155,28 +157,28 @@ def _unread(environment: Environment) -> Mistake | None:
     if environment.source is None:
         return Mistake(f"the values of {environment.name} are not checked: it has no source", place)
     if environment.source.kind.runs_program:
-        what = f"the values of {environment.name} are not checked: a command runs in seal and rotate alone"
-        return Mistake(what, place)
+        message = f"the values of {environment.name} are not checked: a command runs in seal and rotate alone"
+        return Mistake(message, place)
     return None
 
 
 def _held(environment: Environment, opened_by: OpenedBy) -> values.Held:
     provision = SourceValues(environment, opened_by)
     keys: Keys = {name: list(secret.values) for name, secret in environment.secrets.items()}
-    there = provision.versions(keys)
-    disabled = {name for name, version in there.items() if version and not version.enabled}
+    others = provision.versions(keys)
+    disabled = {name for name, version in others.items() if version and not version.enabled}
     # A source of versions has none of a certificate, which is no value that could be read.
-    untold = {name for name, version in there.items() if version is None} if environment.has_versions else set()
-    readable = there.keys() - disabled - untold
+    untold = {name for name, version in others.items() if version is None} if environment.has_versions else set()
+    readable = others.keys() - disabled - untold
     reading = provision.reading(
         {
-            name: [key for key in wanted if all(r.name in readable for r in secret.remotes(key).values())]
-            for (name, wanted), secret in zip(keys.items(), environment.secrets.values(), strict=True)
+            name: [key for key in keys_of_secret if all(r.name in readable for r in secret.remotes(key).values())]
+            for (name, keys_of_secret), secret in zip(keys.items(), environment.secrets.values(), strict=True)
         }
     )
     return values.Held(
         environment=environment,
-        names=there.keys() - disabled,
+        names=others.keys() - disabled,
         disabled=disabled,
         values=reading.values,
         unusable=reading.mistakes,
@@ -185,13 +187,13 @@ def _held(environment: Environment, opened_by: OpenedBy) -> values.Held:
 
 def _with_what_is_written(held: Sequence[values.Held], repository: Repository) -> Iterator[values.Held]:
     project, texts = repository.project, values.texts_of(held)
-    found: dict[str, dict[values.Written, None]] = {}
+    matches: dict[str, dict[values.Written, None]] = {}
     for hit in search.search(project, repository.tracked or (), texts):
         environment, address, how = texts[hit.text]
         place = Place(project.name(os.path.join(project.root, hit.path)), hit.line, hit.column)
-        found.setdefault(environment, {})[values.Written(address, how, place)] = None
-    for each in held:
-        yield each.but(written=list(found.get(each.environment.name, ())))
+        matches.setdefault(environment, {})[values.Written(address, how, place)] = None
+    for holding in held:
+        yield holding.but(written=list(matches.get(holding.environment.name, ())))
 
 
 def _less_exceptions(repository: Repository, checked: Checked, asked: Collection[str]) -> Checked:
@@ -206,12 +208,14 @@ def _less_exceptions(repository: Repository, checked: Checked, asked: Collection
         checked.findings,
         stated,
         repository.project,
-        reach(repository) if any(each.object for each in stated) else {},
+        reach(repository) if any(exception.object for exception in stated) else {},
         {rule.name for rule in (*rules.OF_REPOSITORY, *rules.OF_VALUES)},
         asked if _is_whole(repository) else (),
         repository.now.date().isoformat(),
     )
-    about = [each for each in check(judged, rules.OF_EXCEPTIONS) if not each.overlay or each.overlay in chosen]
+    about = [
+        finding for finding in check(judged, rules.OF_EXCEPTIONS) if not finding.overlay or finding.overlay in chosen
+    ]
     return Checked(findings=[*judged.kept, *about], left_out=checked.left_out, silenced=judged.silenced)
 
 

@@ -75,9 +75,9 @@ def asked(arguments: Sequence[str]) -> Asked:
         return _of_overlays(arguments)
     roots = list(dict.fromkeys(root for folder in searched for root in _roots_below(project, folder)))
     if not roots:
-        what = " and ".join(project.name(folder) for folder in folders)
+        message = " and ".join(project.name(folder) for folder in folders)
         hint = "name a folder that holds kustomizations; kubectl ksecret init makes an overlay"
-        raise InputError(Mistake(f"no overlay and no kustomization in {what}", hint=hint))
+        raise InputError(Mistake(f"no overlay and no kustomization in {message}", hint=hint))
     return Asked(project=project, roots=roots)
 
 
@@ -89,11 +89,11 @@ def _of_overlays(arguments: Sequence[str]) -> Asked:
 def _roots_below(project: Project, folder: str) -> list[str]:
     """Return the kustomizations of a tree that no other one lists."""
     files = [file for name in KUSTOMIZATION_FILES for file in project.find(name, folder)]
-    folders = dict.fromkeys(sorted(os.path.realpath(os.path.dirname(file)) for file in files))
+    roots = dict.fromkeys(sorted(os.path.realpath(os.path.dirname(file)) for file in files))
     listed: set[str] = set()
-    for each in folders:
-        listed.update(reached for reached in layers.read(project, each) if reached != each)
-    return [each for each in folders if each not in listed] or list(folders)
+    for root in roots:
+        listed.update(reached for reached in layers.read(project, root) if reached != root)
+    return [root for root in roots if root not in listed] or list(roots)
 
 
 def has_kustomization(folder: str) -> bool:
@@ -111,23 +111,27 @@ def survey(asked: Asked, now: datetime, *, with_origins: bool = False) -> Reposi
     tree = Tree(project)
     deployed = asked.build(tree, with_origins=with_origins) if asked.built is None else [_given(asked, asked.built)]
     tracked = git.tracked(project)
-    builds = [_build(asked, everything, each, tree) for each in deployed if each.failure is None]
-    files = {file for each in deployed for file in _files(project, each.folder, each.layers)}
+    builds = [
+        _build(asked, everything, kustomization, tree) for kustomization in deployed if kustomization.failure is None
+    ]
+    files = {file for kustomization in deployed for file in _files(project, kustomization.folder, kustomization.layers)}
     documents = {project.name(file): tree.documents(file) for file in sorted(files)}
     return Repository(
         project=project,
         now=now,
-        overlays=[CommittedOverlay(environment=each, manifests=read_committed(each)) for each in chosen],
+        overlays=[
+            CommittedOverlay(environment=environment, manifests=read_committed(environment)) for environment in chosen
+        ],
         environments=everything,
         builds=[build.but(tree=documents) for build in builds],
         unbuilt=list(_unbuilt(everything, deployed)),
         certificates=dict(_certificates((*chosen, *everything))),
-        outdated={each.name: _outdated(each) for each in chosen},
+        outdated={environment.name: _outdated(environment) for environment in chosen},
         tree=documents,
         unreadable=tree.unreadable,
         tracked=tracked,
         contents=list(contents.search(project, tracked or ())),
-        is_sure=all(each.is_sure for each in deployed),
+        is_sure=all(kustomization.is_sure for kustomization in deployed),
     )
 
 
@@ -140,8 +144,8 @@ def _build(asked: Asked, everything: Sequence[Environment], deployed: Deployed, 
     return Build(
         project=asked.project,
         folder=deployed.folder,
-        environments=[each for each in everything if root_of(each) == deployed.folder],
-        chosen=[each.name for each in asked.environments],
+        environments=[environment for environment in everything if root_of(environment) == deployed.folder],
+        chosen=[environment.name for environment in asked.environments],
         objects=deployed.objects,
         layers=deployed.layers,
         patches=patches.read(asked.project, deployed.layers),
@@ -151,24 +155,32 @@ def _build(asked: Asked, everything: Sequence[Environment], deployed: Deployed, 
 
 def _given(asked: Asked, built: Built) -> Deployed:
     if len(asked.folders) > 1:
-        names = [each.name for each in asked.environments] or [asked.project.name(each) for each in asked.folders]
+        names = [environment.name for environment in asked.environments] or [
+            asked.project.name(folder) for folder in asked.folders
+        ]
         raise InputError(Mistake("a build is of one kustomization", hint=f"name it, one of: {', '.join(names)}"))
     objects = building.given(built.text, built.file)
     return Deployed(folder=asked.folders[0], layers=layers.read(asked.project, asked.folders[0]), objects=objects)
 
 
 def _unbuilt(everything: Sequence[Environment], deployed: Sequence[Deployed]) -> Iterator[Unbuilt]:
-    for each in deployed:
-        if each.failure is None:
+    for kustomization in deployed:
+        if kustomization.failure is None:
             continue
-        environments = [environment for environment in everything if root_of(environment) == each.folder]
-        mistake: Mistake | None = each.failure
+        environments = [environment for environment in everything if root_of(environment) == kustomization.folder]
+        mistake: Mistake | None = kustomization.failure
         if any(_was_never_rendered(environment) for environment in environments):
             mistake = None  # that its keys are not sealed is what has to be said
-        elif each.remedy:
-            shown = environments[0].project.name(each.folder) if environments else os.path.relpath(each.folder)
+        elif kustomization.remedy:
+            shown = (
+                environments[0].project.name(kustomization.folder)
+                if environments
+                else os.path.relpath(kustomization.folder)
+            )
             named = environments[0].name if environments else shown
-            mistake = each.failure._replace(hint=f"{each.remedy} {shown} | kubectl ksecret check {named} --built -")
+            mistake = kustomization.failure._replace(
+                hint=f"{kustomization.remedy} {shown} | kubectl ksecret check {named} --built -"
+            )
         yield Unbuilt(environments=environments, mistake=mistake)
 
 
@@ -183,7 +195,7 @@ def _files(project: Project, folder: str, reached: layers.Layers) -> Iterator[st
         yield from (file for file in project.yaml_files(each) if not _is_helm_template(file))
         if os.path.exists(without_ending := os.path.join(each, "Kustomization")):
             yield without_ending
-    folders = tuple(os.path.join(each, "") for each in reached)
+    folders = tuple(os.path.join(folder, "") for folder in reached)
     for file in named_files.files(reached):
         real = os.path.realpath(file)
         if not real.startswith(folders) and real.startswith(os.path.join(project.root, "")):
@@ -223,8 +235,17 @@ def _outdated(environment: Environment) -> Outdated:
 
 def all_of(repository: Repository) -> list[Environment]:
     """Return the overlays that were chosen, wherever they lie, and the project's others."""
-    chosen = {each.environment.file: each.environment for each in repository.overlays}
-    return list({**chosen, **{each.file: each for each in repository.environments if each.file not in chosen}}.values())
+    chosen = {overlay.environment.file: overlay.environment for overlay in repository.overlays}
+    return list(
+        {
+            **chosen,
+            **{
+                environment.file: environment
+                for environment in repository.environments
+                if environment.file not in chosen
+            },
+        }.values()
+    )
 
 
 def declaring(environment: Environment) -> Iterator[str]:

@@ -147,9 +147,9 @@ def foreign_remote_name(repository: Repository) -> Iterator[Finding]:
             if not any(_bears(name, own, position) for _, _, name in remote_names):
                 continue
             for document, path, name in remote_names:
-                other = next((each for each in others if _bears(name, [each], position)), None)
-                known = any((environment.name, name) in reported for environment in build.environments)
-                if other and not known and not any(_bears(name, own, each) for each in (str.startswith, str.endswith)):
+                other = next((candidate for candidate in others if _bears(name, [candidate], position)), None)
+                identity = any((environment.name, name) in reported for environment in build.environments)
+                if other and not identity and not any(_bears(name, own, end) for end in (str.startswith, str.endswith)):
                     subject = document.subject
                     yield Finding(
                         message=f"{subject.kind} {subject.name} asks for {name}, which looks like a name of {other}",
@@ -168,7 +168,7 @@ def _environment_names(builds: Sequence[Build]) -> list[list[str]]:
     names = []
     for build, folders in zip(builds, parts, strict=True):
         folder = next((part for part in reversed(folders) if part and part not in common), "")
-        names.append([name for name in (folder, *(each.name for each in build.environments)) if name])
+        names.append([name for name in (folder, *(environment.name for environment in build.environments)) if name])
     return names
 
 
@@ -187,7 +187,10 @@ def _remote_names(build: Build) -> Iterator[tuple[Document, Path, str]]:
 def _bears(name: str, environments: Iterable[str], position: Callable[[str, str], bool]) -> bool:
     """Whether a name begins or ends with that of an environment, set off by a separator."""
     text = variable(name)
-    marks = (f"{variable(each)}_" if position is str.startswith else f"_{variable(each)}" for each in environments)
+    marks = (
+        f"{variable(environment)}_" if position is str.startswith else f"_{variable(environment)}"
+        for environment in environments
+    )
     return any(position(text, mark) for mark in marks)
 
 

@@ -51,28 +51,28 @@ class Judged(Record):
 
 def of_overlay(environment: Environment) -> Iterator[Accepted]:
     """What an overlay accepts."""
-    for said in environment.overlay.spec.exceptions:
+    for exception in environment.overlay.spec.exceptions:
         yield Accepted(
-            rule=said.rule,
-            reason=said.reason,
-            place=said.origin.at("rule"),
-            until=said.until or "",
-            object=said.object,
+            rule=exception.rule,
+            reason=exception.reason,
+            place=exception.origin.at("rule"),
+            until=exception.until or "",
+            object=exception.object,
             overlay=environment.name,
         )
 
 
 def of_text(text: str, file: str) -> list[Accepted]:
     """What the comments of a YAML file accept; `#` in a text of it is no comment."""
-    found = list(_COMMENT.finditer(text)) if _MARK in text else []
-    if not found:
+    matches = list(_COMMENT.finditer(text)) if _MARK in text else []
+    if not matches:
         return []
     try:
         texts = _texts(text, yamlio.compose_foreign(text, file))
     except InputError:
         return []  # a finding of its own
-    comments = [each for each in found if not any(start <= each.start("sign") < end for start, end in texts)]
-    lines = {text.count("\n", 0, each.start("sign")) + 1: each for each in comments}
+    comments = [comment for comment in matches if not any(start <= comment.start("sign") < end for start, end in texts)]
+    lines = {text.count("\n", 0, comment.start("sign")) + 1: comment for comment in comments}
     return [_of_comment(text, file, line, comment, lines) for line, comment in lines.items()]
 
 
@@ -89,12 +89,12 @@ def _of_comment(
 
 def _texts(text: str, documents: Sequence[Node]) -> list[tuple[int, int]]:
     """Where texts begin and end; behind the sign of a block scalar there may be a comment."""
-    found = []
+    matches = []
     for node in scalars(documents):
         start, end = int(node.start_mark.index), int(node.end_mark.index)
         is_block = text[start : start + 1] in ("|", ">")
-        found.append((text.find("\n", start) + 1 if is_block else start, end))
-    return found
+        matches.append((text.find("\n", start) + 1 if is_block else start, end))
+    return matches
 
 
 def object_of(finding: Finding, project: Project) -> str:
@@ -121,29 +121,29 @@ def judge(
     """
     of_objects: dict[tuple[str, str], list[Accepted]] = {}
     of_lines: dict[tuple[str, str, int], list[Accepted]] = {}
-    for each in stated:
-        if not _is_valid(each, rules, today):
+    for exception in stated:
+        if not _is_valid(exception, rules, today):
             continue
-        if each.object:
-            of_objects.setdefault((each.rule, each.object), []).append(each)
+        if exception.object:
+            of_objects.setdefault((exception.rule, exception.object), []).append(exception)
         else:
-            of_lines.setdefault((each.rule, each.place.file, each.line), []).append(each)
-    kept: list[Finding] = []
+            of_lines.setdefault((exception.rule, exception.place.file, exception.line), []).append(exception)
+    remaining: list[Finding] = []
     used: set[Accepted] = set()
     objects: dict[str, dict[str, None]] = {}
     for finding in findings:
         place, named = finding.place, object_of(finding, project)
         objects.setdefault(finding.rule, {})[named] = None
         names = dict.fromkeys((named, *_short(finding.subject, named)))
-        of_overlays = [each for name in names for each in of_objects.get((finding.rule, name), ())]
-        found = [each for each in of_overlays if _speaks_for(each, finding, overlays_of)]
-        found += of_lines.get((finding.rule, place.file, place.line), ()) if place else ()
-        used |= set(found)
-        if not found:
-            kept.append(finding)
+        of_overlays = [document for name in names for document in of_objects.get((finding.rule, name), ())]
+        matches = [exception for exception in of_overlays if _speaks_for(exception, finding, overlays_of)]
+        matches += of_lines.get((finding.rule, place.file, place.line), ()) if place else ()
+        used |= set(matches)
+        if not matches:
+            remaining.append(finding)
     return Judged(
-        kept=kept,
-        silenced=len(findings) - len(kept),
+        kept=remaining,
+        silenced=len(findings) - len(remaining),
         stated=stated,
         used=used,
         objects=objects,
@@ -201,15 +201,23 @@ def unused(judged: Judged) -> Iterator[Finding]:
     It would silence the next one, which nobody has thought about. Remove it, or correct its rule, object or line. With
     some overlays chosen, or values not read, nothing is said of what only the others would show.
     """
-    for each in judged.stated:
-        if each in judged.used or each.rule not in judged.complete or not _is_valid(each, judged.rules, judged.today):
+    for exception in judged.stated:
+        if (
+            exception in judged.used
+            or exception.rule not in judged.complete
+            or not _is_valid(exception, judged.rules, judged.today)
+        ):
             continue
-        if each.object:
-            what = f"no finding of {each.rule} is of {shown(each.object)}"
-            yield _fault(each, what, nearest(each.object, judged.objects.get(each.rule, {})) or "remove the exception")
+        if exception.object:
+            message = f"no finding of {exception.rule} is of {shown(exception.object)}"
+            yield _fault(
+                exception,
+                message,
+                nearest(exception.object, judged.objects.get(exception.rule, {})) or "remove the exception",
+            )
         else:
             hint = "remove the comment, or move it to the end of the finding's line, or alone above it"
-            yield _fault(each, f"no finding of {each.rule} stands in line {each.line}", hint)
+            yield _fault(exception, f"no finding of {exception.rule} stands in line {exception.line}", hint)
 
 
 @rule("exception-unknown-rule", "error")
@@ -219,16 +227,22 @@ def unknown_rule(judged: Judged) -> Iterator[Finding]:
     It silences nothing. Write the rule as docs/rules.md and each finding name it; `check --fix` does so where one
     name alone is near.
     """
-    for each in judged.stated:
-        if each.rule in judged.rules:
+    for exception in judged.stated:
+        if exception.rule in judged.rules:
             continue
-        if not each.rule:
-            yield _fault(each, "an exception names no rule", "write it as: # ksecret: ignore[RULE] REASON")
-        elif each.rule in _NAMES:
-            yield _fault(each, f"a finding of {each.rule} can't be silenced", "correct the exception that it is about")
+        if not exception.rule:
+            yield _fault(exception, "an exception names no rule", "write it as: # ksecret: ignore[RULE] REASON")
+        elif exception.rule in _NAMES:
+            yield _fault(
+                exception, f"a finding of {exception.rule} can't be silenced", "correct the exception that it is about"
+            )
         else:
-            fault = _fault(each, f'no rule is named "{shown(each.rule)}"', nearest(each.rule, judged.rules) or _RULES)
-            yield fault.but(mend=typo(each.place, each.rule, judged.rules) if each.overlay else None)
+            fault = _fault(
+                exception,
+                f'no rule is named "{shown(exception.rule)}"',
+                nearest(exception.rule, judged.rules) or _RULES,
+            )
+            yield fault.but(mend=typo(exception.place, exception.rule, judged.rules) if exception.overlay else None)
 
 
 @rule("exception-expired", "error")
@@ -237,9 +251,11 @@ def expired(judged: Judged) -> Iterator[Finding]:
 
     What it silenced is told again. Mend that, or accept it for longer.
     """
-    for each in judged.stated:
-        if each.rule in judged.rules and _is_expired(each, judged.today):
-            yield _fault(each, f"the exception for {each.rule} ended with {each.until}", "mend what it was for")
+    for exception in judged.stated:
+        if exception.rule in judged.rules and _is_expired(exception, judged.today):
+            yield _fault(
+                exception, f"the exception for {exception.rule} ended with {exception.until}", "mend what it was for"
+            )
 
 
 @rule("exception-without-until", "error")
@@ -249,12 +265,14 @@ def without_until(judged: Judged) -> Iterator[Finding]:
     It silences nothing: a value in the repository is a leak that must end. Say until when in the overlay's
     spec.exceptions; a comment has no place for it.
     """
-    for each in judged.stated:
-        if _lacks_until(each):
+    for exception in judged.stated:
+        if _lacks_until(exception):
             hint = (
-                f"add until: to it in {each.overlay}" if each.overlay else "state it in the overlay's spec.exceptions"
+                f"add until: to it in {exception.overlay}"
+                if exception.overlay
+                else "state it in the overlay's spec.exceptions"
             )
-            yield _fault(each, f"an exception for {PLAINTEXT} needs a last day", hint)
+            yield _fault(exception, f"an exception for {PLAINTEXT} needs a last day", hint)
 
 
 @rule("exception-without-reason", "error")
@@ -263,10 +281,14 @@ def without_reason(judged: Judged) -> Iterator[Finding]:
 
     It silences nothing: nobody could tell later whether it still holds. Write the reason behind the bracket.
     """
-    for each in judged.stated:
-        if each.rule in judged.rules and not each.reason:
-            yield _fault(each, f"an exception for {each.rule} has no reason", f"# ksecret: ignore[{each.rule}] REASON")
+    for exception in judged.stated:
+        if exception.rule in judged.rules and not exception.reason:
+            yield _fault(
+                exception,
+                f"an exception for {exception.rule} has no reason",
+                f"# ksecret: ignore[{exception.rule}] REASON",
+            )
 
 
 RULES = (unused, unknown_rule, expired, without_until, without_reason)
-_NAMES = frozenset(each.name for each in RULES)
+_NAMES = frozenset(rule.name for rule in RULES)

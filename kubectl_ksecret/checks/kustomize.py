@@ -44,7 +44,7 @@ def _skipping(
     build: Build, environments: Sequence[Environment]
 ) -> Iterator[tuple[Environment, Document, str, int, tuple[str, str]]]:
     """Where a build lists an overlay that generates nothing there, why, and what to do."""
-    overlays = {os.path.realpath(each.file): each for each in environments}
+    overlays = {os.path.realpath(environment.file): environment for environment in environments}
     for folder, document in build.layers.items():
         for field, index, name in layers.listed(document.object, "generators", "transformers", "validators"):
             environment = overlays.get(os.path.realpath(os.path.join(folder, name)))
@@ -78,28 +78,28 @@ def namespace_missing(repository: Repository) -> Iterator[Finding]:
         way = (build.way_to(environment) or list(build.layers.values())[:1]) if build else []
         if build is None or not way:
             continue
-        wanted, setting = environment.namespace, layers.namespace(build.layers, way)
-        hint = f"set namespace: {wanted}"
-        if setting and setting.object["namespace"] != wanted:
-            what = f"the namespace of the kustomization is not that of {environment.name}, {wanted}"
+        expected, setting = environment.namespace, layers.namespace(build.layers, way)
+        hint = f"set namespace: {expected}"
+        if setting and setting.object["namespace"] != expected:
+            message = f"the namespace of the kustomization is not that of {environment.name}, {expected}"
             place = setting.place("namespace")
             yield Finding(
-                message=what,
+                message=message,
                 place=place,
                 hint=hint,
                 subject=overlay_subject(environment),
                 field="namespace",
                 overlay=environment.name,
             )
-        elif not setting and not _stands_everywhere(build, wanted):
+        elif not setting and not _stands_everywhere(build, expected):
             prefixed = layers.renaming(build.layers, way) != layers.Renaming()
-            what = f"the kustomization sets no namespace, {environment.name} has {wanted}"
+            message = f"the kustomization sets no namespace, {environment.name} has {expected}"
             if prefixed:
-                what += ": references are not renamed with their Secret"
+                message += ": references are not renamed with their Secret"
             severity: Severity = "error" if prefixed else "note"
             place = way[0].place()
             yield Finding(
-                message=what,
+                message=message,
                 place=place,
                 hint=hint,
                 subject=overlay_subject(environment),
@@ -124,9 +124,9 @@ def manifests_out_of_date(repository: Repository) -> Iterator[Finding]:
     broken = {mistake.place.file for mistake in repository.unreadable if mistake.place}
     for overlay in repository.overlays:
         environment = overlay.environment
-        outdated, told = repository.outdated[environment.name], sealed.files_with_findings(overlay)
+        outdated, reported = repository.outdated[environment.name], sealed.files_with_findings(overlay)
         for file in outdated.files:
-            if file not in told:
+            if file not in reported:
                 hint = f"run: kubectl ksecret render {environment.name} --write"
                 what = "not what render --write makes of the declarations"
                 yield Finding(
@@ -154,17 +154,17 @@ def not_deployed(repository: Repository) -> Iterator[Finding]:
     The workloads start without them, or with what was left by hand. List the folder `secrets` in the kustomization, or
     correct `spec.kustomization`.
     """
-    unbuilt = {each.name for kustomization in repository.unbuilt for each in kustomization.environments}
+    unbuilt = {environment.name for kustomization in repository.unbuilt for environment in kustomization.environments}
     for overlay in repository.overlays:
         environment, spec = overlay.environment, overlay.environment.overlay.spec
         build = repository.build_of(environment)
         if build is None and environment.name in unbuilt:
             continue
         if build is None:
-            what = f"{environment.name} is deployed by no kustomization: {_kustomization(environment)} has none"
+            message = f"{environment.name} is deployed by no kustomization: {_kustomization(environment)} has none"
             hint = "spec.kustomization names the folder of the one that is deployed"
             yield Finding(
-                message=what,
+                message=message,
                 place=spec.origin.at("kustomization"),
                 hint=hint,
                 subject=overlay_subject(environment),
@@ -176,12 +176,12 @@ def not_deployed(repository: Repository) -> Iterator[Finding]:
         if any(_skipping(build, [environment])):
             continue  # told where it is listed
         if missing and len(missing) == len(expected):
-            what = f"the kustomization does not hold the Secrets of {environment.name}"
+            message = f"the kustomization does not hold the Secrets of {environment.name}"
             place = next(iter(build.layers.values())).key("resources") if build.layers else spec.origin.at()
             folder = os.path.relpath(os.path.realpath(environment.folder), build.folder)
             hint = f"add {folder} to its resources"
             yield Finding(
-                message=what,
+                message=message,
                 place=place,
                 hint=hint,
                 subject=overlay_subject(environment),
@@ -191,10 +191,10 @@ def not_deployed(repository: Repository) -> Iterator[Finding]:
         elif not repository.outdated[environment.name].files:  # a file that is not listed is told there
             for name in missing:
                 place = environment.secrets[name].declaration.metadata.origin.at("name")
-                what = f"{name} of {environment.name} is not in what is built"
+                message = f"{name} of {environment.name} is not in what is built"
                 hint = "a patch removes it; omit it in the overlay instead, with the reason"
                 yield Finding(
-                    message=what,
+                    message=message,
                     place=place,
                     hint=hint,
                     subject=Subject("Secret", environment.namespace, name),

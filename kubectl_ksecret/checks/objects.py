@@ -49,7 +49,7 @@ def place_of(build: Build | None, document: Document, path: Path) -> Place:
         return document.place(*path)
     own = [each for each in build.patches if each.subject.kind == document.subject.kind]
     patches = [each for each in (*own, *_patches(build, tree)) if _says(each, document, path)]
-    named = [each for each in patches if each.subject.name == origin.subject.name]
+    named = [document for document in patches if document.subject.name == origin.subject.name]
     if patches:
         patch = (named or patches)[0]
         return Document(patch.file, patch.node, document.object, patch.offset).place(*path)
@@ -74,7 +74,7 @@ def _says(manifest: Document, document: Document, path: Path) -> bool:
     for step in path:
         value = _below(value, step)
         named = mapping(value).get("name") if isinstance(step, int) else None
-        same = [each for each in sequence(stated) if named and mapping(each).get("name") == named]
+        same = [exception for exception in sequence(stated) if named and mapping(exception).get("name") == named]
         stated = same[0] if same else _below(stated, step)
     return stated is not None and stated == value
 
@@ -93,9 +93,9 @@ def once(findings: Iterator[Finding]) -> Iterator[Finding]:
     """Yield what two builds have in common once."""
     seen = set()
     for finding in findings:
-        known = (finding.message, finding.place, finding.field)
-        if known not in seen:
-            seen.add(known)
+        identity = (finding.message, finding.place, finding.field)
+        if identity not in seen:
+            seen.add(identity)
             yield finding
 
 

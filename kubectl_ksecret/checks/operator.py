@@ -27,8 +27,10 @@ def old_api_version(repository: Repository) -> Iterator[Finding]:
 
 
 def _old(repository: Repository) -> Iterator[Finding]:
-    known = {(each.subject.kind, each.subject.name) for each in written(repository)}
-    unwritten = (each for each in built(repository) if (each.subject.kind, each.subject.name) not in known)
+    identity = {(document.subject.kind, document.subject.name) for document in written(repository)}
+    unwritten = (
+        document for document in built(repository) if (document.subject.kind, document.subject.name) not in identity
+    )
     for document in (*written(repository), *unwritten):
         version = document.object.get("apiVersion")
         if document.subject.kind in _KINDS and version in _OLD:
@@ -74,17 +76,17 @@ def _refused(repository: Repository) -> Iterator[Finding]:
 
 def _spec(document: Document) -> tuple[Path, dict[str, object]]:
     path = _SPECS[document.subject.kind]
-    found = document.object
+    matches = document.object
     for step in path:
-        found = mapping(found.get(str(step)))
-    return path, found
+        matches = mapping(matches.get(str(step)))
+    return path, matches
 
 
 def _nothing_taken(document: Document) -> Iterator[Finding]:
     path, spec = _spec(document)
     if not spec.get("data") and not spec.get("dataFrom"):
         message = f"{_named(document)} takes nothing: it has neither data nor dataFrom"
-        field = next((each for each in ("data", "dataFrom") if each in spec), None)
+        field = next((name for name in ("data", "dataFrom") if name in spec), None)
         place = document.key(*path, field) if field else document.key(*path)
         yield Finding(
             message=message,
@@ -121,13 +123,13 @@ def _contradictions(repository: Repository, document: Document) -> Iterator[Find
             yield fault((*path, "data", index, "secretKey"), f"secretKey {key} stands here twice", "remove one")
     for index, entry in enumerate(sequence(spec.get("dataFrom"))):
         where = (*path, "dataFrom", index)
-        said = [name for name in ("extract", "find") if mapping(entry).get(name) is not None]
+        text = [name for name in ("extract", "find") if mapping(entry).get(name) is not None]
         source = mapping(entry).get("sourceRef")
         of_generator = mapping(source).get("generatorRef") is not None
-        taken = [*said, *(["sourceRef.generatorRef"] if of_generator else [])]
+        taken = [*text, *(["sourceRef.generatorRef"] if of_generator else [])]
         if len(taken) > 1:
             yield fault(where, f"{' and '.join(taken)} do not go together", "make an entry of each")
-        elif not said and source is None:
+        elif not text and source is None:
             yield fault(where, "the entry takes nothing", "set one of extract, find and sourceRef")
         elif source is not None and not of_generator and mapping(source).get("storeRef") is None:
             yield fault((*where, "sourceRef"), "sourceRef names nothing", "set generatorRef or storeRef")

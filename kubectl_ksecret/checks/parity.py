@@ -57,7 +57,9 @@ def _sides(repository: Repository) -> Sequence[Sequence[Side]]:
     groups: dict[frozenset[str], list[Build]] = {}
     for build in repository.builds:
         overlays = (environment for environment in build.environments)
-        paths = {os.path.realpath(each.path(path)) for each in overlays for path in each.overlay.spec.declarations}
+        paths = {
+            os.path.realpath(overlay.path(path)) for overlay in overlays for path in overlay.overlay.spec.declarations
+        }
         # Without declarations, environments of one application are those that run the same workloads.
         alike = next((key for key, builds in groups.items() if not paths and _run_the_same(build, builds[0])), None)
         groups.setdefault(alike or frozenset(paths or {build.folder}), []).append(build)
@@ -65,8 +67,8 @@ def _sides(repository: Repository) -> Sequence[Sequence[Side]]:
 
 
 def _run_the_same(build: Build, other: Build) -> bool:
-    here, there = _workloads(build), _workloads(other)
-    return not other.environments and 2 * len(here & there) > len(here | there)
+    here, others = _workloads(build), _workloads(other)
+    return not other.environments and 2 * len(here & others) > len(here | others)
 
 
 def _workloads(build: Build) -> set[tuple[str, str]]:
@@ -135,11 +137,11 @@ def _pairs(sides: Sequence[Side]) -> Iterator[tuple[Side, Side, str, str]]:
     """Yield two names, each of which one of two sides alone has, that look like one Secret."""
     for side, other in combinations(sides, 2):
         here = [name for name in side.by_hand if name not in other.by_hand and name not in other.known]
-        there = [name for name in other.by_hand if name not in side.by_hand and name not in side.known]
+        others = [name for name in other.by_hand if name not in side.by_hand and name not in side.known]
         for name in here:
-            alike = _alike(name, side.by_hand[name], {each: other.by_hand[each] for each in there})
+            alike = _alike(name, side.by_hand[name], {candidate: other.by_hand[candidate] for candidate in others})
             if alike:
-                there.remove(alike)
+                others.remove(alike)
                 yield side, other, name, alike
 
 
@@ -173,16 +175,16 @@ def missing(repository: Repository) -> Iterator[Finding]:
 
 
 def _missing_keys(has: Side, lacks: Side, name: str) -> Iterator[Finding]:
-    there, here = has.by_hand[name], lacks.by_hand[name]
-    if there.keys is None or here.keys is None:
+    others, here = has.by_hand[name], lacks.by_hand[name]
+    if others.keys is None or here.keys is None:
         return
-    for key in sorted(there.keys - here.keys):
+    for key in sorted(others.keys - here.keys):
         document = _document(here)
         field = _field_of_keys(document.object)
         yield Finding(
             message=f"{name} of {lacks.name} has no key {key}, that of {has.name} has it",
             place=document.place(*field),
-            hint=nearest(key, sorted(here.keys - there.keys)) or f"declare {name}, so that both have it",
+            hint=nearest(key, sorted(here.keys - others.keys)) or f"declare {name}, so that both have it",
             subject=here.subject,
             field=dotted(field),
             overlay=lacks.overlay,
@@ -222,11 +224,11 @@ def other_type(repository: Repository) -> Iterator[Finding]:
     """
     for sides in _sides(repository):
         for first, other, name in _in_both(sides):
-            here, there = other.by_hand[name], first.by_hand[name]
-            if here.type != there.type:
+            here, others = other.by_hand[name], first.by_hand[name]
+            if here.type != others.type:
                 path = type_path(_document(here))
                 yield Finding(
-                    message=f"{name} has the type {here.type} in {other.name}, {there.type} in {first.name}",
+                    message=f"{name} has the type {here.type} in {other.name}, {others.type} in {first.name}",
                     place=_document(here).place(*path),
                     hint="give both one type",
                     subject=here.subject,
@@ -254,30 +256,33 @@ def two_names(repository: Repository) -> Iterator[Finding]:
                 overlay=other.overlay,
             )
     chosen = {overlay.environment.name for overlay in repository.overlays}
-    for here, there in combinations(repository.environments, 2):
-        if _have_one_base(here, there) and not chosen.isdisjoint({here.name, there.name}):
-            yield from _omitted_for_each_other(here, there)
+    for here, environment in combinations(repository.environments, 2):
+        if _have_one_base(here, environment) and not chosen.isdisjoint({here.name, environment.name}):
+            yield from _omitted_for_each_other(here, environment)
 
 
 def _have_one_base(first: Environment, other: Environment) -> bool:
-    paths = [{os.path.realpath(each.path(path)) for path in each.overlay.spec.declarations} for each in (first, other)]
+    paths = [
+        {os.path.realpath(environment.path(path)) for path in environment.overlay.spec.declarations}
+        for environment in (first, other)
+    ]
     return paths[0] == paths[1]
 
 
 def _omitted_for_each_other(first: Environment, other: Environment) -> Iterator[Finding]:
     """Find what looks like one Secret or key, of which each environment omits the other's name."""
     here = {name: _keys_of(first, name) for name in first.secrets if name not in other.secrets}
-    there = {name: _keys_of(other, name) for name in other.secrets if name not in first.secrets}
+    others = {name: _keys_of(other, name) for name in other.secrets if name not in first.secrets}
     for name, keys in here.items():
-        alike = _alike_by_keys(name, keys, there)
+        alike = _alike_by_keys(name, keys, others)
         if alike:
-            del there[alike]
+            del others[alike]
             yield _under_two_names(first, other, what="Secret", name=name, alike=alike)
     for secret in first.secrets.keys() & other.secrets.keys():
         only_here = sorted(first.secrets[secret].keys.keys() - other.secrets[secret].keys.keys())
         only_there = sorted(other.secrets[secret].keys.keys() - first.secrets[secret].keys.keys())
         for key in only_here:
-            alike = next((each for each in only_there if nearest(key, [each])), None)
+            alike = next((candidate for candidate in only_there if nearest(key, [candidate])), None)
             if alike:
                 only_there.remove(alike)
                 yield _under_two_names(first, other, what="key", name=f"{secret}/{key}", alike=f"{secret}/{alike}")

@@ -43,7 +43,7 @@ def placeholder(repository: Repository) -> Iterator[Finding]:
 
 def _in_objects(repository: Repository) -> Iterator[Finding]:
     # A store that is rendered has what its overlay says, which is looked at itself.
-    rendered = {repository.project.name(each.path("manifests")) + "/" for each in repository.environments}
+    rendered = {repository.project.name(environment.path("manifests")) + "/" for environment in repository.environments}
     for document in (*built(repository), *loose(repository, _FIELDS)):
         subject = document.subject
         if subject.kind not in _FIELDS or document.group != (OPERATOR if subject.kind in STORES else ""):
@@ -69,12 +69,12 @@ def _below(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
         if kind := placeholder_in(value):
             yield path, kind
     elif isinstance(value, dict):
-        for name, each in value.items():
+        for name, element in value.items():
             if name not in _FREE and not str(name).endswith("description"):
-                yield from _below(each, (*path, name))
+                yield from _below(element, (*path, name))
     elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _below(each, (*path, index))
+        for index, element in enumerate(value):
+            yield from _below(element, (*path, index))
 
 
 def _hint(path: Path) -> str:

@@ -30,7 +30,7 @@ def plaintext_secret(repository: Repository) -> Iterator[Finding]:
     key, and seal it. What SOPS has encrypted, and what a deployer replaces (<path:…>, ${…}), is no value.
     """
     of_overlays = _sealed_by_overlays(repository)
-    secrets = [each for each in written(repository) if _is_secret(each)]
+    secrets = [document for document in written(repository) if _is_secret(document)]
     for document in secrets:
         if document.file not in of_overlays:
             for field, key in _plain(document.object):
@@ -100,15 +100,15 @@ def _is_no_value(text: str, by_name: bool) -> bool:
 
 def _patched_in(repository: Repository, secrets: list[Document]) -> Iterator[Finding]:
     """What a build adds to a Secret of the tree, from a patch that is no file of its own."""
-    origins = {id(each.node): each for each in secrets}
-    told = {(each.subject.name, key) for each in secrets for _, key in _plain(each.object)}
+    origins = {id(document.node): document for document in secrets}
+    reported = {(document.subject.name, key) for document in secrets for _, key in _plain(document.object)}
     for document in built(repository):
         origin = origins.get(id(document.node))
         if origin is None or not _is_secret(document):
             continue
         for field, key in _plain(document.object):
-            if (origin.subject.name, key) not in told:
-                told.add((origin.subject.name, key))
+            if (origin.subject.name, key) not in reported:
+                reported.add((origin.subject.name, key))
                 yield _fault(document, document.subject, field, key)
 
 

@@ -50,9 +50,9 @@ def no_restart(build: Build) -> Iterator[Finding]:
 
 
 def _hint(annotations: Sequence[Object]) -> str:
-    if any(each.get(_SEARCH) == "true" for each in annotations):
+    if any(metadata.get(_SEARCH) == "true" for metadata in annotations):
         return f'with {_SEARCH} Reloader looks at Secrets alone that have the annotation {_MATCH}: "true"'
-    if any(name in each for each in annotations for name in _EXCLUDED):
+    if any(name in metadata for metadata in annotations for name in _EXCLUDED):
         return "the annotation that excludes it from Reloader keeps it so"
     return f'with Reloader, annotate it: {_RELOADER}/auto: "true"'
 
@@ -82,24 +82,24 @@ def _is_restarted(supply: Supply, document: Document, annotations: Sequence[Obje
     """Whether annotations have the workload restarted when a Secret changes."""
     secrets = supply.secrets.at(supply.namespace(document), secret)
     of_secret = [produced.annotations for produced in secrets]
-    if any(each.get(_IGNORED) == "true" for each in of_secret):
+    if any(metadata.get(_IGNORED) == "true" for metadata in of_secret):
         return False
-    if any(secret in _listed(each, name) for each in annotations for name in _EXCLUDED):
+    if any(secret in _listed(metadata, name) for metadata in annotations for name in _EXCLUDED):
         return False
-    for each in annotations:
-        if any(each.get(name) == "true" for name in _ALWAYS):
+    for metadata in annotations:
+        if any(metadata.get(name) == "true" for name in _ALWAYS):
             return True
-        if each.get(_SEARCH) == "true" and any(marked.get(_MATCH) == "true" for marked in of_secret):
+        if metadata.get(_SEARCH) == "true" and any(marked.get(_MATCH) == "true" for marked in of_secret):
             return True
         # Reloader takes patterns too; one that is more than a name is believed.
-        if any(name == secret or not re.fullmatch("[a-z0-9.-]*", name) for name in _listed(each, _NAMED)):
+        if any(name == secret or not re.fullmatch("[a-z0-9.-]*", name) for name in _listed(metadata, _NAMED)):
             return True
     return False
 
 
 def _listed(annotations: Object, name: str) -> list[str]:
     text = annotations.get(name)
-    return [each.strip() for each in text.split(",")] if isinstance(text, str) else []
+    return [part.strip() for part in text.split(",")] if isinstance(text, str) else []
 
 
 RULES = (no_restart,)

@@ -149,7 +149,7 @@ class Repository(Record):
             reported = set()
             for build in self.builds:
                 for finding in rule.findings(build):
-                    known = (finding.message, finding.place, finding.field, finding.overlay)
-                    if finding.overlay or known not in reported:
-                        reported.add(known)
+                    identity = (finding.message, finding.place, finding.field, finding.overlay)
+                    if finding.overlay or identity not in reported:
+                        reported.add(identity)
                         yield finding

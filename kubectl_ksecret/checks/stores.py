@@ -36,7 +36,7 @@ def _of_root(repository: Repository, root: Build) -> Iterator[Finding]:
 
 
 def _stores(root: Build) -> list[Document]:
-    return [each for each in root.objects if each.subject.kind in STORES and each.group == OPERATOR]
+    return [document for document in root.objects if document.subject.kind in STORES and document.group == OPERATOR]
 
 
 def _azure(store: Document) -> dict[str, object]:
@@ -45,10 +45,10 @@ def _azure(store: Document) -> dict[str, object]:
 
 def _of_store(repository: Repository, root: Build, store: Document, name: str) -> Iterator[Finding]:
     subject = store.subject
-    said = mapping(_azure(store).get("serviceAccountRef")).get("namespace")
-    where = str(said or "") if subject.kind == "ClusterSecretStore" else subject.namespace
+    text = mapping(_azure(store).get("serviceAccountRef")).get("namespace")
+    where = str(text or "") if subject.kind == "ClusterSecretStore" else subject.namespace
     place, overlay = _named_at(root, store)
-    if subject.kind == "SecretStore" and said not in (None, "", subject.namespace) and subject.namespace:
+    if subject.kind == "SecretStore" and text not in (None, "", subject.namespace) and subject.namespace:
         message = f"SecretStore {subject.name} names a ServiceAccount of another namespace than its own"
         field = (*_ACCOUNT, "namespace")
         yield Finding(
@@ -60,13 +60,13 @@ def _of_store(repository: Repository, root: Build, store: Document, name: str) -
             overlay=overlay,
         )
         return
-    accounts = [each for each in _accounts(repository) if _lies_in(each, where)]
-    account = next((each for each in accounts if each.subject.name == name), None)
+    accounts = [account for account in _accounts(repository) if _lies_in(account, where)]
+    account = next((account for account in accounts if account.subject.name == name), None)
     if account is not None:
         yield from _of_account(root, store, account, overlay)
         return
-    elsewhere = where and not any(_lies_in(each, where) for each in root.objects if each.subject.namespace)
-    hint = nearest(name, [each.subject.name for each in accounts]) or (
+    elsewhere = where and not any(_lies_in(document, where) for document in root.objects if document.subject.namespace)
+    hint = nearest(name, [account.subject.name for account in accounts]) or (
         "" if elsewhere else "add it to the kustomization, with the annotations of its workload identity"
     )
     yield Finding(
@@ -82,7 +82,9 @@ def _of_store(repository: Repository, root: Build, store: Document, name: str) -
 
 def _accounts(repository: Repository) -> Iterator[Document]:
     for root in repository.builds:
-        yield from (each for each in root.objects if each.subject.kind == "ServiceAccount" and not each.group)
+        yield from (
+            document for document in root.objects if document.subject.kind == "ServiceAccount" and not document.group
+        )
 
 
 def _lies_in(document: Document, namespace: str) -> bool:
@@ -93,10 +95,10 @@ def _lies_in(document: Document, namespace: str) -> bool:
 def _named_at(root: Build, store: Document) -> tuple[Place, str]:
     """Where the ServiceAccount was named: in the overlay of a store that is rendered, else in the store."""
     for environment in root.environments:
-        said = _rendered_store(environment)
+        text = _rendered_store(environment)
         rendered_into = environment.project.name(environment.path("manifests"))
-        if said and isinstance(said.auth, WorkloadIdentity) and store.file.startswith(f"{rendered_into}/"):
-            return said.auth.origin.at("serviceAccountName"), environment.name
+        if text and isinstance(text.auth, WorkloadIdentity) and store.file.startswith(f"{rendered_into}/"):
+            return text.auth.origin.at("serviceAccountName"), environment.name
     return store.place(*_ACCOUNT, "name"), ""
 
 
@@ -156,14 +158,14 @@ def store_missing(repository: Repository) -> Iterator[Finding]:
 
 
 def _missing(root: Build) -> Iterator[Finding]:
-    stores = {(each.subject.kind, each.subject.name) for each in _stores(root)}
-    own = {said.kind for each in root.environments if (said := _rendered_store(each))}
+    stores = {(store.subject.kind, store.subject.name) for store in _stores(root)}
+    own = {text.kind for environment in root.environments if (text := _rendered_store(environment))}
     for document in root.objects:
         if document.subject.kind != "ExternalSecret" or document.group != OPERATOR:
             continue
         for path, kind, name in store_references(document.object):
             hint = nearest(name, [other for of_kind, other in stores if of_kind == kind])
-            if other_kinds := [each for each in STORES if (each, name) in stores]:
+            if other_kinds := [kind for kind in STORES if (kind, name) in stores]:
                 hint = f"the one in the build is a {other_kinds[0]}"
             if (kind, name) not in stores and (hint or (kind in own and kind == "SecretStore")):
                 message = f"ExternalSecret {document.subject.name} reads {kind} {name}, which is not in the build"

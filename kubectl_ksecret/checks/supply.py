@@ -100,7 +100,9 @@ class Supply:
         return list(self._find_reads())
 
     def _find_reads(self) -> Iterator[SecretRead]:
-        stated = (reference for each in self.build.environments for reference in each.overlay.spec.references)
+        stated = (
+            reference for environment in self.build.environments for reference in environment.overlay.spec.references
+        )
         further = tuple(dict.fromkeys(stated))
         for document in self.build.objects:
             for read in reads(document, further):
@@ -125,7 +127,9 @@ class Supply:
     def overlay_of(self, namespace: str) -> str:
         """Return the overlay whose namespace it is, if it is one only."""
         environments = self.build.environments
-        names = [each.name for each in environments if each.namespace == namespace] or [e.name for e in environments]
+        names = [environment.name for environment in environments if environment.namespace == namespace] or [
+            e.name for e in environments
+        ]
         return names[0] if len(names) == 1 else ""
 
     @property

@@ -30,11 +30,11 @@ def tracked_secret_file(repository: Repository) -> Iterator[Finding]:
                 message = f"{environment.name} takes its values from {shown}, which Git tracks"
                 yield Finding(message=message, place=place, hint=_untrack(shown), overlay=environment.name)
     public = set(_sources_of_config_maps(repository))
-    for found in repository.contents:
-        if found.kind in ("dotenv file", "key file") and found.path not in (named | public):
-            shown = project.name(os.path.join(project.root, found.path))
+    for content in repository.contents:
+        if content.kind in ("dotenv file", "key file") and content.path not in (named | public):
+            shown = project.name(os.path.join(project.root, content.path))
             yield Finding(
-                message=f"Git tracks a {found.kind}",
+                message=f"Git tracks a {content.kind}",
                 place=Place(shown),
                 hint=_untrack(shown),
             )
@@ -58,9 +58,9 @@ def private_key(repository: Repository) -> Iterator[Finding]:
     key out of the file; the history still holds it. Folders named testdata or node_modules are left out.
     """
     project = repository.project
-    for found in repository.contents:
-        place = Place(project.name(os.path.join(project.root, found.path)), found.line, found.column)
-        if found.kind == "private key" and not _of_a_secret(repository, place):
+    for content in repository.contents:
+        place = Place(project.name(os.path.join(project.root, content.path)), content.line, content.column)
+        if content.kind == "private key" and not _of_a_secret(repository, place):
             yield Finding(
                 message="a private key in a file that Git tracks",
                 place=place,
@@ -70,7 +70,7 @@ def private_key(repository: Repository) -> Iterator[Finding]:
 
 def _of_a_secret(repository: Repository, place: Place) -> bool:
     """Whether it is a value of a Secret, which is looked at as one."""
-    nodes = [each.node for each in repository.tree.get(place.file, ()) if each.subject.kind == "Secret"]
+    nodes = [document.node for document in repository.tree.get(place.file, ()) if document.subject.kind == "Secret"]
     return any(node and node.start_mark.line < place.line <= node.end_mark.line + 1 for node in nodes)
 
 

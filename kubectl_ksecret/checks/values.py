@@ -40,19 +40,19 @@ def missing(held: Sequence[Held]) -> Iterator[Finding]:
     It can be neither fetched nor sealed. Set the value there, or enable it, or correct `remoteName` or the overlay's
     `source.names`.
     """
-    for each in held:
-        for secret in each.environment.secrets.values():
+    for holding in held:
+        for secret in holding.environment.secrets.values():
             for key in secret.keys:
                 for remote in secret.remotes(key).values():
-                    if remote.name not in each.names:
-                        said = f"the source of {each.environment.name} has no {remote.name}"
-                        if remote.name in each.disabled:
-                            said = f"{remote.name} is disabled in the source of {each.environment.name}"
-                        what = f"{secret.name}/{key}: {said}"
+                    if remote.name not in holding.names:
+                        text = f"the source of {holding.environment.name} has no {remote.name}"
+                        if remote.name in holding.disabled:
+                            text = f"{remote.name} is disabled in the source of {holding.environment.name}"
+                        message = f"{secret.name}/{key}: {text}"
                         yield Finding(
-                            message=what,
+                            message=message,
                             place=remote.key.origin.at(),
-                            overlay=each.environment.name,
+                            overlay=holding.environment.name,
                         )
 
 
@@ -97,23 +97,23 @@ def same_in_two(held: Sequence[Held]) -> Iterator[Finding]:
     Whoever reads that of test has that of production. Set a value of its own for each environment.
     """
     holders: dict[bytes, dict[tuple[str, str], _Holder]] = {}
-    for each in held:
-        for (secret, key), value in each.values.items():
-            content, remote = value.reveal().rstrip(b"\r\n"), each.environment.secrets[secret].values[key]
+    for holding in held:
+        for (secret, key), value in holding.values.items():
+            content, remote = value.reveal().rstrip(b"\r\n"), holding.environment.secrets[secret].values[key]
             if content and isinstance(remote, Remote):
-                holder = _holder(each.environment, secret, key, remote)
-                holders.setdefault(content, {}).setdefault((each.environment.name, holder.address), holder)
-    for found in holders.values():
-        (environment, _), first = next(iter(found.items()))
-        for (other, _), holder in found.items():
+                holder = _holder(holding.environment, secret, key, remote)
+                holders.setdefault(content, {}).setdefault((holding.environment.name, holder.address), holder)
+    for sharing in holders.values():
+        (environment, _), first = next(iter(sharing.items()))
+        for (other, _), holder in sharing.items():
             if other == environment:
                 continue
-            what = f"{holder.address} has the same value in {other} as {first.address} in {environment}"
+            message = f"{holder.address} has the same value in {other} as {first.address} in {environment}"
             hint = f"set a value of its own in the source of {other}"
             if holder.name == first.name:
-                what, hint = f"{what}: they read one name", f"give {other} a name of its own: source.names"
+                message, hint = f"{message}: they read one name", f"give {other} a name of its own: source.names"
             yield Finding(
-                message=what,
+                message=message,
                 place=holder.place,
                 hint=hint,
                 overlay=other,
@@ -141,26 +141,26 @@ def in_repository(held: Sequence[Held]) -> Iterator[Finding]:
     Whoever can read the repository has it, from every commit on. Take it out, and rotate it. What is compared is the
     value itself, so this is no guess; values under 8 bytes and single words under 16 letters are not looked for.
     """
-    for each in held:
-        for address, how, place in each.written:
-            what = f"the value of {address} of {each.environment.name} stands here {how}"
+    for holding in held:
+        for address, how, place in holding.written:
+            message = f"the value of {address} of {holding.environment.name} stands here {how}"
             yield Finding(
-                message=what,
+                message=message,
                 place=place,
                 hint="take it out, and give the key a new value",
-                overlay=each.environment.name,
+                overlay=holding.environment.name,
             )
 
 
 def texts_of(held: Sequence[Held]) -> Mapping[bytes, tuple[str, str, How]]:
     """What to look for in files, with the environment and address that it is of; a value that is shared counts once."""
-    found: dict[bytes, tuple[str, str, How]] = {}
-    for each in held:
-        for (secret, key), value in each.values.items():
-            if each.environment.secrets[secret].remotes(key):  # else it is made of what is not secret
+    matches: dict[bytes, tuple[str, str, How]] = {}
+    for holding in held:
+        for (secret, key), value in holding.values.items():
+            if holding.environment.secrets[secret].remotes(key):  # else it is made of what is not secret
                 for text, how in forms(value):
-                    found.setdefault(text, (each.environment.name, f"{secret}/{key}", how))
-    return found
+                    matches.setdefault(text, (holding.environment.name, f"{secret}/{key}", how))
+    return matches
 
 
 RULES = (missing, unusable, breaking_rules, same_in_two, in_repository)

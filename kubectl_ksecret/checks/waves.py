@@ -97,7 +97,7 @@ def _moment(document: Document) -> _Moment | None:
     hook, wave = document.annotations.get(_HOOK), document.annotations.get(_WAVE, "0")
     stages = [_STAGES["Sync"]]
     if isinstance(hook, str) and hook.strip():
-        stages = [_STAGES[name] for each in hook.split(",") if (name := each.strip()) in _STAGES]
+        stages = [_STAGES[name] for part in hook.split(",") if (name := part.strip()) in _STAGES]
     if not stages or not re.fullmatch("[+-]?[0-9]{1,9}", str(wave)):
         return None
     return _Moment(min(stages), int(wave))

@@ -137,7 +137,7 @@ def _print_findings(report: CheckReport, output: str) -> None:
         rules=report.rules,
         root=repository.project.root,
         folder=os.getcwd(),
-        overlays={each.environment.name: each.environment.overlay.origin.file for each in repository.overlays},
+        overlays={overlay.environment.name: overlay.environment.overlay.origin.file for overlay in repository.overlays},
         silenced=report.silenced,
     )
     if output == "text" and sys.stdout is not None and sys.stdout.isatty():

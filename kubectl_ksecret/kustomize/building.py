@@ -63,7 +63,7 @@ class Request(NamedTuple):
     allow_remote: bool = False
 
 
-class Outcome(NamedTuple):
+class BuildOutcome(NamedTuple):
     """A build, or why there is none and a command that builds; `above` is where the paths of origins start."""
 
     text: str = ""
@@ -77,7 +77,9 @@ class Outcome(NamedTuple):
         return "LoadRestrictionsNone" in self.remedy
 
 
-def build(requests: Sequence[Request], timeout: float, meanwhile: Callable[[], object] | None = None) -> list[Outcome]:
+def build(
+    requests: Sequence[Request], timeout: float, meanwhile: Callable[[], object] | None = None
+) -> list[BuildOutcome]:
     """Build all of these side by side, each in `timeout` seconds at most, and do something `meanwhile`.
 
     Raises:
@@ -93,7 +95,7 @@ def build(requests: Sequence[Request], timeout: float, meanwhile: Callable[[], o
         return list(outcomes)
 
 
-def _build(request: Request, timeout: float) -> Outcome:
+def _build(request: Request, timeout: float) -> BuildOutcome:
     with tempfile.TemporaryDirectory() as folder:
         above = os.path.realpath(folder)
         target = request.folder
@@ -108,7 +110,7 @@ def _build(request: Request, timeout: float) -> Outcome:
         return _run(request, target, timeout)._replace(above=above)
 
 
-def _run(request: Request, target: str, timeout: float) -> Outcome:
+def _run(request: Request, target: str, timeout: float) -> BuildOutcome:
     environment = os.environ if request.allow_remote else {**os.environ, **_NO_NETWORK}
     restriction = _UNRESTRICTED if request.unrestricted else ()
     for program in _BUILDERS:
@@ -127,26 +129,26 @@ def _run(request: Request, target: str, timeout: float) -> Outcome:
         try:
             output, error = child.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
-            return Outcome(reason=f"it takes longer than {timeout:g} seconds; --timeout allows more")
+            return BuildOutcome(reason=f"it takes longer than {timeout:g} seconds; --timeout allows more")
         finally:
             with suppress(ProcessLookupError):
                 if child.poll() is None:
                     os.killpg(child.pid, signal.SIGKILL)
                     child.communicate()
         if child.returncode == 0:
-            return Outcome(text=output.decode(errors="replace"))
+            return BuildOutcome(text=output.decode(errors="replace"))
         return _failure(error.decode(errors="replace"))
     raise Refusal(
         Mistake("neither kubectl nor kustomize is on the PATH", hint="or give a build: kubectl ksecret check --built -")
     )
 
 
-def _failure(error: str) -> Outcome:
+def _failure(error: str) -> BuildOutcome:
     """Return why a build failed, in our words."""
     for signs, reason, remedy in _REASONS:
         if any(sign in error for sign in signs):
-            return Outcome(reason=reason, remedy=remedy)
-    return Outcome(reason="kustomize refuses it")
+            return BuildOutcome(reason=reason, remedy=remedy)
+    return BuildOutcome(reason="kustomize refuses it")
 
 
 def objects_of(text: str, file: str) -> list[Document]:

@@ -93,30 +93,30 @@ def _addresses(text: str) -> Iterator[str]:
 
 def resources(layers: Layers) -> Iterator[str]:
     """Yield the files that these kustomizations list as objects."""
-    for each in named(layers):
-        if each.field[0] == "resources" and not each.is_remote and os.path.isfile(each.path):
-            yield each.path
+    for mention in named(layers):
+        if mention.field[0] == "resources" and not mention.is_remote and os.path.isfile(mention.path):
+            yield mention.path
 
 
 def files(layers: Layers) -> Iterator[str]:
     """Yield the files that these kustomizations list as objects or patches, wherever they lie."""
-    for each in named(layers):
-        is_listed = each.field[0] in (*FOLLOWED, "patches", "patchesStrategicMerge", "patchesJson6902")
-        if is_listed and not each.is_remote and os.path.isfile(each.path):
-            yield each.path
+    for mention in named(layers):
+        is_listed = mention.field[0] in (*FOLLOWED, "patches", "patchesStrategicMerge", "patchesJson6902")
+        if is_listed and not mention.is_remote and os.path.isfile(mention.path):
+            yield mention.path
 
 
 def refusals(project: Project, layers: Layers, *, allow_remote: bool) -> Iterator[Mistake]:
     """Yield why a kustomization must not be built: something in it leads out of the project."""
-    for each in named(layers):
-        if each.is_remote:
+    for mention in named(layers):
+        if mention.is_remote:
             if not allow_remote:
-                what = "a remote file or folder is not fetched"
-                yield Mistake(what, each.place, "copy it into the project, or allow it: --allow-remote")
-        elif os.path.isdir(each.path) and not _is_inside(project, each.path):
-            yield Mistake("a folder outside of the project is not built", each.place, "copy it into the project")
-        elif os.path.isdir(each.path) and each.field[0] in FOLLOWED and _is_unread(layers, each.path):
-            yield Mistake("a kustomization that can't be read is not built", each.place, "correct it")
+                message = "a remote file or folder is not fetched"
+                yield Mistake(message, mention.place, "copy it into the project, or allow it: --allow-remote")
+        elif os.path.isdir(mention.path) and not _is_inside(project, mention.path):
+            yield Mistake("a folder outside of the project is not built", mention.place, "copy it into the project")
+        elif os.path.isdir(mention.path) and mention.field[0] in FOLLOWED and _is_unread(layers, mention.path):
+            yield Mistake("a kustomization that can't be read is not built", mention.place, "correct it")
 
 
 def _is_unread(layers: Layers, path: str) -> bool:
@@ -139,19 +139,19 @@ def leading_out(project: Project, layers: Layers) -> list[Named]:
     read any file of the machine.
     """
     outside = []
-    for each in named(layers):
-        if each.is_remote or not os.path.isfile(each.path):
+    for mention in named(layers):
+        if mention.is_remote or not os.path.isfile(mention.path):
             continue
-        if not _is_inside(project, each.path):
+        if not _is_inside(project, mention.path):
             return []
-        folder = os.path.realpath(os.path.dirname(project.shown_as(each.layer.file)))
-        if not os.path.realpath(each.path).startswith(os.path.join(folder, "")):
-            outside.append(each)
+        folder = os.path.realpath(os.path.dirname(project.shown_as(mention.layer.file)))
+        if not os.path.realpath(mention.path).startswith(os.path.join(folder, "")):
+            outside.append(mention)
     return outside
 
 
 def missing(layers: Layers) -> Iterator[Named]:
     """Yield what these kustomizations name and is not there."""
-    for each in named(layers):
-        if not each.is_remote and not os.path.exists(each.path):
-            yield each
+    for mention in named(layers):
+        if not mention.is_remote and not os.path.exists(mention.path):
+            yield mention

@@ -9,7 +9,7 @@ from ..errors import InputError, Mistake, Place, Refusal, printable
 from ..files.project import Project
 from ..objects.documents import KUSTOMIZATION_FILES, Document, Tree
 from . import building, contents, layers, origins
-from .building import Outcome, Request
+from .building import BuildOutcome, Request
 from .contents import Named
 from .layers import Layers
 
@@ -47,37 +47,39 @@ def build(
         Refusal: there is neither kubectl nor kustomize.
     """
     deployed = [Deployed(folder=folder, layers=layers.read(project, folder)) for folder in folders]
-    refused = [_refused(project, each, allow_remote=allow_remote) for each in deployed]
-    left = [each for each in refused if each.failure is None]
+    refused = [_refused(project, kustomization, allow_remote=allow_remote) for kustomization in deployed]
+    left = [kustomization for kustomization in refused if kustomization.failure is None]
     requests = [
         Request(
-            folder=each.folder,
-            is_component=_is_component(each),
+            folder=kustomization.folder,
+            is_component=_is_component(kustomization),
             origins=with_origins,
             allow_remote=allow_remote,
         )
-        for each in left
+        for kustomization in left
     ]
     outcomes = building.build(requests, timeout, meanwhile=partial(_read_listed, left, tree))
     again = [index for index, outcome in enumerate(outcomes) if outcome.is_restricted]
     leading_out = {index: contents.leading_out(project, left[index].layers) for index in again}
     again = [index for index in again if leading_out[index]]
     unrestricted = building.build([requests[index]._replace(unrestricted=True) for index in again], timeout)
-    outcomes_by_folder = {each.folder: outcome for each, outcome in zip(left, outcomes, strict=True)}
+    outcomes_by_folder = {kustomization.folder: outcome for kustomization, outcome in zip(left, outcomes, strict=True)}
     outcomes_by_folder |= {left[index].folder: outcome for index, outcome in zip(again, unrestricted, strict=True)}
     named = {left[index].folder: leading_out[index] for index in again}
     return [
-        each
-        if each.failure is not None
-        else _finished(project, each, outcomes_by_folder[each.folder], tree, named.get(each.folder, ()))
-        for each in refused
+        kustomization
+        if kustomization.failure is not None
+        else _finished(
+            project, kustomization, outcomes_by_folder[kustomization.folder], tree, named.get(kustomization.folder, ())
+        )
+        for kustomization in refused
     ]
 
 
 def _read_listed(deployed: Sequence[Deployed], tree: Tree) -> None:
     """Read the files that the objects of a build come from, while kustomize builds."""
-    for each in deployed:
-        for path in contents.resources(each.layers):
+    for kustomization in deployed:
+        for path in contents.resources(kustomization.layers):
             tree.documents(path)
 
 
@@ -111,7 +113,7 @@ def _is_component(deployed: Deployed) -> bool:
 
 
 def _finished(
-    project: Project, deployed: Deployed, outcome: Outcome, tree: Tree, leading_out: Sequence[Named]
+    project: Project, deployed: Deployed, outcome: BuildOutcome, tree: Tree, leading_out: Sequence[Named]
 ) -> Deployed:
     shown = project.name(deployed.folder)
     if outcome.reason:
@@ -124,7 +126,7 @@ def _finished(
     return deployed._replace(objects=objects, is_sure=is_sure, leading_out=leading_out)
 
 
-def _failure(shown: str, deployed: Deployed, outcome: Outcome) -> Mistake:
+def _failure(shown: str, deployed: Deployed, outcome: BuildOutcome) -> Mistake:
     """Return why a kustomization can't be built, at the line that names what is not there, where that is the reason."""
     message = f"{shown} can't be built: {outcome.reason}"
     root = next(iter(deployed.layers.values()), None)

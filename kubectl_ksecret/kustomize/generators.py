@@ -12,7 +12,7 @@ def kustomizations(tree: Mapping[str, Sequence[Document]]) -> Iterator[Document]
     """Those of a tree, and the generators that have a file of their own."""
     for file, documents in tree.items():
         is_one = os.path.basename(file) in KUSTOMIZATION_FILES
-        yield from (each for each in documents if is_one or each.subject.kind in GENERATORS.values())
+        yield from (document for document in documents if is_one or document.subject.kind in GENERATORS.values())
 
 
 def entries(document: Document, field: str) -> Iterator[tuple[Path, dict[str, object]]]:
@@ -32,8 +32,8 @@ def sources_of(document: Document, path: Path, entry: Mapping[str, object]) -> I
     """The files that an entry reads, as messages show them, each with the path of the field that names it."""
     named: list[tuple[Path, object]] = [((*path, "env"), entry.get("env"))]
     for list_ in ("envs", "files"):
-        named += [((*path, list_, index), each) for index, each in enumerate(sequence(entry.get(list_)))]
-    for where, each in named:
-        if isinstance(each, str) and each:
+        named += [((*path, list_, index), element) for index, element in enumerate(sequence(entry.get(list_)))]
+    for where, text in named:
+        if isinstance(text, str) and text:
             folder = os.path.dirname(document.file)
-            yield where, os.path.normpath(os.path.join(folder, each.partition("=")[2] or each))
+            yield where, os.path.normpath(os.path.join(folder, text.partition("=")[2] or text))

@@ -42,16 +42,16 @@ def read(project: Project, folder: str) -> Layers:
 
     Left out are those outside of the project, and what can't be read: a build refuses it.
     """
-    found: dict[str, Document] = {}
+    matches: dict[str, Document] = {}
     todo = [os.path.realpath(folder)]
     while todo:
         current = todo.pop(0)
-        document = _read(project, current) if current not in found and os.path.isdir(current) else None
+        document = _read(project, current) if current not in matches and os.path.isdir(current) else None
         if document is not None:
-            found[current] = document
+            matches[current] = document
             below = (name for _, _, name in listed(document.object, *FOLLOWED) if "://" not in name)
             todo += [os.path.realpath(os.path.join(current, name)) for name in below]
-    return found
+    return matches
 
 
 def _read(project: Project, folder: str) -> Document | None:
@@ -79,9 +79,9 @@ def _with_usual_names(fields: Object) -> Object:
 def listed(document: Object, *fields: str) -> Iterator[tuple[str, int, str]]:
     """The texts in lists of a kustomization: the field, the number in it, and what is listed."""
     for field in fields:
-        for index, each in enumerate(sequence(document.get(field))):
-            if isinstance(each, str) and "\0" not in each:
-                yield field, index, each
+        for index, element in enumerate(sequence(document.get(field))):
+            if isinstance(element, str) and "\0" not in element:
+                yield field, index, element
 
 
 def way(layers: Layers, root: str, targets: Collection[str]) -> Sequence[Document]:
@@ -112,17 +112,17 @@ def renaming(layers: Layers, documents: Sequence[Document]) -> Renaming:
     for document in documents:
         # A component changes what its kustomization has gathered, before that one adds its own.
         own = [*_components(layers, document), document]
-        prefix += "".join(_text(each, "namePrefix") for each in reversed(own))
-        suffix = "".join(_text(each, "nameSuffix") for each in own) + suffix
+        prefix += "".join(_text(layer, "namePrefix") for layer in reversed(own))
+        suffix = "".join(_text(layer, "nameSuffix") for layer in own) + suffix
     return Renaming(prefix, suffix)
 
 
 def namespace(layers: Layers, documents: Sequence[Document]) -> Document | None:
     """Return the outermost of these kustomizations that sets a namespace, or the component of one that does."""
     for document in documents:
-        for each in (document, *_components(layers, document)):
-            if _text(each, "namespace"):
-                return each
+        for layer in (document, *_components(layers, document)):
+            if _text(layer, "namespace"):
+                return layer
     return None
 
 
@@ -135,5 +135,5 @@ def _components(layers: Layers, document: Document) -> list[Document]:
 
 
 def _text(document: Document, field: str) -> str:
-    found = mapping(document.object).get(field)
-    return found if isinstance(found, str) else ""
+    matches = mapping(document.object).get(field)
+    return matches if isinstance(matches, str) else ""

@@ -83,7 +83,7 @@ def _candidates(
         # A prefix or suffix may have grown on the name; the longest one is the least likely to be there by chance.
         names = [other for other in by_kind.get(kind, ()) if other and affixes.may_make(name, other)]
         longest = max(map(len, names), default=0)
-        origins = [each for other in names if len(other) == longest for each in by_name[kind, other]]
+        origins = [document for other in names if len(other) == longest for document in by_name[kind, other]]
     if len(origins) > 1:
         origins = [each for each in origins if each.subject.namespace in ("", namespace)]
     return [each for each in origins if each.group == document.group]
@@ -105,9 +105,9 @@ def _generator_of(document: Document, generated: dict[tuple[str, str], str]) -> 
     return files.pop() if len(files) == 1 else ""
 
 
-def annotated(project: Project, outcome: building.Outcome, file: str, tree: Tree) -> list[Document]:
+def annotated(project: Project, outcome: building.BuildOutcome, file: str, tree: Tree) -> list[Document]:
     """Return the objects of a build that kustomize has annotated with their origins."""
-    return [_at_origin(project, outcome.above, each, tree) for each in building.objects_of(outcome.text, file)]
+    return [_at_origin(project, outcome.above, document, tree) for document in building.objects_of(outcome.text, file)]
 
 
 def _at_origin(project: Project, above: str, built: Document, tree: Tree) -> Document:
@@ -125,6 +125,6 @@ def _at_origin(project: Project, above: str, built: Document, tree: Tree) -> Doc
 
 def _same(built: Document, documents: Sequence[Document]) -> Document | None:
     """Return what an object was built from: of its kind, with the longest name that a prefix may have grown on."""
-    of_kind = [each for each in documents if each.subject.kind == built.subject.kind]
-    named = [each for each in of_kind if each.subject.name and each.subject.name in built.subject.name]
+    of_kind = [document for document in documents if document.subject.kind == built.subject.kind]
+    named = [document for document in of_kind if document.subject.name and document.subject.name in built.subject.name]
     return max(named, key=lambda each: len(each.subject.name), default=None)

@@ -93,9 +93,9 @@ def _below(pointer: str, path: Path) -> Path | None:
     steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
     if len(steps) > len(path):
         return None
-    for step, wanted in zip(steps, path, strict=False):
+    for step, own_step in zip(steps, path, strict=False):
         # What is appended stands behind what was there, at an index that the patch does not name.
-        if step != str(wanted) and not (step == "-" and isinstance(wanted, int)):
+        if step != str(own_step) and not (step == "-" and isinstance(own_step, int)):
             return None
     return path[len(steps) :]
 

@@ -68,7 +68,7 @@ class Document:
                 # A list begins where its first element does, which is another one.
                 node = title if isinstance(node, SequenceNode) else node
                 break
-            title = next((key for key, each in pairs_of(node) if each is below), below)
+            title = next((key for key, value_node in pairs_of(node) if value_node is below), below)
             node = below
         return self._at(node)
 
@@ -115,18 +115,18 @@ def plain(node: Node) -> Any:
     if isinstance(node, ScalarNode):
         return node.value
     if isinstance(node, SequenceNode):
-        return [plain(each) for each in node.value]
+        return [plain(element) for element in node.value]
     return {key.value: plain(value) for key, value in pairs_of(node)}
 
 
-def mapping(found: Any) -> Object:
+def mapping(matches: Any) -> Object:
     """The mapping that was found; empty for anything else."""
-    return found if isinstance(found, dict) else {}
+    return matches if isinstance(matches, dict) else {}
 
 
-def sequence(found: Any) -> list[Any]:
+def sequence(matches: Any) -> list[Any]:
     """The list that was found; empty for anything else."""
-    return found if isinstance(found, list) else []
+    return matches if isinstance(matches, list) else []
 
 
 def _value_below(value: Any, step: Step) -> Any:
@@ -141,12 +141,12 @@ def _node_below(node: Node | None, step: Step, value: Any) -> Node | None:
     if isinstance(node, SequenceNode) and isinstance(step, int):
         # A build may have put another one before it: names tell elements apart where they have them.
         named = mapping(value).get("name")
-        there = node.value[step] if step < len(node.value) else None
-        same = [each for each in node.value if named and _name_of(each) == named]
+        others = node.value[step] if step < len(node.value) else None
+        same = [element for element in node.value if named and _name_of(element) == named]
         if same:
-            return there if there in same else same[0]
-        is_another = isinstance(named, str) and there is not None and _name_of(there) not in named
-        return None if is_another else there  # a name that is in its own has grown by a prefix
+            return others if others in same else same[0]
+        is_another = isinstance(named, str) and others is not None and _name_of(others) not in named
+        return None if is_another else others  # a name that is in its own has grown by a prefix
     return None
 
 
@@ -185,8 +185,8 @@ def _objects(file: str, node: Node, value: Any) -> Iterator[Document]:
         return
     items = next((below for key, below in node.value if key.value == "items"), None)
     if str(value.get("kind", "")).endswith("List") and isinstance(items, SequenceNode):
-        for below, each in zip(items.value, sequence(value.get("items")), strict=False):
-            yield from _objects(file, below, each)
+        for below, entry in zip(items.value, sequence(value.get("items")), strict=False):
+            yield from _objects(file, below, entry)
     elif (
         isinstance(value.get("kind"), str) or os.path.basename(file) in KUSTOMIZATION_FILES
     ):  # which need not say what it is

@@ -258,10 +258,6 @@ def _azure_key_vault_secret(document: Document) -> Iterator[ProducedSecret]:
     yield _made(document, secret.get("name"), frozenset({key}) if key else None)
 
 
-def _bitwarden(document: Document) -> Iterator[ProducedSecret]:
-    yield _made(document, _spec(document).get("secretName"))
-
-
 def _bitwarden_item(document: Document) -> Iterator[ProducedSecret]:
     spec = _spec(document)
     yield _made(document, spec.get("name"), namespace=spec.get("namespace"))
@@ -371,7 +367,7 @@ _KINDS: dict[tuple[str, str], _Producer] = {  # by group and kind
     ("secrets.doppler.com", "DopplerSecret"): _named_in("managedSecret", "name"),
     (_INFISICAL, "InfisicalSecret"): _infisical,
     (_INFISICAL, "InfisicalDynamicSecret"): _infisical,
-    ("k8s.bitwarden.com", "BitwardenSecret"): _bitwarden,
+    ("k8s.bitwarden.com", "BitwardenSecret"): _named_in("secretName"),
     ("lerentis.uploadfilter24.eu", "BitwardenSecret"): _bitwarden_item,
     ("lerentis.uploadfilter24.eu", "BitwardenTemplate"): _bitwarden_item,
     ("lerentis.uploadfilter24.eu", "RegistryCredential"): _bitwarden_item,
@@ -392,7 +388,7 @@ _KINDS: dict[tuple[str, str], _Producer] = {  # by group and kind
     (f"elasticsearch.{_ELASTIC}", "Elasticsearch"): _with_ending(
         "-es-elastic-user", "-es-http-certs-public", "-es-http-certs-internal", "-es-http-ca-internal"
     ),
-    (f"kibana.{_ELASTIC}", "Kibana"): _with_ending("-kb-http-certs-public", "-kibana-user"),
+    (f"kibana.{_ELASTIC}", "Kibana"): _with_ending("-kb-http-certs-public"),
     ("services.k8s.aws", "FieldExport"): _field_export,
     ("services.cloud.sap.com", "ServiceBinding"): _binding,
     ("servicecatalog.k8s.io", "ServiceBinding"): _binding,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ..model.kubernetes import OPERATOR, STORES, Object
 from ..model.types.overlay import SecretReference
 from .documents import Document, Path, mapping, sequence
-from .references import GROUPS, POD_FIELDS, USUAL_TEMPLATE, WORKLOAD_FIELDS, How, Reference, read_by
+from .references import GROUPS, POD_FIELDS, USUAL_TEMPLATE, WORKLOAD_FIELDS, How, SecretField, read_by
 
 __all__ = ["How", "SecretRead", "mentions", "pod_metadata", "reads", "runs_pods", "store_references"]
 
@@ -61,13 +61,13 @@ def reads(document: Document, further: Iterable[SecretReference] = ()) -> Iterat
 
 _USUAL: Path = tuple(USUAL_TEMPLATE.split("/"))
 _POD_ROWS = tuple(
-    Reference(kind="", path=field.path, key=field.key, items=field.items, how=field.how, namespace="")
+    SecretField(kind="", path=field.path, key=field.key, items=field.items, how=field.how, namespace="")
     for field in POD_FIELDS
 )
 
 
-def _row_of(reference: SecretReference) -> Reference:
-    return Reference(kind=reference.kind, path=reference.path, key=reference.key or "")
+def _row_of(reference: SecretReference) -> SecretField:
+    return SecretField(kind=reference.kind, path=reference.path, key=reference.key or "")
 
 
 def is_foreign(document: Document) -> bool:
@@ -150,12 +150,12 @@ def _of_any(document: Document, value: object, path: Path) -> Iterator[SecretRea
             continue
         if field == "secretKeyRef" and isinstance(mapping(below).get("key"), str):
             read = _named(document, below, (*path, field), how="env")
-            yield from (each._replace(certain=document.group in GROUPS) for each in read)
+            yield from (secret_read._replace(certain=document.group in GROUPS) for secret_read in read)
         else:
             yield from _of_any(document, below, (*path, field))
 
 
-def _of_row(document: Document, row: Reference, value: object = None, path: Path = ()) -> Iterator[SecretRead]:
+def _of_row(document: Document, row: SecretField, value: object = None, path: Path = ()) -> Iterator[SecretRead]:
     """Read the fields of one row of the table, from an object or from what stands at a path of it."""
     *above, field = _steps(row.path)
     for owner, at in _passed(document.object if value is None else value, tuple(above), path):
@@ -168,30 +168,30 @@ def _of_row(document: Document, row: Reference, value: object = None, path: Path
 
 
 def _read(
-    document: Document, row: Reference, owner: Object, name: str, path: Path, above: Path
+    document: Document, row: SecretField, owner: Object, name: str, path: Path, above: Path
 ) -> Iterator[SecretRead]:
     namespace = owner.get(row.namespace) if row.namespace else None
-    said = namespace if isinstance(namespace, str) else ""
+    text = namespace if isinstance(namespace, str) else ""
     if row.is_path:
         before, _, name = name.rpartition("/")
-        said = before or said
+        text = before or text
     if _FILLED_IN in name:
         return
     read = SecretRead(
         reader=document,
-        namespace=said or document.subject.namespace,
+        namespace=text or document.subject.namespace,
         secret=name,
         key=None,
         optional=owner.get("optional") is True,
         how=row.how,
         path=path,
-        elsewhere=(row.elsewhere and not said) or _FILLED_IN in said,
+        elsewhere=(row.elsewhere and not text) or _FILLED_IN in text,
     )
     for key, key_path in _keys(row, owner, above):
         yield read._replace(key=key, key_path=key_path)
 
 
-def _keys(row: Reference, owner: Object, above: Path) -> Iterator[tuple[str | None, Path]]:
+def _keys(row: SecretField, owner: Object, above: Path) -> Iterator[tuple[str | None, Path]]:
     """Find which keys are read, each with its path; None is all of them."""
     if row.keys:
         yield from ((key, ()) for key in row.keys)
@@ -212,7 +212,7 @@ def _keys(row: Reference, owner: Object, above: Path) -> Iterator[tuple[str | No
 
 def _named(document: Document, value: object, path: Path, *, how: How = "other") -> Iterator[SecretRead]:
     """Read a mapping of a name, perhaps a key, and perhaps a namespace."""
-    row = Reference(kind="", path="name", key="key", how=how)
+    row = SecretField(kind="", path="name", key="key", how=how)
     yield from _of_row(document, row, mapping(value), path)
 
 

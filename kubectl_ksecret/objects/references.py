@@ -16,7 +16,7 @@ from ..model.kubernetes import OPERATOR
 How = Literal["env", "envFrom", "volume", "image pull", "tls", "other"]
 
 
-class Reference(NamedTuple):
+class SecretField(NamedTuple):
     """A field, in objects of a kind, that names a Secret, or a list of them.
 
     `kind` is empty for every kind, `group` None for every group. What is read of the Secret is said by the field `key`
@@ -45,7 +45,7 @@ _DRIVERS = ("flexVolume", "cephfs", "rbd", "iscsi", "scaleIO", "storageos")
 
 
 class PodField(NamedTuple):
-    """A field in the specification of a pod; most of them are no more than a detail of `Reference`."""
+    """A field in the specification of a pod; most of them are no more than a detail of `SecretField`."""
 
     path: str
     how: How
@@ -109,7 +109,7 @@ WORKLOAD_FIELDS: dict[tuple[str | None, str], tuple[str, tuple[PodField, ...]]] 
 }
 
 
-def _of(group: str | None, kinds: str, *fields: Reference) -> Iterator[Reference]:
+def _of(group: str | None, kinds: str, *fields: SecretField) -> Iterator[SecretField]:
     for kind in kinds.split():
         yield from (field._replace(kind=kind, group=group) for field in fields)
 
@@ -124,8 +124,8 @@ def _field(
     only_kind: bool = False,
     is_path: bool = False,
     elsewhere: bool = False,
-) -> Reference:
-    return Reference(
+) -> SecretField:
+    return SecretField(
         kind="",
         path=path,
         key=key,
@@ -139,7 +139,7 @@ def _field(
     )
 
 
-def _selectors(*paths: str) -> tuple[Reference, ...]:
+def _selectors(*paths: str) -> tuple[SecretField, ...]:
     """Return mappings of a name and a key, as SecretKeySelector is one."""
     return tuple(_field(f"{path}/name", key="key") for path in paths)
 
@@ -332,18 +332,18 @@ REFERENCES = (
 
 # Fields that may name objects of other kinds too: a rename is followed into them, but nothing is read there.
 MENTIONED = (
-    Reference("Role", "rules/resourceNames"),
-    Reference("ClusterRole", "rules/resourceNames"),
-    Reference("StorageClass", "parameters/secretRef"),
+    SecretField("Role", "rules/resourceNames"),
+    SecretField("ClusterRole", "rules/resourceNames"),
+    SecretField("StorageClass", "parameters/secretRef"),
 )
 
 
-def read_by(group: str, kind: str) -> tuple[Reference, ...]:
+def read_by(group: str, kind: str) -> tuple[SecretField, ...]:
     """Return the rows of the table that are of a kind."""
     return tuple(row for row in _BY_KIND.get(kind, ()) if row.group in (None, group))
 
 
-def pod_references() -> Iterator[Reference]:
+def pod_references() -> Iterator[SecretField]:
     """Yield the fields of pods as kustomize has to follow them, wherever kinds have their pods."""
     places: list[tuple[str, str | None, str, tuple[PodField, ...]]] = [("", None, USUAL_TEMPLATE, POD_FIELDS)]
     for (group, owner), paths in POD_TEMPLATES.items():
@@ -352,7 +352,7 @@ def pod_references() -> Iterator[Reference]:
         places.append((owner, group, path, fields))
     for owner, group, path, fields in places:
         for field in fields:
-            yield Reference(
+            yield SecretField(
                 kind=owner,
                 group=group,
                 path=f"{path}/{field.path}",
@@ -363,7 +363,7 @@ def pod_references() -> Iterator[Reference]:
             )
 
 
-def followed() -> Iterator[Reference]:
+def followed() -> Iterator[SecretField]:
     """Yield every field into which kustomize has to follow the rename of what stands for a Secret."""
     for reference in (*pod_references(), *REFERENCES, *MENTIONED):
         # A template has no ephemeral containers; those of Kubernetes' own kinds could, so its schema allows them.
@@ -376,7 +376,7 @@ def followed() -> Iterator[Reference]:
 _CLUSTER_SCOPED = ("ClusterTask", "ClusterWorkflowTemplate")
 
 
-_BY_KIND: dict[str, list[Reference]] = {}
+_BY_KIND: dict[str, list[SecretField]] = {}
 for _reference in (*REFERENCES, *(row for row in pod_references() if row.kind)):
     _BY_KIND.setdefault(_reference.kind, []).append(_reference)
 GROUPS = frozenset(row.group for row in REFERENCES if row.group) | frozenset(

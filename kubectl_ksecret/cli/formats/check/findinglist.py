@@ -9,13 +9,13 @@ from .report import Report
 
 def text(report: Report) -> str:
     """One object; files are named as from where the command runs."""
-    found = {
+    matches = {
         "apiVersion": API_VERSION,
         "kind": "FindingList",
         "items": [_item(finding) for finding in report.findings],
         "silenced": report.silenced,
     }
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(matches, indent=2, ensure_ascii=False) + "\n"
 
 
 def _item(finding: Finding) -> dict[str, object]:

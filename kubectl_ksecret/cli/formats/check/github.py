@@ -19,14 +19,14 @@ def text(report: Report) -> str:
 
 def _annotation(report: Report, finding: Finding) -> str:
     line = report.line(finding)
-    said = {"file": report.path(finding), "line": line, "col": report.column(finding), "title": finding.rule}
-    properties = ",".join(f"{name}={_property(str(value))}" for name, value in said.items() if value)
+    text = {"file": report.path(finding), "line": line, "col": report.column(finding), "title": finding.rule}
+    properties = ",".join(f"{name}={_property(str(value))}" for name, value in text.items() if value)
     return f"::{_COMMANDS[finding.severity]} {properties}::{_escaped(message_with_hint(finding))}"
 
 
-def _escaped(said: str) -> str:
-    return said.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(said: str) -> str:
-    return _escaped(said).replace(":", "%3A").replace(",", "%2C")
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")

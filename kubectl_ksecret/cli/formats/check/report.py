@@ -47,7 +47,10 @@ class Report(Record):
 def totals(findings: Sequence[Finding]) -> str:
     """How many there are of each severity, the worst first."""
     counts = Counter(finding.severity for finding in findings)
-    return ", ".join(_counted(counts[each], each) for each in reversed(SEVERITIES) if counts[each]) or "no findings"
+    return (
+        ", ".join(_counted(counts[severity], severity) for severity in reversed(SEVERITIES) if counts[severity])
+        or "no findings"
+    )
 
 
 def _counted(count: int, severity: Severity) -> str:

@@ -25,8 +25,8 @@ def printable(finding: Finding) -> Finding:
     return finding.but(message=_printable(finding.message), hint=_printable(finding.hint))
 
 
-def _printable(said: str) -> str:
-    return "".join(c if c.isprintable() else " " if c == "\n" else "?" for c in said)
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " if c == "\n" else "?" for c in text)
 
 
 def text(report: Report, draw: Draw, colour: bool) -> str:
@@ -36,8 +36,8 @@ def text(report: Report, draw: Draw, colour: bool) -> str:
     return "".join(f"{line}\n" for line in (*blocks, totals(report.findings)))
 
 
-def _unstyled(said: str, **_style: object) -> str:
-    return said
+def _unstyled(text: str, **_style: object) -> str:
+    return text
 
 
 def _block(finding: Finding, draw: Draw, styled: Callable[..., str]) -> str:
