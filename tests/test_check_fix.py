@@ -157,3 +157,34 @@ def test_what_is_gone_or_no_longer_yaml_is_not_mended(tmp_path: Path, monkeypatc
     mends = [Mend(Place(file, 1, 1), "old", "new") for file in ("broken.yaml", "gone.yaml")]
     assert mend(mends) == []
     assert (tmp_path / "broken.yaml").read_text() == "old: [\n"
+
+
+def test_a_misspelt_key_and_secret_of_a_workload_are_mended(tmp_path: Path) -> None:
+    """Where one name alone is near; what is in a patch within the kustomization is left, and reported."""
+    project = shop(tmp_path)
+    job = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: NAME}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - name: main
+        image: main:1
+        envFrom:
+        - secretRef: {name: backend}
+        env:
+        - name: PASSWORD
+          valueFrom: {secretKeyRef: {name: backend, key: KEY}}  # as the mailer has it
+"""
+    right = job.replace("NAME", "job").replace("KEY", "password")
+    project.write(
+        "overlays/test/job.yaml", right.replace("key: password", "key: pasword").replace("backend}", "bakend}")
+    )
+    project.write("overlays/test/kustomization.yaml", "namespace: shop-test\nresources: [secrets, job.yaml]\n")
+    printed = fix(project)
+    assert "overlays/test/job.yaml:15:58: pasword is now password" in printed
+    assert "overlays/test/job.yaml:12:29: bakend is now backend" in printed
+    assert (project.root / "overlays/test/job.yaml").read_text() == right

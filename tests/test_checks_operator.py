@@ -89,3 +89,25 @@ def test_what_no_build_holds_is_judged_by_what_it_says(tmp_path: Path) -> None:
     project = deployed(tmp_path)
     project.write(f"{OVERLAY}/old.yaml", ES + "  target:\n    deletionPolicy: Delete\n    creationPolicy: None\n")
     assert found(project, REFUSED) == [f"{OVERLAY}/old.yaml:6"]
+
+
+def test_what_newer_versions_refuse_is_a_warning(tmp_path: Path) -> None:
+    """A token with which somebody could sign in to the cluster; a Secret of another type is nobody's business."""
+    project = deployed(tmp_path, "token.yaml")
+    target = "  target:\n    template:\n      type: bootstrap.kubernetes.io/token\n"
+    project.write(f"{OVERLAY}/token.yaml", ES + target + DATA)
+    assert found(project, REFUSED) == [f"{OVERLAY}/token.yaml:7"]
+    assert project.ksecret("check", "--min-severity", "error").out.count(f"[{REFUSED}]") == 0
+    project.write(f"{OVERLAY}/token.yaml", ES + target.replace("bootstrap.kubernetes.io/token", "Opaque") + DATA)
+    assert found(project, REFUSED) == []
+
+
+def test_a_secret_has_one_owner(tmp_path: Path) -> None:
+    """Merge onto what another ExternalSecret owns fails since 0.11; onto what it leaves an orphan it does not."""
+    project = deployed(tmp_path, "both.yaml")
+    owner = ES.replace("name: old", "name: owner") + "  target: {name: shared, creationPolicy: Owner}\n" + DATA
+    merging = ES + "  target:\n    name: shared\n    creationPolicy: Merge\n" + DATA
+    project.write(f"{OVERLAY}/both.yaml", f"{merging}---\n{owner}")
+    assert found(project, REFUSED) == [f"{OVERLAY}/both.yaml:7"]
+    project.write(f"{OVERLAY}/both.yaml", f"{merging}---\n{owner.replace('Owner', 'Orphan')}")
+    assert found(project, REFUSED) == []

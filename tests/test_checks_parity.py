@@ -1,5 +1,6 @@
 """Roots of the same declarations side by side, and the names that environments ask their sources for."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -229,3 +230,48 @@ def test_a_generated_secret_is_named_without_the_hash_of_its_content(tmp_path: P
     assert "overlays/prod/secrets/ksecret.yaml: parity-missing of Secret/shop-test/cache\n" in accepted
     project.write("overlays/test/kustomization.yaml", f"namespace: shop-test\nresources: [secrets]\n{made[:-2]}er]\n")
     assert project.ksecret("check").out == ""
+
+
+def test_what_each_environment_omits_for_the_other_is_one_under_two_names(tmp_path: Path) -> None:
+    """As import writes it: a Secret and a key that each environment has under a name of its own."""
+    reason = "absent when it was imported"
+    project = environments(tmp_path, test={}, prod={})
+    for name in ("mail-login", "mail-logins"):
+        project.declare(name, {key: {"remoteName": f"{name}-{key}"} for key in ("user", "password")})
+    project.declare("metrics", {"key": {"remoteName": "metrics-key"}})
+    project.declare("app", {"token": {}, "token-key": {}, "login": {"remoteName": "login-token"}})
+    overrides = {
+        "test": {"mail-login": {"omit": reason}, "app": {"keys": {"token-key": {"omit": reason}}}},
+        "prod": {
+            "mail-logins": {"omit": reason},
+            "app": {"keys": {"token": {"omit": reason}}},
+            "metrics": {"omit": reason},
+        },
+    }
+    for name, said in overrides.items():
+        vault = {"vaultUrl": f"https://{name}.vault.azure.net"}
+        source = {"names": f"{{remoteName}}-{name}", "azureKeyVault": vault}
+        project.overlay(name, STORE, source=source, overrides=said)
+    project.done("render", "--write")
+    assert [line.partition(": ")[2].partition(": ")[2] for line in found(project, ("parity-name",))] == [
+        "mail-logins of test and mail-login of prod look like one Secret under two names [parity-name]",
+        "app/token of test and app/token-key of prod look like one key under two names [parity-name]",
+    ]
+
+
+def test_roots_without_declarations_are_compared_if_they_run_the_same(tmp_path: Path) -> None:
+    """Two environments of one workload; a third root that runs another one has nothing to do with them."""
+    project = Project(tmp_path)
+    job = (
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: NAME}\nspec: {template: {spec: {containers: [{name: a}]}}}\n"
+    )
+    fetched = {"test": "mail-login", "prod": "mail-logins", "other": "something"}
+    for name, named in fetched.items():
+        made = yaml.safe_dump(external(named, "user", "password"))
+        workload = job.replace("NAME", "other" if name == "other" else "mailer")
+        project.write(f"deploy/{name}/all.yaml", f"{workload}---\n{made}")
+        project.write(f"deploy/{name}/kustomization.yaml", "namespace: shop\nresources: [all.yaml]\n")
+    done = project.ksecret("check", "-o", "json")
+    (finding,) = [item for item in json.loads(done.out)["items"] if item["rule"] in PARITY]
+    message = "mail-login of deploy/test and mail-logins of deploy/prod look like one Secret under two names"
+    assert (finding["rule"], finding["severity"], finding["message"]) == ("parity-name", "warning", message)
