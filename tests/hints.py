@@ -43,11 +43,28 @@ def wrong_commands(text: str) -> Iterator[str]:
             yield f"{command} has no {', '.join(sorted(lacking))}"
 
 
+@cache
+def unparsable(command: str, rest: str) -> str:
+    """Return why a command can't be run as it is printed, as far as its arguments tell."""
+    subject = group.get_command(click.Context(group), command)
+    assert subject is not None
+    try:
+        subject.make_context(command, rest.replace("'", "").replace('"', "").split())
+    except (click.MissingParameter, click.NoSuchOption, click.BadOptionUsage) as error:
+        return error.format_message()
+    except (click.ClickException, click.exceptions.Exit):
+        pass  # the sentence goes on
+    return ""
+
+
 def wrong(arguments: Sequence[str], text: str) -> Iterator[str]:
     """Yield what a command prints that names an option or a command which is not there."""
     ran = next((argument for argument in arguments if argument in COMMANDS), None)
     for line in LINE.findall(text):
         yield from (f"{fault}: {line}" for fault in wrong_commands(line))
+        for command, rest in OURS.findall(line):
+            if command in COMMANDS and (problem := unparsable(command, rest)):
+                yield f"{command} does not run: {problem}: {line}"
         remaining = OTHERS.sub("", OURS.sub("", line))
         lacking = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", remaining)) - (options(ran) if ran else frozenset())
         if ran and lacking:

@@ -99,9 +99,9 @@ def test_what_the_declarations_still_need_is_noted(tmp_path: Path) -> None:
     done = project.ksecret(*PROD)
     assert (done.code, done.out) == (0, "overlays/prod/secrets/ksecret.yaml\noverlays/prod/kustomization.yaml\n")
     assert done.err == (
-        "note: then run: kubectl ksecret render prod --write\n"
-        "before it renders: generators/app.yaml:9:17: overlays/prod/secrets/ksecret.yaml sets no parameter host\n"
+        "note: before it renders: generators/app.yaml:9:17: overlays/prod/secrets/ksecret.yaml sets no parameter host\n"
         "hint: add it to spec.parameters there\n"
+        "note: then run: kubectl ksecret render prod --write\n"
     )
 
 
@@ -242,12 +242,18 @@ def test_names_that_yaml_reads_as_something_else_stand_in_quotes(tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        ([*TEST[:-1], "a: b", *VAULT], "error: expected a namespace (lower case letters, digits and -)\n"),
-        ([*TEST, "--vault-url", 'https://"}'], "error: expected an https:// URL of a host\n"),
-        (["init", "overlays/a: b\nc", *TEST[2:], *VAULT], "error: expected a Kubernetes name (lower case letters,"),
-        ([*TEST[:-1], "Shop_Test", *VAULT], "error: expected a namespace (lower case letters, digits and -)\n"),
-        ([*TEST, "--vault-url", "http://shop"], "error: expected an https:// URL of a host\n"),
-        (["init", "overlays/Test", *TEST[2:], *VAULT], "error: expected a Kubernetes name (lower case letters,"),
+        ([*TEST[:-1], "a: b", *VAULT], "error: --namespace: expected a namespace (lower case letters, digits and -)\n"),
+        ([*TEST, "--vault-url", 'https://"}'], "error: --vault-url: expected an https:// URL of a host\n"),
+        (
+            ["init", "overlays/a: b\nc", *TEST[2:], *VAULT],
+            "error: DIR: expected a Kubernetes name (lower case letters,",
+        ),
+        (
+            [*TEST[:-1], "Shop_Test", *VAULT],
+            "error: --namespace: expected a namespace (lower case letters, digits and -)\n",
+        ),
+        ([*TEST, "--vault-url", "http://shop"], "error: --vault-url: expected an https:// URL of a host\n"),
+        (["init", "overlays/Test", *TEST[2:], *VAULT], "error: DIR: expected a Kubernetes name (lower case letters,"),
         (TEST, "error: "),
         (["init", "", *TEST[2:], *VAULT], "Usage: "),
         ([*PROD[:-1], "nowhere.pem"], "error: nowhere.pem: No such file or directory\n"),

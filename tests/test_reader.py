@@ -156,7 +156,7 @@ def test_a_project_without_an_overlay_is_told_how_to_make_one(project: Project) 
     (project.root / OVERLAY).unlink()
     assert project.ksecret("render") == refused(
         f"error: there is no ksecret.yaml in {project.root.resolve()}",
-        "hint: kubectl ksecret init DIR makes one",
+        "hint: to make one, see: kubectl ksecret init --help",
     )
 
 

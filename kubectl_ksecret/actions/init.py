@@ -9,6 +9,7 @@ from datetime import datetime
 from .. import yamlio
 from ..backends.sops import config as sopsconfig
 from ..errors import InputError, Mistake
+from ..files import git
 from ..files.folder import locked
 from ..files.project import Project, decode
 from ..frozen import Record
@@ -23,7 +24,16 @@ from .trust import Statement, remember
 
 CERTIFICATE = "sealing.pem"
 _DECLARATIONS = "generators"
+_IGNORED = ".env\n.env.*\n!.env.example\n"
 _FIRST = "app-secrets"
+# The line of ksecret.yaml in which what is typed stands.
+_OPTIONS = {
+    "name: ": "DIR",
+    "namespace: ": "--namespace",
+    "azureKeyVault: ": "--vault-url",
+    "certificate: ": "--certificate",
+    "- ": "--age",
+}
 _FIRST_DECLARATION = f"""apiVersion: {API_VERSION}
 kind: SecretDeclaration
 metadata:
@@ -50,6 +60,7 @@ class InitRequest(Record):
     certificate: tuple[str, bytes] | None = None
     recipients: Sequence[str] = ()
     generator: bool = False
+    dry_run: bool = False
 
 
 class Initialised(Record):
@@ -84,6 +95,9 @@ def init(request: InitRequest, now: datetime) -> Initialised:
     _refuse_existing(project, files)
     outer, notes = _outer(project, folder, request.namespace)
     files |= outer
+    files |= _ignored(request, project)
+    if request.dry_run:
+        return Initialised(written=list(map(project.name, files)), notes=notes)
     for path, content in files.items():
         with locked(os.path.dirname(path)) as held:
             held.write(os.path.basename(path), content)
@@ -92,9 +106,9 @@ def init(request: InitRequest, now: datetime) -> Initialised:
     try:
         rendered = render.write(Loader(project).load(file))
     except InputError as error:
-        hint = f"then run: kubectl ksecret render {os.path.basename(folder)} --write"
-        still = "".join(f"\n{mistake.said('before it renders')}" for mistake in error.mistakes)
-        return Initialised(written=list(map(project.name, files)), notes=[*notes, f"{hint}{still}"])
+        first = [mistake.said("before it renders") for mistake in error.mistakes]
+        then = f"then run: kubectl ksecret render {os.path.basename(folder)} --write"
+        return Initialised(written=list(map(project.name, files)), notes=[*notes, *first, then])
     return Initialised(written=[*map(project.name, files), *rendered], notes=notes)
 
 
@@ -127,6 +141,18 @@ def project_around(folder: str) -> Project:
         message = f"{without_git.name(folder)} lies neither in a Git work tree nor in the working directory"
         raise InputError(Mistake(message, hint="run git init at the root of the project, or init from there"))
     return without_git
+
+
+def _ignored(request: InitRequest, project: Project) -> dict[str, bytes]:
+    """Return .gitignore with a line for the dotenv files that an overlay without a vault is sealed from."""
+    if request.vault_url or request.backend == "externalSecret" or project.git is None:
+        return {}
+    if git.ignores(project, ".env") and git.ignores(project, f".env.{os.path.basename(request.folder)}"):
+        return {}
+    path = os.path.join(project.root, ".gitignore")
+    before = project.read_if_there(path) or b""
+    separator = b"" if before.endswith(b"\n") or not before else b"\n"
+    return {path: before + separator + _IGNORED.encode()}
 
 
 def _refuse_existing(project: Project, files: Iterable[str]) -> None:
@@ -235,8 +261,20 @@ def _read_overlay(text: str) -> SecretOverlay:
     reading = Reading(overlay_type.FILE)
     overlay = read(SecretOverlay, yamlio.compose(text, overlay_type.FILE)[0], reading)
     if reading.mistakes:
-        raise InputError(*(Mistake(mistake.message, None, mistake.hint) for mistake in reading.mistakes))
+        lines = text.splitlines()
+        raise InputError(
+            *(
+                Mistake(f"{_typed_as(lines, mistake)}{mistake.message}", None, mistake.hint)
+                for mistake in reading.mistakes
+            )
+        )
     return overlay
+
+
+def _typed_as(lines: Sequence[str], mistake: Mistake) -> str:
+    """Return what the user typed a wrong field as."""
+    line = lines[mistake.place.line - 1] if mistake.place and mistake.place.line else ""
+    return next((f"{option}: " for field, option in _OPTIONS.items() if line.lstrip().startswith(field)), "")
 
 
 def _trust(request: InitRequest, project: Project, overlay: SecretOverlay, file: str, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """Seals overlays: chooses them, makes sure for whom they are sealed, and then reads values."""
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -107,7 +108,10 @@ def _choose(request: SealRequest) -> tuple[list[Environment], bool]:
     A folder of several overlays names none of them: a pull request may have added one. Raises InputError if there is
     nothing to seal.
     """
-    chosen = select([request.overlay] if request.overlay else [])
+    try:
+        chosen = select([request.overlay] if request.overlay else [])
+    except InputError as error:
+        raise InputError(*(_with_overlay(mistake, request.overlay) for mistake in error.mistakes)) from None
     sealing = [environment for environment in chosen if backend_of(environment).seals]
     if request.addresses and len(sealing or chosen) > 1:
         names = ", ".join(environment.name for environment in sealing or chosen)
@@ -116,6 +120,13 @@ def _choose(request: SealRequest) -> tuple[list[Environment], bool]:
         raise InputError(Mistake("no overlay has anything to seal"))
     refuse_bad_patterns(sealing)
     return sealing or list(chosen), request.overlay is not None and len(chosen) == 1
+
+
+def _with_overlay(mistake: Mistake, argument: str | None) -> Mistake:
+    """Return a mistake, with the right order of arguments where an address stands in the place of the overlay."""
+    if not argument or mistake.message != f"no overlay is named {argument}" or os.sep not in argument:
+        return mistake
+    return mistake._replace(hint=f"the overlay comes first: kubectl ksecret seal OVERLAY {argument}")
 
 
 def _untrusted(

@@ -76,7 +76,7 @@ def asked(arguments: Sequence[str]) -> Asked:
     roots = list(dict.fromkeys(root for folder in searched for root in _roots_below(project, folder)))
     if not roots:
         message = " and ".join(project.name(folder) for folder in folders)
-        hint = "name a folder that holds kustomizations; kubectl ksecret init makes an overlay"
+        hint = "name a folder that holds kustomizations; to make an overlay, see: kubectl ksecret init --help"
         raise InputError(Mistake(f"no overlay and no kustomization in {message}", hint=hint))
     return Asked(project=project, roots=roots)
 

@@ -1,5 +1,7 @@
 """Arguments that several commands take."""
 
+import shutil
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +50,13 @@ def overlays() -> Decorator:
 def is_given(parameter: str) -> bool:
     """Whether a parameter of the running command was typed, be it with its default."""
     return click.get_current_context().get_parameter_source(parameter) is ParameterSource.COMMANDLINE
+
+
+def terminal_width() -> int | None:
+    """Return how wide the terminal is that the result goes to; None if it goes elsewhere, where all of it is kept."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns
 
 
 def output(default: str, *formats: str) -> Decorator:

@@ -18,6 +18,7 @@ from . import given
     "--age", "recipients", multiple=True, metavar="RECIPIENT", help="Encrypt for it; several times for several."
 )
 @click.option("--generator", is_flag=True, help="Render on every build, by kustomize's exec functions.")
+@click.option("--dry-run", is_flag=True, help="List the files that would be made, and write none.")
 def command(
     folder: str,
     backend: str,
@@ -26,6 +27,7 @@ def command(
     certificate: str | None,
     recipients: tuple[str, ...],
     generator: bool,
+    dry_run: bool,
 ) -> None:
     """Make an overlay in DIR, and the first declaration where there is none.
 
@@ -46,6 +48,7 @@ def command(
         certificate=(certificate, given.content(certificate)) if certificate else None,
         recipients=recipients,
         generator=generator,
+        dry_run=dry_run,
     )
     done = action.init(request, datetime.now(UTC))
     click.echo("".join(f"{file}\n" for file in done.written), nl=False)

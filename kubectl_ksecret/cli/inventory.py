@@ -9,10 +9,12 @@ from .formats import inventory as format_
 
 @click.command("list")
 @arguments.overlays()
-@arguments.output("table", "markdown", "json", "yaml")
+@arguments.output("table", "wide", "markdown", "json", "yaml")
 @click.option("--differences", is_flag=True, help="Only the keys that are not the same by the overlays' patterns.")
 def command(overlays: arguments.Overlays, output: str, differences: bool) -> None:
     """Show every Secret and key, the environments side by side.
+
+    On a terminal long texts are cut to fit; -o wide shows all of them.
 
     \b
     Examples:
@@ -20,4 +22,5 @@ def command(overlays: arguments.Overlays, output: str, differences: bool) -> Non
       kubectl ksecret list --differences
       kubectl ksecret list -o markdown > docs/secrets.md
     """
-    click.echo(format_.text(inventory(overlays.load(), differences), output), nl=False)
+    text = format_.text(inventory(overlays.load(), differences), output, arguments.terminal_width())
+    click.echo(text, nl=False)

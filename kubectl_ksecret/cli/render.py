@@ -1,6 +1,7 @@
 """`kubectl ksecret render`."""
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -48,6 +49,8 @@ def command(
         for file in action.outdated_files(environments) if check else action.written_files(environments):
             click.echo(file)
             differs = True
+        if check and differs:
+            click.echo(f"hint: run: {shlex.join(('kubectl', 'ksecret', 'render', *overlays, '--write'))}", err=True)
         sys.exit(1 if check and differs else 0)
     rendered = action.render_all(environments)
     _stop_at(rendered.findings)

@@ -26,7 +26,16 @@ from .progress import progress_bar
 @click.option("--from-stdin", is_flag=True, help="Take the new value from standard input, or ask for it.")
 @click.option("--accept", multiple=True, metavar="SHA256:…|age1…", help="Seal for this new certificate or recipient.")
 @click.option("--yes", is_flag=True, help="Do not ask before anything is done.")
-def command(overlay: str, address: str, generate: bool, from_stdin: bool, accept: tuple[str, ...], yes: bool) -> None:
+@click.option("--dry-run", is_flag=True, help="Show the plan, and do nothing.")
+def command(
+    overlay: str,
+    address: str,
+    generate: bool,
+    from_stdin: bool,
+    accept: tuple[str, ...],
+    yes: bool,
+    dry_run: bool,
+) -> None:
     """Give a key a new value: in its source, and in every overlay that reads it there.
 
     The plan is shown first. A rotation that was interrupted is finished by the same command: exactly one new version.
@@ -42,6 +51,9 @@ def command(overlay: str, address: str, generate: bool, from_stdin: bool, accept
     chosen = select([overlay])
     now = datetime.now(UTC)
     plan = action.plan(chosen, address)
+    if dry_run:
+        click.echo(format_.plan(plan), nl=False)
+        return
     consent = asking.consent(accept, os.environ)
     action.refuse_untrusted(plan, lambda environment: open_sealer(environment, now, os.environ), consent)
     source = open_writable(chosen[0], _unseen)

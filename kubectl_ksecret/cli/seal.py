@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from ..actions import seal as action
+from ..files import git
 from ..sensitive import forbid_core_dumps
 from ..sources import GivenSecrets, open_source, open_writable
 from . import asking, given
@@ -78,7 +79,7 @@ def command(
         generate_missing=generate_missing,
         dry_run=dry_run,
     )
-    exit_code = 0
+    exit_code, sealed_any = 0, False
     with progress_bar("reading") as reading, progress_bar("sealing") as sealing:
         ports = action.SealPorts(
             consent=asking.consent(accept, os.environ),
@@ -98,6 +99,9 @@ def command(
             for mistake in outcome.mistakes:
                 click.echo(mistake, err=True)
             exit_code = max(exit_code, outcome.exit_code)
+            sealed_any = sealed_any or bool(outcome.sealed)
+    if sealed_any and filename not in (None, "-") and git.tracks(filename):
+        click.echo(f"warning: Git tracks {filename}: change these values, they are in Git's history", err=True)
     sys.exit(exit_code)
 
 

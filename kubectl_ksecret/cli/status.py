@@ -15,7 +15,7 @@ from .progress import progress_bar
 
 @click.command("status")
 @arguments.overlays()
-@arguments.output("table", "json", "yaml")
+@arguments.output("table", "wide", "json", "yaml")
 @click.option("--offline", is_flag=True, help="Ask no source; look at the committed manifests alone.")
 @click.option(
     "--warn-days",
@@ -40,5 +40,5 @@ def command(overlays: arguments.Overlays, output: str, offline: bool, warn_days:
     with progress_bar("asking") as progress:
         opened_by = partial(open_source, progress=progress)
         status = action.status_of_all(overlays.load(), opened_by, request, now)
-    click.echo(format_.text(status, output, now), nl=False)
+    click.echo(format_.text(status, output, now, arguments.terminal_width()), nl=False)
     sys.exit(1 if status.needs_attention else 0)

@@ -39,6 +39,19 @@ def not_ignored(project: Project, name: str) -> FileList | None:
     return _list_files(project, "--cached", "--others", "--exclude-standard", "--", f":(top,glob)**/{name}")
 
 
+def tracks(path: str) -> bool:
+    """Whether the work tree around a file tracks it; False where Git can't tell."""
+    real = os.path.realpath(path)
+    project = Project.around(os.path.dirname(real))
+    command = ("ls-files", "--error-unmatch", "--", f":(top,literal){os.path.relpath(real, project.root)}")
+    return project.git is not None and _answer(project, *command) is not None
+
+
+def ignores(project: Project, path: str) -> bool:
+    """Whether Git ignores a path, from the project's root, that need not exist; False where Git can't tell."""
+    return project.git is not None and _answer(project, "check-ignore", "--quiet", "--", path) is not None
+
+
 def _list_files(project: Project, *arguments: str) -> FileList | None:
     answer = _answer(project, "ls-files", "-z", *arguments)
     if answer is None:

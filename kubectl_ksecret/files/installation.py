@@ -29,6 +29,19 @@ def extra(name: str) -> str:
     return f"pip install {' '.join(_requirements(distribution.requires or (), name))}"
 
 
+def document_uri(name: str) -> str | None:
+    """Return the address of a document that is installed with the tool, or lies in its clone; None without it."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    installed = os.path.join(sys.prefix, "share", _NAME, name)
+    in_clone = os.path.join(os.path.dirname(package), "docs", name)
+    path = next(filter(os.path.isfile, (installed, in_clone)), None)
+    if path is None:
+        return None
+    from urllib.request import pathname2url
+
+    return f"file://{pathname2url(path)}"
+
+
 def _requirements(requirements: list[str] | tuple[()], name: str) -> list[str]:
     """Return the packages of an extra, by their names alone."""
     of_extra = (line for line in requirements if line.endswith((f'extra == "{name}"', f"extra == '{name}'")))

@@ -226,7 +226,7 @@ def _start(arguments: Sequence[str]) -> str:
 
 def _chosen(project: Project, arguments: Sequence[str], files: Sequence[str]) -> tuple[list[str], list[Mistake]]:
     if not arguments:
-        hint = "kubectl ksecret init DIR makes one"
+        hint = "to make one, see: kubectl ksecret init --help"
         return list(files), [] if files else [Mistake(f"there is no {overlay_type.FILE} in {project.root}", None, hint)]
     chosen: list[str] = []
     mistakes = []

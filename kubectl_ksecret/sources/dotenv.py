@@ -1,18 +1,20 @@
 """A dotenv file, read and written in lines that all readers of such files take in the same way."""
 
+import logging
 import os
 import subprocess
 from collections.abc import Collection, Mapping
 from itertools import pairwise
 
 from ..errors import InputError, Mistake, Place, Refusal
-from ..files import folder
+from ..files import folder, git
 from ..files.project import Project, decode
 from ..model.resolution import Environment
 from ..model.types.sources import Dotenv
 from ..sensitive import Sensitive
 from . import SourceValue, Version, dotenvlines
 
+_IGNORE = "add a line for it to .gitignore, such as: .env*"
 _BLANK = " \t\r"
 _WRITTEN = "# written by kubectl ksecret: "
 
@@ -109,13 +111,13 @@ def _refuse_tracked(real: str, shown: str, place: Place | None) -> None:
     # Asked at the root of the work tree: a folder below may hold what looks like a repository of its own, and name a
     # program in its configuration. A hook, too, is given variables that lead to another index; a user's configuration
     # may stand in variables, and says which work trees Git may trust.
-    git = ["git", "--literal-pathspecs", "-c", "core.fsmonitor=false", "-C", work_tree.root]
+    command = ["git", "--literal-pathspecs", "-c", "core.fsmonitor=false", "-C", work_tree.root]
     named = os.path.relpath(real, work_tree.root)
     leading = {name for name in os.environ if name.startswith("GIT_") and not name.startswith("GIT_CONFIG")}
     variables = {name: value for name, value in os.environ.items() if name not in leading}
     try:
         code = subprocess.run(
-            [*git, "ls-files", "--error-unmatch", "--", named],
+            [*command, "ls-files", "--error-unmatch", "--", named],
             env=variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -130,6 +132,9 @@ def _refuse_tracked(real: str, shown: str, place: Place | None) -> None:
     if code != 1:
         hint = f"see what it says: git -C {work_tree.root} ls-files"
         raise Refusal(Mistake(f"Git can't tell whether it tracks {shown}", place, hint))
+    if not git.ignores(work_tree, named):
+        warning = Mistake(f"{shown} is not ignored by Git: the next commit may hold it", place, _IGNORE)
+        logging.getLogger(__name__).warning("%s", warning.said("warning"))
 
 
 def _with(text: str, name: str, value: Sensitive, id_: str) -> str:

@@ -10,15 +10,21 @@ from ...errors import printable
 from ...model.loading import API_VERSION
 
 
-def text(inventory: Inventory, output: str) -> str:
-    """Return the inventory in an output format."""
+def text(inventory: Inventory, output: str, width: int | None = None) -> str:
+    """Return the inventory in an output format; a table fits into `width`, a wide one need not."""
     if output == "json":
         return json.dumps(_object(inventory), indent=2, ensure_ascii=False) + "\n"
     if output == "yaml":
         return yamlio.dump([_object(inventory)])
     head = ["SECRET", "KEY", "PURPOSE", *(_title(inventory, index) for index in range(len(inventory.columns)))]
     rows = [[row.secret, row.key, _line(row.purpose), *map(_cell, row.cells)] for row in inventory.rows]
-    return _markdown(head, rows) if output == "markdown" else table([head, *rows])
+    if output == "markdown":
+        return _markdown(head, rows)
+    return table([head, *rows], None if output == "wide" else width)
+
+
+_GAP = "   "
+_NARROWEST = 8  # columns that are narrower tell nothing
 
 
 def _title(inventory: Inventory, index: int) -> str:
@@ -41,12 +47,21 @@ def _line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as what stands in them; a stranger's name can't move the cursor."""
+def table(rows: Sequence[Sequence[str]], width: int | None = None) -> str:
+    """Return columns as wide as what stands in them, or the widest cut so that all fit into a terminal's width.
+
+    A stranger's name can't move the cursor.
+    """
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    lines = ("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-    return "".join(f"{line}\n" for line in lines)
+    while width is not None and sum(widths) + len(_GAP) * (len(widths) - 1) > width and max(widths) > _NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    lines = (_GAP.join(_fitted(cell, column) for cell, column in zip(row, widths, strict=True)) for row in rows)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _fitted(cell: str, width: int) -> str:
+    return cell.ljust(width) if len(cell) <= width else f"{cell[: width - 1]}…"
 
 
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -13,14 +13,15 @@ from .inventory import table
 _HEAD = ("OVERLAY", "KEY", "IN SOURCE", "VERSION", "AGE", "EXPIRES", "SEALED", "BY", "STATE")
 
 
-def text(status: Status, output: str, now: datetime) -> str:
-    """Return the status in an output format; ages are counted to `now`."""
+def text(status: Status, output: str, now: datetime, width: int | None = None) -> str:
+    """Return the status in an output format, with ages counted to `now`; a table fits into `width`."""
     if output == "json":
         return json.dumps(_object(status), indent=2, ensure_ascii=False) + "\n"
     if output == "yaml":
         return yamlio.dump([_object(status)])
     lines = [f"{certificate.environment}: {_certificate(certificate)}\n" for certificate in status.certificates]
-    return table([_HEAD, *(_row(row, now) for row in status.rows)]) + "".join(lines)
+    rows = [_HEAD, *(_row(row, now) for row in status.rows)]
+    return table(rows, None if output == "wide" else width) + "".join(lines)
 
 
 def _row(row: StatusRow, now: datetime) -> tuple[str, ...]:

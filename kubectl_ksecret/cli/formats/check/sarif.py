@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from .... import __version__
 from ....checks import Finding, Rule
+from ....files.installation import document_uri
 from .report import Report, message_with_hint
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -32,8 +33,10 @@ def text(report: Report) -> str:
 
 def _rule(rule: Rule) -> dict[str, object]:
     fault, _, why = cleandoc(rule.find.__doc__ or rule.name).partition("\n\n")
+    document = document_uri("rules.md")
     return {
         "id": rule.name,
+        **({"helpUri": f"{document}#{rule.name}"} if document else {}),
         "shortDescription": {"text": fault},
         "fullDescription": {"text": f"{fault} {why}".strip()},
         "help": {"text": f"{fault}\n\n{why}", "markdown": f"{fault}\n\n{why}"},
