@@ -121,7 +121,7 @@ def test_recipients_of_sops_yaml_are_compared_once(tmp_path: Path) -> None:
     message = "the recipients are not those of .sops.yaml:2:1 [recipients-changed]"
     assert [line.partition(": the")[2] for line in found(project)] == [message.removeprefix("the")]
     project.write(".sops.yaml", "creation_rules:\n- pgp: 85D77543B3D624B63CEA9E6DBC17301B491B3F21\n")
-    what = "the creation rule names other keys than age's [recipients-changed]"
+    what = "the creation rule names keys of pgp, which are not supported [recipients-changed]"
     assert found(project) == [f"error: .sops.yaml:2:1: {what}"]
 
 

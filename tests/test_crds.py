@@ -163,8 +163,8 @@ def test_sealed_secrets_of_every_form_are_valid(tmp_path: Path, scope: str) -> N
     project.overlay("prod", {"sealedSecret": backend}, parameters={"host": "db"})
     secrets = {"app": ["token", "logo.png", "shared", "url"], "registry": [".dockerconfigjson"]}
     given = yaml.safe_dump_all(
-        {"kind": "Secret", "metadata": {"name": name}, "stringData": dict.fromkeys(keys, "x")}
-        for name, keys in secrets.items()
+        {"kind": "Secret", "metadata": {"name": name}, "stringData": dict.fromkeys(keys, value)}
+        for (name, keys), value in zip(secrets.items(), ("x", '{"auths": {"registry.example": {"auth": "YTpi"}}}'), strict=True)
     )
     assert project.ksecret("seal", "prod", "-f", "-", stdin=given).code == 0
     manifests = rendered(project.root, "prod")
