@@ -162,9 +162,10 @@ def test_sealed_secrets_of_every_form_are_valid(tmp_path: Path, scope: str) -> N
     backend = {"certificate": "sealing.pem", "scope": scope, "metadata": METADATA_OF_MANIFESTS}
     project.overlay("prod", {"sealedSecret": backend}, parameters={"host": "db"})
     secrets = {"app": ["token", "logo.png", "shared", "url"], "registry": [".dockerconfigjson"]}
+    values = {"app": "x", "registry": '{"auths": {"registry.example": {"auth": "YTpi"}}}'}
     given = yaml.safe_dump_all(
-        {"kind": "Secret", "metadata": {"name": name}, "stringData": dict.fromkeys(keys, value)}
-        for (name, keys), value in zip(secrets.items(), ("x", '{"auths": {"registry.example": {"auth": "YTpi"}}}'), strict=True)
+        {"kind": "Secret", "metadata": {"name": name}, "stringData": dict.fromkeys(keys, values[name])}
+        for name, keys in secrets.items()
     )
     assert project.ksecret("seal", "prod", "-f", "-", stdin=given).code == 0
     manifests = rendered(project.root, "prod")
