@@ -82,6 +82,16 @@ def test_nothing_is_fetched(tmp_path: Path, name: str) -> None:
     assert "--allow-remote" in finding["hint"]
 
 
+def test_nothing_is_fetched_for_a_transformer(tmp_path: Path) -> None:
+    """Its configuration is a file of its own, and names what it reads."""
+    project = Project(tmp_path)
+    patch = {"apiVersion": "builtin", "kind": "PatchTransformer", "metadata": {"name": "a"}}
+    project.write("deploy/test/patch.yaml", yaml.safe_dump({**patch, "path": "https://example.org/patch.yaml"}))
+    root(project, "test", transformers=["patch.yaml"])
+    (finding,) = json.loads(project.ksecret("check", "-o", "json").out)["items"]
+    assert finding["message"] == "a remote file or folder is not fetched"
+
+
 def test_a_local_name_that_looks_like_an_address_is_built(tmp_path: Path) -> None:
     """What lies in the tree goes first, for kustomize too."""
     project = Project(tmp_path)

@@ -12,6 +12,7 @@ from .layers import FOLLOWED, Layers
 
 _LISTS = (*FOLLOWED, "crds", "configurations", "patchesStrategicMerge")
 _WITH_PATH = ("patches", "patchesJson6902", "replacements")
+_CONFIGURED = ("generators", "transformers", "validators")
 _GENERATORS = ("secretGenerator", "configMapGenerator")
 # What kustomize takes for an address: a scheme, a user at a host, or a host that it knows; a query belongs to one.
 _REMOTE = re.compile(
@@ -109,7 +110,7 @@ def files(layers: Layers) -> Iterator[str]:
 def refusals(project: Project, layers: Layers, *, allow_remote: bool) -> Iterator[Mistake]:
     """Yield why a kustomization must not be built: something in it leads out of the project."""
     for mention in named(layers):
-        if mention.is_remote:
+        if mention.is_remote or _configures_remote(project, mention):
             if not allow_remote:
                 message = "a remote file or folder is not fetched"
                 yield Mistake(message, mention.place, "copy it into the project, or allow it: --allow-remote")
@@ -117,6 +118,16 @@ def refusals(project: Project, layers: Layers, *, allow_remote: bool) -> Iterato
             yield Mistake("a folder outside of the project is not built", mention.place, "copy it into the project")
         elif os.path.isdir(mention.path) and mention.field[0] in FOLLOWED and _is_unread(layers, mention.path):
             yield Mistake("a kustomization that can't be read is not built", mention.place, "correct it")
+
+
+def _configures_remote(project: Project, mention: Named) -> bool:
+    """Whether the configuration of a generator or transformer, in a file of its own, names an address."""
+    if mention.field[0] not in _CONFIGURED or not os.path.isfile(mention.path):
+        return False
+    try:
+        return any(True for _ in _addresses(project.read_text(mention.path)))
+    except InputError:
+        return False  # kustomize can't read it either
 
 
 def _is_unread(layers: Layers, path: str) -> bool:
@@ -140,6 +151,9 @@ def leading_out(project: Project, layers: Layers) -> list[Named]:
     """
     outside = []
     for mention in named(layers):
+        # The configuration of a generator may name further files, in fields of any name.
+        if mention.field[0] in _CONFIGURED:
+            return []
         if mention.is_remote or not os.path.isfile(mention.path):
             continue
         if not _is_inside(project, mention.path):
