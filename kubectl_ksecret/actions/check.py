@@ -200,7 +200,7 @@ def _less_exceptions(repository: Repository, checked: Checked, asked: Collection
     """The same without what exceptions accept, and with what is wrong with these.
 
     Of an exception in an overlay that was not chosen, or of a rule that is not among those that were asked of all,
-    nothing is said.
+    nothing is reported.
     """
     chosen = {overlay.environment.name for overlay in repository.overlays}
     stated = [*_of_overlays(repository), *_of_comments(repository)]

@@ -29,7 +29,7 @@ def _mended(file: str, mends: Iterable[Mend]) -> list[Mend]:
         try:
             text, done = editing.mended(decode(content, name), mends)
         except InputError:
-            return []  # it has changed since, and whoever reads it next is told
+            return []  # it has changed since, and whoever reads it next is shown why
         if done:
             held.write(name, editing.encoded(text, content))
     return done

@@ -30,7 +30,7 @@ def not_buildable(repository: Repository) -> Iterator[Finding]:
 
 @rule("needs-no-restriction", "note")
 def needs_no_restriction(repository: Repository) -> Iterator[Finding]:
-    """A kustomization reads a file from outside of its folder, which kustomize refuses unless it is told otherwise.
+    """A kustomization reads a file from outside of its folder, which kustomize refuses by default.
 
     Whoever deploys it needs `--load-restrictor LoadRestrictionsNone`, which `kubectl apply -k` does not have. Move the
     file below the kustomization, or into a base of its own that is listed as a folder.

@@ -246,7 +246,7 @@ def _broken(root: Build, document: Document, bound: _Bound) -> Iterator[Finding]
             field="metadata.name",
             overlay=overlay,
         )
-    # That of an overlay is compared with the overlay's; what kustomize sets otherwise is told there.
+    # That of an overlay is compared with the overlay's; what kustomize sets otherwise is reported there.
     elif scope != "cluster-wide" and namespace not in ("", subject.namespace) and not _is_set(root, subject.namespace):
         message = f"{name} is sealed for the namespace {namespace}, and is in {subject.namespace} in the build"
         hint = f"deploy it to {namespace}, or seal it again"

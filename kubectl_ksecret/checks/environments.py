@@ -26,7 +26,7 @@ def _pattern(environment: Environment) -> str:
 
 
 class _Mark(NamedTuple):
-    """What tells the names of an environment from others: how they begin and end, in the form of variables."""
+    """What sets the names of an environment apart from others: how they begin and end, in the form of variables."""
 
     prefix: str
     suffix: str

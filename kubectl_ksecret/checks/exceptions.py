@@ -50,7 +50,7 @@ class Judged(Record):
 
 
 def of_overlay(environment: Environment) -> Iterator[Accepted]:
-    """What an overlay accepts."""
+    """Yield what an overlay accepts."""
     for exception in environment.overlay.spec.exceptions:
         yield Accepted(
             rule=exception.rule,
@@ -63,7 +63,7 @@ def of_overlay(environment: Environment) -> Iterator[Accepted]:
 
 
 def of_text(text: str, file: str) -> list[Accepted]:
-    """What the comments of a YAML file accept; `#` in a text of it is no comment."""
+    """Return what the comments of a YAML file accept; `#` in a text of it is no comment."""
     matches = list(_COMMENT.finditer(text)) if _MARK in text else []
     if not matches:
         return []
@@ -88,7 +88,7 @@ def _of_comment(
 
 
 def _texts(text: str, documents: Sequence[Node]) -> list[tuple[int, int]]:
-    """Where texts begin and end; behind the sign of a block scalar there may be a comment."""
+    """Return where texts begin and end; behind the sign of a block scalar there may be a comment."""
     matches = []
     for node in scalars(documents):
         start, end = int(node.start_mark.index), int(node.end_mark.index)
@@ -98,7 +98,7 @@ def _texts(text: str, documents: Sequence[Node]) -> list[tuple[int, int]]:
 
 
 def object_of(finding: Finding, project: Project) -> str:
-    """The name by which an exception accepts it: its object, or else its file from the project's root."""
+    """Return the name by which an exception accepts it: its object, or else its file from the project's root."""
     named = "/".join(filter(None, finding.subject)) if finding.subject and finding.subject.name else ""
     if named and is_object_name(named) and not named.startswith("File/"):
         return named
@@ -114,7 +114,7 @@ def judge(
     complete: Collection[str],
     today: str,
 ) -> Judged:
-    """Which findings remain.
+    """Return which findings remain.
 
     An overlay accepts for itself alone: findings of it, and those of no overlay in the files that it reaches, which are
     `overlays_of`; in a file that none reaches, any of them does.
@@ -199,7 +199,7 @@ def unused(judged: Judged) -> Iterator[Finding]:
     """An exception matches no finding.
 
     It would silence the next one, which nobody has thought about. Remove it, or correct its rule, object or line. With
-    some overlays chosen, or values not read, nothing is said of what only the others would show.
+    some overlays chosen, or values not read, what only the others would show is not reported.
     """
     for exception in judged.stated:
         if (
@@ -249,7 +249,7 @@ def unknown_rule(judged: Judged) -> Iterator[Finding]:
 def expired(judged: Judged) -> Iterator[Finding]:
     """The last day of an exception is over.
 
-    What it silenced is told again. Mend that, or accept it for longer.
+    What it silenced is reported again. Mend that, or accept it for longer.
     """
     for exception in judged.stated:
         if exception.rule in judged.rules and _is_expired(exception, judged.today):

@@ -43,7 +43,7 @@ def generator_skipped(repository: Repository) -> Iterator[Finding]:
 def _skipping(
     build: Build, environments: Sequence[Environment]
 ) -> Iterator[tuple[Environment, Document, str, int, tuple[str, str]]]:
-    """Where a build lists an overlay that generates nothing there, why, and what to do."""
+    """Yield where a build lists an overlay that generates nothing there, why, and what to do."""
     overlays = {os.path.realpath(environment.file): environment for environment in environments}
     for folder, document in build.layers.items():
         for field, index, name in layers.listed(document.object, "generators", "transformers", "validators"):
@@ -53,7 +53,7 @@ def _skipping(
 
 
 def _skipped(environment: Environment, folder: str, field: str) -> tuple[str, str] | None:
-    """Why an overlay that is listed in a folder generates nothing, and what to do."""
+    """Return why an overlay that is listed in a folder generates nothing, and what to do."""
     own = environment.project.name(environment.folder)
     if field != "generators":
         return f"{FILE} is a generator, not one of the {field}", "list it under generators"
@@ -110,7 +110,7 @@ def namespace_missing(repository: Repository) -> Iterator[Finding]:
 
 
 def _stands_everywhere(build: Build, namespace: str) -> bool:
-    """Whether each object that reads a Secret says its namespace itself."""
+    """Whether each object that reads a Secret names its namespace itself."""
     reading = [document for document in build.objects if any(reads(document))]
     return bool(reading) and all(document.subject.namespace == namespace for document in reading)
 
@@ -174,7 +174,7 @@ def not_deployed(repository: Repository) -> Iterator[Finding]:
         expected = [name for name in environment.secrets if _is_rendered(overlay, name)]
         missing = _missing(build, environment, expected)
         if any(_skipping(build, [environment])):
-            continue  # told where it is listed
+            continue  # reported where it is listed
         if missing and len(missing) == len(expected):
             message = f"the kustomization does not hold the Secrets of {environment.name}"
             place = next(iter(build.layers.values())).key("resources") if build.layers else spec.origin.at()
@@ -188,7 +188,7 @@ def not_deployed(repository: Repository) -> Iterator[Finding]:
                 field="resources",
                 overlay=environment.name,
             )
-        elif not repository.outdated[environment.name].files:  # a file that is not listed is told there
+        elif not repository.outdated[environment.name].files:  # a file that is not listed is reported there
             for name in missing:
                 place = environment.secrets[name].declaration.metadata.origin.at("name")
                 message = f"{name} of {environment.name} is not in what is built"
@@ -203,7 +203,7 @@ def not_deployed(repository: Repository) -> Iterator[Finding]:
 
 
 def _is_rendered(overlay: CommittedOverlay, name: str) -> bool:
-    """Whether there is an object for a Secret; one that is sealed for another name is told elsewhere."""
+    """Whether there is an object for a Secret; one that is sealed for another name is another rule's."""
     if overlay.environment.backend.fetched:
         return True
     return name in overlay.manifests and overlay.manifests[name].object["metadata"].get("name") == name

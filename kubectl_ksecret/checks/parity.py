@@ -94,7 +94,7 @@ def _side(build: Build) -> Side:
 
 
 def _plain_name(build: Build, secret: ProducedSecret) -> str:
-    """Return the name without what the kustomizations add to it, where that can be told."""
+    """Return the name without what the kustomizations add to it, where that is known."""
     if not build.layers or (secret.producer and secret.producer.node is not None):
         return secret.written_name
     renaming = layers.renaming(build.layers, list(build.layers.values())[:1])

@@ -64,7 +64,7 @@ def _in_objects(repository: Repository) -> Iterator[Finding]:
 
 
 def _below(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    """The fields that hold a placeholder, each with its kind."""
+    """Yield the fields that hold a placeholder, each with its kind."""
     if isinstance(value, str):
         if kind := placeholder_in(value):
             yield path, kind

@@ -41,7 +41,7 @@ def plaintext_secret(repository: Repository) -> Iterator[Finding]:
 
 
 def _sealed_by_overlays(repository: Repository) -> set[str]:
-    """The files that must be encrypted with SOPS, and are looked at for it."""
+    """Return the files that must be encrypted with SOPS, and are looked at for it."""
     return {
         manifest.file
         for overlay in repository.overlays
@@ -66,7 +66,7 @@ def _fault(document: Document, subject: Subject, field: str, key: str) -> Findin
 
 
 def _plain(secret: Object) -> Iterator[tuple[str, str]]:
-    """The fields with a value that anybody can read."""
+    """Yield the fields with a value that anybody can read."""
     if secret.get("type") == SERVICE_ACCOUNT:
         return
     by_name = isinstance(mapping(mapping(secret.get("metadata")).get("annotations")).get(_VAULT_PLUGIN), str)
@@ -83,7 +83,7 @@ def _text(value: object) -> str:
 
 
 def _decoded(text: str) -> str:
-    """What base64 stands for; what is none is a value as it stands."""
+    """Return what base64 stands for; what is none is a value as it stands."""
     try:
         return base64.b64decode("".join(text.split()), validate=True).decode(errors="replace")
     except ValueError:
@@ -92,14 +92,14 @@ def _decoded(text: str) -> str:
 
 def _is_no_value(text: str, by_name: bool) -> bool:
     """Whether it is empty, or stands for what a deployer puts in; `by_name` it takes <key> for such a place too."""
-    said = text.strip()
-    if not said or replaced(said) or (by_name and re.fullmatch(r"<[^<>\n]+>", said)):
+    stripped = text.strip()
+    if not stripped or replaced(stripped) or (by_name and re.fullmatch(r"<[^<>\n]+>", stripped)):
         return True
-    return "\n" not in said and _INSERTED.search(said) is not None
+    return "\n" not in stripped and _INSERTED.search(stripped) is not None
 
 
 def _patched_in(repository: Repository, secrets: list[Document]) -> Iterator[Finding]:
-    """What a build adds to a Secret of the tree, from a patch that is no file of its own."""
+    """Find what a build adds to a Secret of the tree, from a patch that is no file of its own."""
     origins = {id(document.node): document for document in secrets}
     reported = {(document.subject.name, key) for document in secrets for _, key in _plain(document.object)}
     for document in built(repository):

@@ -93,7 +93,7 @@ def _lies_in(document: Document, namespace: str) -> bool:
 
 
 def _named_at(root: Build, store: Document) -> tuple[Place, str]:
-    """Where the ServiceAccount was named: in the overlay of a store that is rendered, else in the store."""
+    """Return where the ServiceAccount was named: in the overlay of a store that is rendered, else in the store."""
     for environment in root.environments:
         text = _rendered_store(environment)
         rendered_into = environment.project.name(environment.path("manifests"))
@@ -108,7 +108,7 @@ def _rendered_store(environment: Environment) -> Store | None:
 
 
 def _of_account(root: Build, store: Document, account: Document, overlay: str) -> Iterator[Finding]:
-    """Who signs in, from where: each must be said once, by the store or by the ServiceAccount."""
+    """Check who signs in, from where: each must stand once, by the store or by the ServiceAccount."""
     azure = _azure(store)
     credentials = mapping(azure.get("authSecretRef"))
     clients: list[Path] = [("authSecretRef", "clientId")] if credentials.get("clientId") else []

@@ -9,14 +9,14 @@ GENERATORS = {"secretGenerator": "SecretGenerator", "configMapGenerator": "Confi
 
 
 def kustomizations(tree: Mapping[str, Sequence[Document]]) -> Iterator[Document]:
-    """Those of a tree, and the generators that have a file of their own."""
+    """Yield the kustomizations of a tree, and the generators that have a file of their own."""
     for file, documents in tree.items():
         is_one = os.path.basename(file) in KUSTOMIZATION_FILES
         yield from (document for document in documents if is_one or document.subject.kind in GENERATORS.values())
 
 
 def entries(document: Document, field: str) -> Iterator[tuple[Path, dict[str, object]]]:
-    """The entries of secretGenerator or configMapGenerator, each with its path."""
+    """Yield the entries of secretGenerator or configMapGenerator, each with its path."""
     if document.subject.kind == GENERATORS[field]:
         yield (), document.object
     for index, entry in enumerate(sequence(document.object.get(field))):
@@ -24,12 +24,12 @@ def entries(document: Document, field: str) -> Iterator[tuple[Path, dict[str, ob
 
 
 def name_of(entry: Mapping[str, object]) -> str:
-    """Of what an entry generates."""
+    """Return the name of what an entry generates."""
     return str(entry.get("name") or mapping(entry.get("metadata")).get("name") or "")
 
 
 def sources_of(document: Document, path: Path, entry: Mapping[str, object]) -> Iterator[tuple[Path, str]]:
-    """The files that an entry reads, as messages show them, each with the path of the field that names it."""
+    """Yield the files that an entry reads, as messages show them, each with the path of the field that names it."""
     named: list[tuple[Path, object]] = [((*path, "env"), entry.get("env"))]
     for list_ in ("envs", "files"):
         named += [((*path, list_, index), element) for index, element in enumerate(sequence(entry.get(list_)))]

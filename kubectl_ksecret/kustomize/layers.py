@@ -33,12 +33,12 @@ class Renaming(NamedTuple):
     suffix: str = ""
 
     def of(self, name: str) -> str:
-        """The name in the build."""
+        """Return the name in the build."""
         return f"{self.prefix}{name}{self.suffix}"
 
 
 def read(project: Project, folder: str) -> Layers:
-    """The kustomizations that one reaches, itself first.
+    """Return the kustomizations that one reaches, itself first.
 
     Left out are those outside of the project, and what can't be read: a build refuses it.
     """
@@ -77,7 +77,7 @@ def _with_usual_names(fields: Object) -> Object:
 
 
 def listed(document: Object, *fields: str) -> Iterator[tuple[str, int, str]]:
-    """The texts in lists of a kustomization: the field, the number in it, and what is listed."""
+    """Yield the texts in lists of a kustomization: the field, the number in it, and what is listed."""
     for field in fields:
         for index, element in enumerate(sequence(document.get(field))):
             if isinstance(element, str) and "\0" not in element:
@@ -85,7 +85,7 @@ def listed(document: Object, *fields: str) -> Iterator[tuple[str, int, str]]:
 
 
 def way(layers: Layers, root: str, targets: Collection[str]) -> Sequence[Document]:
-    """The kustomizations from the root to one that is or lists one of the targets; none if there is no such way.
+    """Return the kustomizations from the root to one that is or lists one of the targets; none if there is no such way.
 
     Targets are real paths of folders; a file that is listed out of one counts.
     """

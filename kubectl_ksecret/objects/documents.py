@@ -52,14 +52,14 @@ class Document:
         return mapping(self.metadata.get("annotations"))
 
     def at(self, *path: Step) -> Any:
-        """The value of a field; None if there is none."""
+        """Return the value of a field; None if there is none."""
         value: Any = self.object
         for step in path:
             value = _value_below(value, step)
         return value
 
     def place(self, *path: Step) -> Place:
-        """The place of a field, or of the deepest node on the way to it; a patch may have put it elsewhere."""
+        """Return the place of a field, or of the deepest node on the way to it; a patch may have put it elsewhere."""
         node, value, title = self.node, self.object, self.node
         for step in path:
             value = _value_below(value, step)
@@ -73,7 +73,7 @@ class Document:
         return self._at(node)
 
     def written(self, *path: str) -> str:
-        """The text of a field where it was written, before a build changed it; empty if there is none."""
+        """Return the text of a field where it was written, before a build changed it; empty if there is none."""
         node = self.node
         for step in path:
             node = _node_below(node, step, None)
@@ -88,7 +88,7 @@ class Document:
         return node
 
     def key(self, *path: Step) -> Place:
-        """The place of the name of a field, or that of the mapping that lacks it."""
+        """Return the place of the name of a field, or that of the mapping that lacks it."""
         *above, name = path
         node, value = self.node, self.object
         for step in above:
@@ -106,12 +106,12 @@ class Document:
 
 
 def dotted(path: Path) -> str:
-    """The path of a field as messages show it: spec.data[0].secretKey."""
+    """Return the path of a field as messages show it: spec.data[0].secretKey."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
 def plain(node: Node) -> Any:
-    """What a node says, every scalar as the text that stands there."""
+    """Return what a node says, every scalar as the text that stands there."""
     if isinstance(node, ScalarNode):
         return node.value
     if isinstance(node, SequenceNode):
@@ -120,12 +120,12 @@ def plain(node: Node) -> Any:
 
 
 def mapping(matches: Any) -> Object:
-    """The mapping that was found; empty for anything else."""
+    """Return a value that is a mapping; an empty one for anything else."""
     return matches if isinstance(matches, dict) else {}
 
 
 def sequence(matches: Any) -> list[Any]:
-    """The list that was found; empty for anything else."""
+    """Return a value that is a list; an empty one for anything else."""
     return matches if isinstance(matches, list) else []
 
 

@@ -19,7 +19,7 @@ How = Literal["env", "envFrom", "volume", "image pull", "tls", "other"]
 class SecretField(NamedTuple):
     """A field, in objects of a kind, that names a Secret, or a list of them.
 
-    `kind` is empty for every kind, `group` None for every group. What is read of the Secret is said by the field `key`
+    `kind` is empty for every kind, `group` None for every group. What is read of the Secret stands in the field `key`
     beside it, the `items` of a volume beside it, or is `keys`; else it is everything. `only_kind` if the fields beside
     it say of what kind the object is. `namespace` is the field beside it that names a namespace. `is_path` where the
     text may be NAMESPACE/NAME. `follows` is False where kustomize must not or can't write another name.

@@ -18,5 +18,5 @@ FORMATS: dict[str, Callable[[Report], str]] = {
 
 
 def text(report: Report, output: str) -> str:
-    """The findings in an output format."""
+    """Return the findings in an output format."""
     return FORMATS[output](report)

@@ -50,7 +50,7 @@ def drawings(read: Callable[[str], str]) -> Callable[[Place], Drawing | None]:
 
 
 def _fields(read: Callable[[str], str], file: str) -> _Fields:
-    """All fields of a file, by the places of their names and of their values."""
+    """Return all fields of a file, by the places of their names and of their values."""
     fields: _Fields = {}
     try:
         documents = yamlio.compose_foreign(read(file), file)
@@ -63,7 +63,7 @@ def _fields(read: Callable[[str], str], file: str) -> _Fields:
 
 
 def _below(node: Node, name: str, is_safe: bool, seen: set[int]) -> Iterator[tuple[Node, _Drawn]]:
-    """What is drawn at each node below; `name` is that of the nearest field above it."""
+    """Yield what is drawn at each node below; `name` is that of the nearest field above it."""
     if id(node) in seen:  # an alias
         return
     seen.add(id(node))

@@ -8,7 +8,7 @@ from .report import Report
 
 
 def text(report: Report) -> str:
-    """One object; files are named as from where the command runs."""
+    """Return one object; files are named as from where the command runs."""
     matches = {
         "apiVersion": API_VERSION,
         "kind": "FindingList",

@@ -10,7 +10,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def text(report: Report) -> str:
-    """A test that fails for each finding, and one that passes for each rule that found nothing."""
+    """Return a test that fails for each finding, and one that passes for each rule that found nothing."""
     matches = {finding.rule for finding in report.findings}
     clean = [rule.name for rule in report.rules if rule.name not in matches]
     counts = {"tests": str(len(report.findings) + len(clean)), "failures": str(len(report.findings)), "errors": "0"}
@@ -36,5 +36,5 @@ def _failed(report: Report, finding: Finding, suite: Element) -> None:
 
 
 def _xml(text: str) -> str:
-    """The text without the characters that XML has no way to write."""
+    """Return the text without the characters that XML has no way to write."""
     return _NOT_XML.sub("?", text)

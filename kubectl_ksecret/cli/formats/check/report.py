@@ -23,18 +23,18 @@ class Report(Record):
     silenced: int = 0
 
     def path(self, finding: Finding) -> str:
-        """The file of a finding from the repository's root; that of its overlay if it has none there."""
+        """Return the file of a finding from the repository's root; that of its overlay if it has none there."""
         place = finding.place
         overlay = self.overlays.get(finding.overlay) or next(iter(self.overlays.values()), "")
         return next(filter(None, (self._in_repository(file) for file in (place.file if place else "", overlay))), "")
 
     def line(self, finding: Finding) -> int:
-        """The line in that file; 0 for the whole file."""
+        """Return the line in that file; 0 for the whole file."""
         place = finding.place
         return place.line if place and self._in_repository(place.file) else 0
 
     def column(self, finding: Finding) -> int:
-        """The column in that line; 0 for the whole line."""
+        """Return the column in that line; 0 for the whole line."""
         place = finding.place
         return place.column if place and self.line(finding) else 0
 
@@ -45,7 +45,7 @@ class Report(Record):
 
 
 def totals(findings: Sequence[Finding]) -> str:
-    """How many there are of each severity, the worst first."""
+    """Return how many there are of each severity, the worst first."""
     counts = Counter(finding.severity for finding in findings)
     return (
         ", ".join(_counted(counts[severity], severity) for severity in reversed(SEVERITIES) if counts[severity])
@@ -58,10 +58,10 @@ def _counted(count: int, severity: Severity) -> str:
 
 
 def worst_first(findings: Sequence[Finding]) -> list[Finding]:
-    """Errors, then warnings, then notes, each in their order."""
+    """Return errors, then warnings, then notes, each in their order."""
     return sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity))
 
 
 def message_with_hint(finding: Finding) -> str:
-    """The message, and the hint on a line of its own, for formats that have one text for both."""
+    """Return the message, and the hint on a line of its own, for formats that have one text for both."""
     return f"{finding.message}\nhint: {finding.hint}" if finding.hint else finding.message

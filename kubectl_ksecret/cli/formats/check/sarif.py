@@ -14,7 +14,7 @@ _ROOT = "%SRCROOT%"
 
 
 def text(report: Report) -> str:
-    """One run; files are named from the repository's root, wherever that is."""
+    """Return one run; files are named from the repository's root, wherever that is."""
     rules = {rule.name: index for index, rule in enumerate(report.rules)}
     run = {
         "tool": {

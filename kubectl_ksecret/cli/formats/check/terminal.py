@@ -16,12 +16,12 @@ Draw = Callable[[Place], Drawing | None]
 
 
 def plain(report: Report) -> str:
-    """A line a finding, and one for its hint."""
+    """Return a line for each finding, and one for its hint."""
     return "".join(f"{printable(finding)}\n" for finding in report.findings)
 
 
 def printable(finding: Finding) -> Finding:
-    """The same; a name that a stranger gave can neither move the cursor nor begin a line."""
+    """Return the same finding; a name that a stranger gave can neither move the cursor nor begin a line."""
     return finding.but(message=_printable(finding.message), hint=_printable(finding.hint))
 
 
@@ -30,7 +30,7 @@ def _printable(text: str) -> str:
 
 
 def text(report: Report, draw: Draw, colour: bool) -> str:
-    """The same with the places drawn, where `draw` can, and how many there are of each severity."""
+    """Return the same with the places drawn, where `draw` can, and how many there are of each severity."""
     styled = click.style if colour else _unstyled
     blocks = [_block(printable(finding), draw, styled) for finding in report.findings]
     return "".join(f"{line}\n" for line in (*blocks, totals(report.findings)))
