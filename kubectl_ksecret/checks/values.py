@@ -153,7 +153,7 @@ def in_repository(held: Sequence[Held]) -> Iterator[Finding]:
 
 
 def texts_of(held: Sequence[Held]) -> Mapping[bytes, tuple[str, str, How]]:
-    """Return what to look for in files, with the environment and address that it is of; a value that is shared counts once."""
+    """Return what to look for in files, each with its environment and address; a value that is shared counts once."""
     matches: dict[bytes, tuple[str, str, How]] = {}
     for holding in held:
         for (secret, key), value in holding.values.items():

@@ -9,7 +9,7 @@ _COMMANDS: dict[Severity, str] = {"error": "error", "warning": "warning", "note"
 
 
 def text(report: Report) -> str:
-    """Return ten annotations at most, errors first; what is left is in the log; then how many there are of each severity."""
+    """Return ten annotations at most, errors first; the rest as lines of the log; then the number of each severity."""
     findings = [printable(finding) for finding in worst_first(report.findings)]
     annotations = [_annotation(report, finding) for finding in findings[:MOST]]
     # GitHub takes `##[` for a command, wherever it stands in a line.
