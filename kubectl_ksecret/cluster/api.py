@@ -13,7 +13,7 @@ from ..errors import Mistake, Refusal, printable, shown
 from ..model.kubernetes import Object
 from ..sensitive import Sensitive
 from .kubeconfig import KubectlFlags, Settings, read
-from .resources import NAMESPACES, Target
+from .resources import NAMESPACES, Resources, Target
 from .signin import Credential, sign_in
 
 # Not a name that begins with "kubectl": Flux strips what such managers own, and another roll-out would follow.
@@ -76,6 +76,11 @@ class Api:
     def rows(self, target: Target) -> list[list[Any]]:
         """Return the columns that `kubectl get` prints of all objects. Those of Secrets hold no value."""
         return [row["cells"] for row in self._pages(target, {"includeObject": "None"}, TABLE, "rows")]
+
+    def serves(self, resources: Resources) -> bool:
+        """Whether the cluster has a kind at all. Without rights on it a list is refused, be it served or not."""
+        group = self.find(Resources(resources.group, resources.version, "").cluster_wide())
+        return group is not None and any(entry.get("name") == resources.plural for entry in group.get("resources", ()))
 
     def apply(self, target: Target, manifest: Object, *, force: bool = False, dry_run: bool = False) -> Object:
         """Apply an object server-side and return it. Raises Refused with status 409 if others own its fields."""
@@ -247,11 +252,7 @@ def _remedy(status: int, verb: str, target: Target, lacks_right: bool) -> str:
 
 def _cause(error: BaseException) -> str:
     """Return why a server was not reached, in a few words. The text of the outer errors is long and repeats the URL."""
-    while True:
-        reason = getattr(error, "reason", None)
-        inner = reason if isinstance(reason, BaseException) else error.__cause__
-        if inner is None:
-            break
+    while (inner := _inner(error)) is not None:
         error = inner
     if isinstance(error, ssl.SSLError):
         return shown(getattr(error, "verify_message", "") or error.reason or "TLS failed")
@@ -259,6 +260,12 @@ def _cause(error: BaseException) -> str:
         return error.strerror
     name = type(error).__name__.removesuffix("Error")
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    """Return the error that an error wraps: urllib3 keeps it in `reason` or among the arguments."""
+    wrapped = (getattr(error, "reason", None), *error.args, error.__cause__, error.__context__)
+    return next((candidate for candidate in wrapped if isinstance(candidate, BaseException)), None)
 
 
 def _tls(settings: Settings, credential: Credential) -> ssl.SSLContext:

@@ -8,7 +8,7 @@ from ..model.kubernetes import Object
 from ..model.types.overlay import SecretReference
 from ..objects.documents import Document
 from ..objects.reads import reads
-from .api import MERGE, Api, Refused
+from .api import MERGE, Api
 from .arrival import Outcome, View
 from .resources import DAEMON_SETS, DEPLOYMENTS, ROLLOUTS, STATEFUL_SETS, Resources, Target
 
@@ -92,12 +92,9 @@ class RollOut:
 
 
 def _all(api: Api, kind: Kind, namespace: str) -> list[Object]:
-    try:
-        return api.all(kind.resources.among(namespace))
-    except Refused as refused:
-        if refused.status == 404:
-            return []
-        raise
+    if kind.resources.group != DEPLOYMENTS.group and not api.serves(kind.resources):
+        return []
+    return api.all(kind.resources.among(namespace))
 
 
 def _version(kind: Kind) -> str:
