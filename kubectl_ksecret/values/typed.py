@@ -113,9 +113,11 @@ def _pair(certificate: bytes, key: bytes) -> Iterator[Flaw]:
         public_key = load_pem_private_key(key, None).public_key().public_bytes(*form)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return  # found already, or a kind of key that can't be compared
-    if public_key in certificates[1:]:
+    if public_key == certificates[0]:
+        return
+    if public_key in certificates:
         yield "tls.crt", "does not begin with the certificate of tls.key, as a server needs it"
-    elif public_key != certificates[0]:
+    else:
         yield "tls.key", "is not the key of the certificate in tls.crt"
 
 
