@@ -100,8 +100,7 @@ def command(
                 click.echo(mistake, err=True)
             exit_code = max(exit_code, outcome.exit_code)
             sealed_any = sealed_any or bool(outcome.sealed)
-    if sealed_any and filename not in (None, "-") and git.tracks(filename):
-        click.echo(f"warning: Git tracks {filename}: change these values, they are in Git's history", err=True)
+    _warn_of_history(filename if sealed_any else None)
     sys.exit(exit_code)
 
 
@@ -113,3 +112,8 @@ def _given(addresses: tuple[str, ...], filename: str | None, *, from_stdin: bool
     if filename is not None:
         return lambda: given.secrets(filename)
     return None
+
+
+def _warn_of_history(filename: str | None) -> None:
+    if filename not in (None, "-") and git.tracks(filename):
+        click.echo(f"warning: Git tracks {filename}: change these values, they are in Git's history", err=True)

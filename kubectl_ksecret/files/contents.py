@@ -12,7 +12,7 @@ Kind = Literal["dotenv file", "key file", "private key", "encrypted by SOPS"]
 
 
 class Content(NamedTuple):
-    """Of a file, or of a place in it; `path` is the file's from the project's root, a line of 0 is all of it."""
+    """A secret file, or a place in one; `path` is from the project's root, and a line of 0 means the whole file."""
 
     path: str
     kind: Kind
@@ -43,7 +43,7 @@ _NOT_SECRET = (b"PUBLIC KEY-----", b"PK\x03\x04")  # the latter begins a present
 
 
 def search(project: Project, tracked: Collection[str]) -> Iterator[Content]:
-    """All of it in these files; what is of other projects, or made for tests, is left out."""
+    """Yield what is secret in these files; those of other projects, and those made for tests, are left out."""
     for path in tracked:
         if NOT_OURS.isdisjoint(path.split("/")):
             content = project.beginning(os.path.join(project.root, path), _LOOKED_AT)
@@ -63,7 +63,7 @@ def _of(path: str, content: bytes) -> Iterator[Content]:
 
 
 def _kind_of(name: str, content: bytes) -> Kind | None:
-    """What a file is as a whole: by its name, unless its content shows that it holds nothing secret."""
+    """Return what a file is as a whole: by its name, unless its content shows that it holds nothing secret."""
     parts = name.split(".")
     if _encrypted_by_sops(content):
         return "encrypted by SOPS"
@@ -84,12 +84,12 @@ def _encrypted_by_sops(content: bytes) -> bool:
 
 
 def _private_keys(content: bytes) -> Iterator[int]:
-    """Where they begin; a marker that no key follows is none."""
+    """Yield where private keys begin; a marker that no key follows is none."""
     if any(mark in content for mark in _MARKERS):
-        for found in _PEM.finditer(content):
-            if not found[1] or len(set(found[1])) > 4:  # a row of x stands for a key
-                yield found.start()
+        for key in _PEM.finditer(content):
+            if not key[1] or len(set(key[1])) > 4:  # a row of x stands for a key
+                yield key.start()
     if _BEGIN_AS_BASE64 in content:
-        for found in _AS_BASE64.finditer(content):
-            if _PEM.search(b64decode(found[0])):
-                yield found.start()
+        for encoded in _AS_BASE64.finditer(content):
+            if _PEM.search(b64decode(encoded[0])):
+                yield encoded.start()

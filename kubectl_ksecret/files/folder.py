@@ -13,7 +13,7 @@ LEFTOVER = ".ksecret-tmp"
 
 
 def leftover_of(path: str) -> str:
-    """What a file is written as before it has its name, and what is left of a removed one until all is done.
+    """Return the name that a file is written under before it has its own, and that a removed one keeps until the end.
 
     One fixed name a file: under the lock nobody else has it, and a leftover is known by it.
     """
@@ -60,7 +60,7 @@ class Folder:
 
     @contextmanager
     def _changing(self, path: str) -> Iterator[None]:
-        """Whoever is told that one file can't be changed is told which others have been."""
+        """Change a file; if that fails, say which others have been changed before."""
         done = f"changed before that: {', '.join(self._changed)}" if self._changed else ""
         with _refusing(path, done):
             yield
@@ -69,7 +69,7 @@ class Folder:
 
 @contextmanager
 def locked(path: str) -> Iterator[Folder]:
-    """The folder, made if missing, locked against a second writer.
+    """Yield the folder, made if it is missing, locked against a second writer.
 
     The lock is the folder's own: it leaves no file behind and ends with the process. A second writer waits, and after
     a second says for what.
@@ -132,7 +132,7 @@ def on_one_device(path: str, folder: str) -> bool:
 
 @contextmanager
 def _refusing(path: str, hint: str = "") -> Iterator[None]:
-    """Turns what the system says about a file into a Refusal."""
+    """Turn an error of the system about a file into a Refusal."""
     try:
         yield
     except OSError as error:
@@ -140,7 +140,7 @@ def _refusing(path: str, hint: str = "") -> Iterator[None]:
 
 
 def _create(leftover: str, mode: int) -> int:
-    """Never through a link that a repository holds under this name."""
+    """Create a file, and never follow a link that a repository holds under its name."""
     return os.open(leftover, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
 
 

@@ -24,7 +24,7 @@ class Project:
 
     @classmethod
     def around(cls, path: str, shown_from: str | None = None) -> Self:
-        """The work tree that holds `path`, or the folder itself; messages name files as seen from `shown_from`."""
+        """Return the work tree that holds `path`, or the folder itself; messages name files from `shown_from`."""
         start = folder = os.path.realpath(path)
         while not os.path.exists(os.path.join(folder, ".git")):
             folder, below = os.path.dirname(folder), folder
@@ -34,13 +34,13 @@ class Project:
 
     @property
     def git(self) -> str | None:
-        """The project's `.git`, a folder or (in a linked work tree) a file."""
+        """Return the project's `.git`, a folder or (in a linked work tree) a file."""
         path = os.path.join(self.root, ".git")
         return path if os.path.exists(path) else None
 
     @property
     def git_folder(self) -> str | None:
-        """Git's own folder of this work tree, which no commit holds; None without Git, or where it is gone."""
+        """Return Git's own folder of this work tree, which no commit holds; None without Git, or where it is gone."""
         if self.git is None or os.path.isdir(self.git):
             return self.git
         with open(self.git, "rb") as file:
@@ -51,7 +51,7 @@ class Project:
 
     @property
     def common_git_folder(self) -> str | None:
-        """Git's folder that all linked work trees have in common."""
+        """Return Git's folder that all linked work trees have in common."""
         if self.git_folder is None:
             return None
         try:
@@ -61,7 +61,7 @@ class Project:
             return self.git_folder
 
     def name(self, path: str) -> str:
-        """The path as messages show it; a stranger's file name can't move the cursor or break a line."""
+        """Return the path as messages show it; a stranger's file name can't move the cursor or break a line."""
         full = os.path.abspath(path)
         if full.startswith(self._shown_from):
             shown = full[len(self._shown_from) :]
@@ -70,14 +70,14 @@ class Project:
         return printable(shown)
 
     def shown_as(self, name: str) -> str:
-        """The path of what messages show by this name."""
+        """Return the path of what messages show by this name."""
         return os.path.normpath(os.path.join(self._shown_from, name))
 
     def from_root(self, name: str) -> str:
-        """The path from the project's root of a file that a message names."""
+        """Return the path from the project's root of a file that a message names."""
         return os.path.relpath(self.shown_as(name), self.root)
 
-    def inside(self, path: str, said: Place | None = None) -> str:
+    def inside(self, path: str, place: Place | None = None) -> str:
         """Return the real path.
 
         Raises InputError at the place that named it if that is outside the project, or in Git's own folder: hooks and
@@ -85,12 +85,12 @@ class Project:
         """
         real = os.path.realpath(path)
         if self._is_gits(real):
-            raise InputError(Mistake(f"{self.name(path)} lies in Git's own folder", said))
+            raise InputError(Mistake(f"{self.name(path)} lies in Git's own folder", place))
         if not self._holds(real):
             hint = (
                 "" if self.git else f"no Git work tree was found around {self.root}; the project is that folder alone"
             )
-            raise InputError(Mistake(f"{self.name(path)} lies outside the project", said, hint))
+            raise InputError(Mistake(f"{self.name(path)} lies outside the project", place, hint))
         return real
 
     def _holds(self, real: str) -> bool:
@@ -101,20 +101,20 @@ class Project:
         """Whether a real path lies in a `.git` of the project, by any spelling that a file system takes for it."""
         return ".git" in real[len(self.root) :].lower().split(os.sep) if real.startswith(self.root) else False
 
-    def read(self, path: str, said: Place | None = None) -> bytes:
-        """The bytes of a regular file. Raises InputError at the place that named it."""
+    def read(self, path: str, place: Place | None = None) -> bytes:
+        """Return the bytes of a regular file. Raises InputError at the place that named it."""
         try:
-            return _read(self._open(path, said))
+            return _read(self._open(path, place))
         except OSError as error:
-            what = error.strerror or "can't be read"
-            raise InputError(Mistake(f"{self.name(path)}: {what}", said)) from None
+            reason = error.strerror or "can't be read"
+            raise InputError(Mistake(f"{self.name(path)}: {reason}", place)) from None
 
-    def read_text(self, path: str, said: Place | None = None) -> str:
-        """The text of a UTF-8 file. Raises InputError as `read` does, and with the first byte that is not UTF-8."""
-        return decode(self.read(path, said), self.name(path))
+    def read_text(self, path: str, place: Place | None = None) -> str:
+        """Return the text of a UTF-8 file. Raises InputError as `read` does, and at the first byte that is not."""
+        return decode(self.read(path, place), self.name(path))
 
     def read_if_there(self, path: str) -> bytes | None:
-        """The bytes of a file that need not exist."""
+        """Return the bytes of a file that need not exist; None of one that does not."""
         try:
             return _read(self._open(path, None))
         except FileNotFoundError:
@@ -123,51 +123,51 @@ class Project:
             raise InputError(Mistake(f"{self.name(path)}: {error.strerror}")) from None
 
     def beginning(self, path: str, size: int) -> bytes | None:
-        """The first bytes of a regular file of the project; None of a symlink, and of all else."""
+        """Return the first bytes of a regular file of the project; None of a symlink, and of all else."""
         try:
             return _read(self._open_itself(path, None), size)
         except (OSError, InputError):
             return None
 
-    def _open_itself(self, path: str, said: Place | None) -> int:
-        """Opens no symlink; those of the folders above are followed."""
+    def _open_itself(self, path: str, place: Place | None) -> int:
+        """Open a file that is no symlink; those of the folders above are followed."""
         folder, name = os.path.split(path)
         real = self._real_folders.get(folder)
         if real is None:
-            real = self._real_folders[folder] = self.inside(folder, said)
+            real = self._real_folders[folder] = self.inside(folder, place)
         if name.lower() == ".git":  # in a linked work tree it is a file
-            self.inside(path, said)
+            self.inside(path, place)
         return os.open(os.path.join(real, name), _READ | os.O_NOFOLLOW)
 
-    def _open(self, path: str, said: Place | None) -> int:
+    def _open(self, path: str, place: Place | None) -> int:
         try:
-            return self._open_itself(path, said)
+            return self._open_itself(path, place)
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
-        return os.open(self.inside(path, said), _READ | os.O_NOFOLLOW)
+        return os.open(self.inside(path, place), _READ | os.O_NOFOLLOW)
 
-    def yaml_files(self, path: str, said: Place | None = None) -> Iterator[str]:
-        """The YAML files of a folder, read recursively, hidden ones left out, or the one file."""
-        if not os.path.isdir(self.inside(path, said)):
+    def yaml_files(self, path: str, place: Place | None = None) -> Iterator[str]:
+        """Yield the YAML files of a folder, read recursively, hidden ones left out, or the one file."""
+        if not os.path.isdir(self.inside(path, place)):
             yield path
             return
-        yield from self._walk(path, said, set())
+        yield from self._walk(path, place, set())
 
-    def _walk(self, folder: str, said: Place | None, seen: set[str]) -> Iterator[str]:
-        real = self.inside(folder, said)
+    def _walk(self, folder: str, place: Place | None, seen: set[str]) -> Iterator[str]:
+        real = self.inside(folder, place)
         if real in seen:
             return
         seen.add(real)
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
-            raise InputError(Mistake(f"{self.name(folder)}: {error.strerror}", said)) from None
+            raise InputError(Mistake(f"{self.name(folder)}: {error.strerror}", place)) from None
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             if _is_folder(entry) and (not entry.is_symlink() or self._holds(os.path.realpath(entry.path))):
-                yield from self._walk(entry.path, said, seen)
+                yield from self._walk(entry.path, place, seen)
             elif _is_folder(entry):
                 yield entry.path  # it leads out of the project, which reading it says
             elif entry.name.endswith((".yaml", ".yml")):
@@ -185,8 +185,8 @@ class Project:
         if folder is None or folder == self.root:
             return [path for path in self._found[name] if self._is_ours(path, self.root)]
         below = os.path.join(folder, "")
-        found = [path for path in self._found[name] if path.startswith(below) and self._is_ours(path, folder)]
-        return found or list(self._walked(name, folder))
+        files = [path for path in self._found[name] if path.startswith(below) and self._is_ours(path, folder)]
+        return files or list(self._walked(name, folder))
 
     def _find(self, name: str) -> list[str]:
         from . import git  # a build searches for nothing
@@ -253,7 +253,7 @@ def _read(descriptor: int, size: int | None = None) -> bytes:
 
 
 def decode(content: bytes, name: str) -> str:
-    """The text of a UTF-8 file. Raises InputError with the line of the first byte that is not."""
+    """Return the text of a UTF-8 file. Raises InputError with the line of the first byte that is not."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -20,9 +20,9 @@ class Hit(NamedTuple):
 
 
 def search(project: Project, tracked: Collection[str], texts: Collection[bytes]) -> Iterator[Hit]:
-    """Where these texts, of eight bytes at least, stand by themselves and not within a longer word.
+    """Yield where these texts, of eight bytes at least, stand by themselves and not within a longer word.
 
-    What is of other projects, or made for tests, is left out.
+    Files of other projects, and those made for tests, are left out.
     """
     by_beginning: dict[bytes, list[bytes]] = {}
     for text in texts:
@@ -37,8 +37,8 @@ def search(project: Project, tracked: Collection[str], texts: Collection[bytes])
 
 def _in(content: bytes, by_beginning: dict[bytes, list[bytes]]) -> Iterator[tuple[int, bytes]]:
     for start in range(len(content) - _BEGINNING + 1):
-        if (found := by_beginning.get(content[start : start + _BEGINNING])) is not None:
-            yield from ((start, text) for text in found if _stands_alone(content, start, text))
+        if (texts := by_beginning.get(content[start : start + _BEGINNING])) is not None:
+            yield from ((start, text) for text in texts if _stands_alone(content, start, text))
 
 
 def _stands_alone(content: bytes, start: int, text: bytes) -> bool:
