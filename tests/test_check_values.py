@@ -166,7 +166,7 @@ def test_a_value_in_a_tracked_file_is_named_and_not_shown(
     tmp_path: Path, value: str, text: str, forms: list[str] | None
 ) -> None:
     """By itself, not within a word, and only if it is no text that stands anywhere by chance."""
-    project = shop(tmp_path, f"TOKEN={value}\nPASSWORD=no more than this one\n")
+    project = shop(tmp_path, f"TOKEN='{value}'\nPASSWORD=no more than this one\n")
     project.write("overlays/prod/kustomization.yaml", "namespace: shop-prod\nresources: [secrets]\n")
     project.done("seal", "prod")
     project.write("notes.txt", text)
