@@ -121,7 +121,7 @@ def judge(asked: Asked, opened_by: OpenedBy | None, now: datetime) -> tuple[Repo
     """
     repository = survey(asked, now)
     findings = repository.check(rules.OF_REPOSITORY)
-    # kustomize tells where objects were written, but takes long over it: only where that would be shown.
+    # kustomize can say where objects were written, but takes long over it: it is asked only if that would be shown.
     if (asked.built is None and not repository.is_sure) or any(
         _has_no_place(repository, finding) for finding in findings
     ):

@@ -9,7 +9,7 @@ from ..model.resolution import Derived, Environment, Remote
 class Cell(Record):
     """A key in one environment: its name in the source, or how it is made, or why it is left out.
 
-    `usual` tells that the name follows the overlay's pattern and nothing is overridden.
+    `usual` says that the name follows the overlay's pattern and nothing is overridden.
     """
 
     environment: str

@@ -1,4 +1,4 @@
-"""Where the values of an environment's keys come from, and what can be told of them before they are read."""
+"""Where the values of an environment's keys come from, and what is known of them before they are read."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol

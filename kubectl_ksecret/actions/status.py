@@ -81,7 +81,7 @@ def status(environment: Environment, opened_by: OpenedBy, request: StatusRequest
 
 
 def _rows(environment: Environment, opened_by: OpenedBy, request: StatusRequest, now: datetime) -> Iterator[StatusRow]:
-    asked = not request.offline and _tells(environment)
+    asked = not request.offline and _lists_names(environment)
     provision = SourceValues(environment, opened_by)
     keys = {name: list(secret.keys) for name, secret in environment.secrets.items()}
     versions = provision.versions(keys) if asked else {}
@@ -119,8 +119,8 @@ def _of_sealed(ciphertext: str | None, entry: Provenance | None, state: SourceSt
         yield Problem("stale", "stale: the source or the template has changed since it was sealed")
 
 
-def _tells(environment: Environment) -> bool:
-    """Whether the source tells which names it has: a command would print a value, variables are the sealer's own."""
+def _lists_names(environment: Environment) -> bool:
+    """Whether the source can list its names: a command would print a value, variables are the sealer's."""
     return environment.source is not None and environment.source.kind.lists_names
 
 

@@ -17,6 +17,8 @@ def main() -> None:
         code = 130
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # None where the caller closed it
-            with suppress(OSError):  # each line is flushed when it is said, so it has been told already
+            with suppress(
+                OSError
+            ):  # each line is flushed when it is printed, so a reader that has gone was noticed already
                 stream.flush()
     os._exit(code)  # tearing the interpreter down takes 10 ms

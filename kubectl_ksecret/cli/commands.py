@@ -69,7 +69,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The same; an unknown command is told with the nearest name."""
+        """Resolve a command; an unknown one is reported with the nearest name."""
         from ..errors import nearest
 
         if args and args[0] not in COMMANDS:
@@ -111,12 +111,14 @@ def run() -> int:
         return done.code if isinstance(done.code, int) else 0
     except InputError as error:
         return _fail(error, error.exit_code)
-    except OSError as error:  # files are told by those who open them; left are a full disk and a folder that is gone
+    except (
+        OSError
+    ) as error:  # files are reported by whoever opens them; what is left is a full disk or a folder that is gone
         return _fail(Mistake(": ".join(filter(None, (error.filename, error.strerror)))), 3)
     return 0
 
 
 def _fail(said: object, code: int) -> int:
-    with suppress(OSError):  # nobody can be told; the code says it
+    with suppress(OSError):  # there is nowhere to print it; the exit code says it
         click.echo(said, err=True)
     return code

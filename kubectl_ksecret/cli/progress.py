@@ -13,7 +13,7 @@ from ..sources import Progress
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Progress]:
-    """A function that is told how many of how many are done; the bar shows from its first call to its last."""
+    """Yield a function to call with how many of how many are done; the bar shows from its first call to its last."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _done, _total: None
         return

@@ -41,7 +41,7 @@ def entry_number(entries: list[Any], step: Step) -> int | None:
 
 
 def _without_nothing(value: Any) -> Any:
-    """Leave out empty fields: nobody tells them from missing ones."""
+    """Leave out empty fields: nothing distinguishes them from missing ones."""
     if isinstance(value, dict):
         pairs = ((name, _without_nothing(below_)) for name, below_ in value.items())
         return {name: below_ for name, below_ in pairs if below_ not in (None, {}, [], False)}

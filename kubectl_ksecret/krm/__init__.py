@@ -45,6 +45,6 @@ def _fail(message: str, code: int) -> NoReturn:
     try:
         sys.stderr.write(f"{message}\n")
         sys.stderr.flush()
-    except (OSError, AttributeError):  # nobody can be told; the code says it
+    except (OSError, AttributeError):  # there is nowhere to print it; the exit code says it
         pass
     os._exit(code)

@@ -39,7 +39,7 @@ class Changes(Record):
         """Write, remove, then list.
 
         A kill in between leaves a list that names a removed file: a build fails loudly and the next run mends it, as
-        the file's leftover tells whose it was. In the other order a file would stay that nobody may remove any more.
+        the file's leftover shows whose it was. In the other order a file would stay that nobody may remove any more.
 
         Raises Refusal, with nothing written, if another program changed one of the files since it was read.
         """

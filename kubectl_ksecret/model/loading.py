@@ -214,7 +214,7 @@ def readable(project: Project, chosen: Sequence[Environment] = ()) -> list[Envir
             try:
                 environments[file] = loader.load(file)
             except InputError:
-                continue  # whoever chooses it is told
+                continue  # it is reported to whoever chooses it
     return [environments[file] for file in sorted(environments)]
 
 

@@ -113,7 +113,7 @@ class Environment(Record):
 
     @property
     def has_versions(self) -> bool:
-        """Return whether the source tells that a value has changed without showing the value."""
+        """Return whether the source shows that a value has changed without showing the value itself."""
         return self.source is not None and self.source.kind.versioned
 
     @property

@@ -14,7 +14,7 @@ Progress = Callable[[int, int], None]  # done, of how many
 
 
 class Version(Record):
-    """What a source tells of a value without the value; times have a zone.
+    """What a source shows of a value without the value; times have a zone.
 
     It is the one that a reader gets, the newest enabled one. `newest` is false if a newer one is disabled, `enabled`
     if all are.

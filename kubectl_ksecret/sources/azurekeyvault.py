@@ -1,4 +1,4 @@
-"""Azure Key Vault, through Azure's own SDK: read by name, told apart by version, written once."""
+"""Azure Key Vault, through Azure's own SDK: read by name, compared by version, written once."""
 
 import logging
 import os
@@ -139,7 +139,7 @@ class KeyVault:
                 except errors.FAILURES as error:
                     failures[name] = error
                     if errors.concerns_all(error) and not (results and errors.is_of_roles(error)):
-                        break  # roles may be given for a secret each: then those that have none are all told
+                        break  # roles may be given for a secret each: then all that lack one are reported
                 self._progress(done, len(names))
                 # The first goes alone: threads that sign in side by side do so once each.
                 futures = futures or {other: pool.submit(call, other) for other in names if other != name}

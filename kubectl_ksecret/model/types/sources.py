@@ -56,7 +56,7 @@ class Source(Alternative):
     @property
     @abstractmethod
     def versioned(self) -> bool:
-        """Return whether it tells that a value has changed without showing the value."""
+        """Return whether it shows that a value has changed without showing the value itself."""
 
     @property
     @abstractmethod
@@ -66,7 +66,7 @@ class Source(Alternative):
     @property
     @abstractmethod
     def lists_names(self) -> bool:
-        """Return whether it tells which names exist without printing a value."""
+        """Return whether it can list its names without printing a value."""
 
     @property
     @abstractmethod

@@ -114,7 +114,7 @@ def _generate(generation: Generate) -> Iterator[Mistake]:
 
 
 def _generated(generation: Generate, rules: Rules) -> Iterator[Mistake]:
-    """What no value that is made so can satisfy; told when it is declared, not when somebody waits for the value."""
+    """Find what no generated value can satisfy, when it is declared and not only when somebody waits for the value."""
     if any(_generate(generation)) or not generation.origin.sure_of("length", "alphabet", "privateKey"):
         return
     if generation.length is not None and not any(_rules(rules)):
