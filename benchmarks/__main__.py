@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from . import building, checking, reading, sealing, starting, tools
+from . import building, checking, importing, reading, sealing, starting, tools
 from .measure import Line
 
 SUBJECTS = {
@@ -12,6 +12,7 @@ SUBJECTS = {
     "reading": reading.lines,
     "building": building.lines,
     "checking": checking.lines,
+    "importing": importing.lines,
     "starting": starting.lines,
 }
 ROW = "{:<76} {:>8} {:>8} {:>7} {:>9} {:>5} {:>6} {:>11}"
