@@ -1506,3 +1506,71 @@ def test_an_import_that_was_killed_can_be_repeated(tmp_path: Path) -> None:
     (project.root / written[0]).write_text("# mine\n")
     done = project.ksecret(*arguments)
     assert (done.code, done.err.splitlines()[0]) == (2, f"error: {written[0]} exists already")
+
+
+PROVIDERS: dict[str, dict[str, Any]] = {
+    "a placeholder": {"azurekv": {"vaultUrl": "https://${VAULT}.vault.azure.net", "authType": "ManagedIdentity"}},
+    "another provider": {"vault": {"server": "https://vault.example", "path": "kv", "auth": {"kubernetes": {}}}},
+}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
+def test_a_store_without_a_key_vault_stays_and_the_overlay_has_no_source(
+    tmp_path: Path, provider: dict[str, Any]
+) -> None:
+    """The operator reads what it read before, under the names that it had."""
+    remote = "app/prod/db" if "vault" in provider else "db-prod"
+    made = external("app", {"db": remote})
+    made["spec"]["data"][0]["remoteRef"]["property"] = "password"
+    kept = store("test")
+    kept["spec"]["provider"] = provider
+    project = with_files(tmp_path, all=yaml.safe_dump_all([kept, made]))
+    project.write("old/test/kustomization.yaml", "namespace: shop-test\nresources: [all.yaml]\n")
+    before = built(project, "old/test")
+    done = project.ksecret("import", "old/test", "--wire")
+    assert done.code == 0, done.err
+    assert "source" not in yaml.safe_load((project.root / "overlays/test/secrets/ksecret.yaml").read_text())["spec"]
+    assert built(project, "old/test") == before
+    assert project.done("render", "test", "--check") == ""
+    assert lines(done, "note: ")[0].startswith("test: its store names no Azure Key Vault, so the overlay has no source")
+    for command in ("list", "status"):
+        assert project.ksecret(command).code in (0, 1)
+    assert project.ksecret("check").code in (0, 1)
+
+
+def test_an_option_without_effect_is_an_error(tmp_path: Path) -> None:
+    """Nothing is written."""
+    project = Project(tmp_path)
+    environment(project, "test", {"app": {"token": "token"}})
+    certificate = str(project.write("sealing.pem", sealing(1).certificate))
+    before = project.files()
+    for options in (
+        ["--same", "app=app"],
+        ["--same", "app/token=app/token"],
+        ["--certificate", f"test={certificate}"],
+        ["--wire"],
+        ["--wire", "--into", "new"],
+    ):
+        done = project.ksecret("import", "old/test", *options)
+        assert (done.code, project.files()) == (2, before), options
+    project.write("old/prod/all.yaml", yaml.safe_dump(plain("app", stringData={"a": "b"})))
+    done = project.ksecret("import", "old/prod", "--vault-url", "prod=https://shop.vault.azure.net")
+    assert (done.code, done.err.splitlines()[0]) == (2, "error: --vault-url prod: prod has no ExternalSecret")
+
+
+def test_secrets_and_keys_that_are_the_same_are_given_together(tmp_path: Path) -> None:
+    """In either order, and with the Secret's old name or its new one."""
+    project = Project(tmp_path)
+    environment(project, "test", {"old": {"jwt-key": "jwt-test", "x": "x-test"}})
+    environment(project, "prod", {"new": {"jwt": "jwt-prod", "x": "x-prod"}})
+    results = []
+    for number, key in enumerate(("old/jwt-key=new/jwt", "new/jwt-key=new/jwt")):
+        for order in (1, -1):
+            options = [option for pair in ["old=new", key][::order] for option in ("--same", pair)]
+            into = f"into-{number}-{order}"
+            arguments = ("test=old/test", "prod=old/prod", "--into", into, "--dry-run", *options)
+            done = project.ksecret("import", *arguments)
+            assert (done.code, lines(done, "warning: ")) == (0, [])
+            results.append(done.out.replace(into, "into"))
+    assert len(set(results)) == 1
+    assert "into/generators/new.yaml" in results[0]

@@ -51,6 +51,7 @@ def import_environments(request: ImportRequest, now: datetime) -> ImportReport:
     _refuse_names(request.environments)
     target = _target(request)
     environments = _selected(request.environments)
+    _refuse_idle_options(request, environments)
     graph = Graph(target.project, [environment.collected.root for environment in environments])
     if request.into is None:
         target = target.but(deployed=_deployed(environments, graph))
@@ -132,6 +133,19 @@ def _selected(arguments: Sequence[EnvironmentArgument]) -> list[ImportedEnvironm
     if mistakes:
         raise InputError(*mistakes)
     return environments
+
+
+def _refuse_idle_options(request: ImportRequest, environments: Sequence[ImportedEnvironment]) -> None:
+    """Raise InputError for an option that changes nothing."""
+    urls = {argument.name for argument in request.environments if argument.vault_url}
+    for environment in environments:
+        if environment.name in urls and not environment.is_external:
+            message = f"--vault-url {environment.name}: {environment.name} has no ExternalSecret"
+            raise InputError(Mistake(message, hint="leave it out"))
+    sealed = {environment.name for environment in environments if not environment.is_external}
+    if request.certificates and sealed.isdisjoint(request.certificates):
+        shown = ", ".join(sorted(request.certificates))
+        raise InputError(Mistake(f"--certificate: nothing of {shown} is sealed", hint="leave it out"))
 
 
 def _certificates(request: ImportRequest, target: Target, now: datetime) -> Certificates:

@@ -275,7 +275,8 @@ class _Overlay:
             sealed: Object = {"sealedSecret": {"certificate": name, "scope": imported.scope}}
             return self._with(self._sops() if imported.is_sops else sealed, content, False, [])
         backend = imported.backend
-        store, auth = imported.store, externalsecrets.auth(imported.store) if imported.store else None
+        store = imported.store
+        auth = externalsecrets.auth(store) if store and imported.vault_url else None
         lost: list[Mistake] = []
         if store and auth:
             with_auth = backend | {"store": backend["store"] | {"auth": auth}}

@@ -9,7 +9,7 @@ from ..model.loading import API_VERSION
 from . import ownership
 from .existing import ExistingBase
 from .matching import MatchedEnvironment
-from .naming import KeyAddress, Naming
+from .naming import BARE, KeyAddress, Naming
 from .naming import derive as derive_naming
 from .parameters import Parameters
 from .parameters import derive as derive_parameters
@@ -34,9 +34,12 @@ def declare(matched: Sequence[MatchedEnvironment], base: ExistingBase) -> Declar
     external = {
         environment.name: _remote_names(environment) for environment in matched if environment.imported.is_external
     }
+    naming = derive_naming(external, base.remote_names())
+    # Without a source an overlay has no pattern.
+    bare = {environment.name: BARE for environment in matched if not environment.imported.vault_url}
     declared = Declared(
         declarations={},
-        naming=derive_naming(external, base.remote_names()),
+        naming=naming._replace(patterns={**naming.patterns, **bare}),
         parameters=derive_parameters(matched, base.templates()),
         explicit=_shared(matched),
     )
@@ -132,7 +135,7 @@ def overlay(matched: MatchedEnvironment, declared: Declared, fields: Object) -> 
     """Return the overlay of an environment; `fields` are those of its spec that follow from where it lies."""
     imported = matched.imported
     spec = fields | {"namespace": imported.namespace}
-    if imported.is_external:
+    if imported.vault_url:
         vault = {"azureKeyVault": {"vaultUrl": imported.vault_url}}
         spec["source"] = {"names": declared.naming.patterns[imported.name]} | vault
     if parameters := declared.parameters.values[imported.name]:

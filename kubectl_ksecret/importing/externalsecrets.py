@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from ..model.kubernetes import STORES, Object
 from ..model.types.declaration import Encoding
-from ..model.types.names import KEY_VAULT_NAME, Duration, HttpsUrl, Property
+from ..model.types.names import KEY_VAULT_NAME, Duration, HttpsUrl, Line, Property
 from ..objects.documents import Document, mapping, sequence
 from . import ownership
 from .gotemplates import GoTemplate, Inexpressible, names_in, read, reference, references_in, translated
@@ -30,13 +30,13 @@ def store_of(document: Document) -> StoreReference:
     return StoreReference(kind if kind in STORES else "", name if isinstance(name, str) else "")
 
 
-def secret_of(document: Document) -> ImportedSecret:
+def secret_of(document: Document, in_key_vault: bool = True) -> ImportedSecret:
     """Read the Secret that an ExternalSecret makes, as far as it can be declared."""
     target = below(document.object, "spec", "target")
     template = below(target, "template")
     # Without a template the operator copies the ExternalSecret's own labels and annotations.
     metadata = below(template, "metadata") if "template" in target else document.metadata
-    keys, inputs = _keys(document, template)
+    keys, inputs = _keys(document, template, in_key_vault)
     name = target.get("name")
     return ImportedSecret(
         name=name if isinstance(name, str) and name else written_name(document),
@@ -55,10 +55,11 @@ def vault_name(remote: object) -> str:
     return name if KEY_VAULT_NAME.fullmatch(name) else ""
 
 
-def _fetched(document: Document) -> Iterator[tuple[str, ImportedKey]]:
+def _fetched(document: Document, in_key_vault: bool) -> Iterator[tuple[str, ImportedKey]]:
     for index, entry in enumerate(sequence(below(document.object, "spec").get("data"))):
         key, remote = mapping(entry).get("secretKey"), below(entry, "remoteRef")
-        name, property_ = vault_name(remote.get("key")), remote.get("property")
+        written, property_ = remote.get("key"), remote.get("property")
+        name = vault_name(written) if in_key_vault else written if _is_line(written) else ""
         encoding: Encoding = "base64" if remote.get("decodingStrategy") == "Base64" else "none"
         if name and isinstance(key, str) and any(key_names({key: None})):
             yield (
@@ -72,9 +73,15 @@ def _fetched(document: Document) -> Iterator[tuple[str, ImportedKey]]:
             )
 
 
-def _keys(document: Document, template: Object) -> tuple[Mapping[str, ImportedKey], Mapping[str, ImportedKey]]:
+def _is_line(text: object) -> TypeGuard[str]:
+    return isinstance(text, str) and fits(Line, text)
+
+
+def _keys(
+    document: Document, template: Object, in_key_vault: bool
+) -> tuple[Mapping[str, ImportedKey], Mapping[str, ImportedKey]]:
     """Return the keys of the Secret, and what its templates need beside them."""
-    fetched = dict(_fetched(document))
+    fetched = dict(_fetched(document, in_key_vault))
     data = template.get("data")
     if not isinstance(data, dict) or not data:
         return fetched, {}
@@ -159,6 +166,11 @@ def vault_url(store: Document) -> str | None:
     """Return the Key Vault of a store; None of one that reads something else, or names it by a placeholder."""
     url = below(store.object, "spec", "provider", "azurekv").get("vaultUrl")
     return url.strip() if isinstance(url, str) and fits(HttpsUrl, url.strip()) else None
+
+
+def is_key_vault(store: Document) -> bool:
+    """Whether a store reads Azure Key Vault."""
+    return "azurekv" in below(store.object, "spec", "provider")
 
 
 def auth(store: Document) -> Object | None:

@@ -34,6 +34,11 @@ def of_matching(matched: Sequence[MatchedEnvironment]) -> Iterator[str]:
 def of_environment(composed: ComposedEnvironment, target: Target) -> Iterator[str]:
     """Yield what is left to do for one environment."""
     imported = composed.matched.imported
+    if imported.is_external and not imported.vault_url:
+        yield (
+            f"{imported.name}: its store names no Azure Key Vault, so the overlay has no source; "
+            "the operator reads it, and this tool reads no value of it"
+        )
     if not imported.is_external:
         yield from _certificate(composed, target)
         yield from _made_anew(composed)

@@ -115,7 +115,7 @@ def select(argument: EnvironmentArgument) -> ImportedEnvironment:
         raise InputError(*collected.unread, _nothing(argument))
     namespace = _namespace(argument, collected.documents)
     candidates, ignored = _of_namespace(collected.documents, namespace)
-    imported, staying = _chosen(candidates)
+    imported, staying = _chosen(candidates, collected)
     by_name, twice = _by_name(imported)
     staying += twice
     if not by_name:
@@ -196,22 +196,24 @@ def _is_encrypted_whole(document: Document) -> bool:
     return any(text.startswith("ENC[") for text in document.subject)
 
 
-def _chosen(candidates: Sequence[Document]) -> tuple[list[ImportedSecret], list[Staying]]:
+def _chosen(candidates: Sequence[Document], collected: CollectedObjects) -> tuple[list[ImportedSecret], list[Staying]]:
     """Return the Secrets of the one backend that an overlay has, and the others."""
     external = [document for document in candidates if document.subject.kind == "ExternalSecret"]
     if external:
         others = [document for document in candidates if document.subject.kind != "ExternalSecret"]
-        imported, staying = _external(external)
+        imported, staying = _external(external, collected)
         return imported, staying + [stays(document, "stays as it is", _ANOTHER_BACKEND) for document in others]
     return _sealed(candidates)
 
 
-def _external(external: Sequence[Document]) -> tuple[list[ImportedSecret], list[Staying]]:
+def _external(external: Sequence[Document], collected: CollectedObjects) -> tuple[list[ImportedSecret], list[Staying]]:
     """Return the ExternalSecrets of the usual store; an overlay has one."""
     imported, staying = [], []
     (usual, _), *_ = Counter(map(store_of, external)).most_common(1)
+    stores = _stores(usual, collected.documents)
+    in_key_vault = not stores or externalsecrets.is_key_vault(stores[0])
     for document in external:
-        secret = externalsecrets.secret_of(document)
+        secret = externalsecrets.secret_of(document, in_key_vault)
         if store_of(document) != usual:
             reason = "stays as it is: it reads another store than most"
             hint = "an overlay has one store; import it as an environment of its own"
@@ -287,30 +289,28 @@ def _scope_of(sealed: Document) -> Scope:
 
 def _store(
     argument: EnvironmentArgument, secret: ImportedSecret, collected: CollectedObjects, namespace: str
-) -> tuple[Document | None, str]:
-    """Return the store that is read, if it is among the objects, and its Key Vault."""
+) -> tuple[Document | None, str | None]:
+    """Return the store that is read, if it is among the objects, and its Key Vault, if it names one."""
     usual = store_of(secret.document)
     stores = [
-        document
-        for document in collected.documents
-        if document.group == OPERATOR
-        and StoreReference(document.subject.kind, written_name(document)) == usual
-        and _namespace_of(document) in ("", namespace)
+        document for document in _stores(usual, collected.documents) if _namespace_of(document) in ("", namespace)
     ]
     url = argument.vault_url or (externalsecrets.vault_url(stores[0]) if stores else None)
-    if url is None:
-        place = stores[0].place("spec", "provider") if stores else secret.document.place("spec", "secretStoreRef")
-        problem = _no_vault(stores[0]) if stores else "is not among these objects, so its Key Vault is not known"
-        hint = f"import reads stores of azurekv alone; give its file too, or --vault-url {argument.name}=https://…"
-        message = f"{argument.name}: the {usual.kind} {usual.name} {problem}"
-        raise InputError(Mistake(printable(message), place, hint))
+    if url is None and not stores:
+        hint = f"give its file too, or --vault-url {argument.name}=https://…"
+        message = (
+            f"{argument.name}: the {usual.kind} {usual.name} is not among these objects, so its Key Vault is not known"
+        )
+        raise InputError(Mistake(printable(message), secret.document.place("spec", "secretStoreRef"), hint))
     return (stores[0] if stores else None), url
 
 
-def _no_vault(store: Document) -> str:
-    if secrets.below(store.object, "spec", "provider", "azurekv").get("vaultUrl"):
-        return "has a vaultUrl that is no URL of a Key Vault"
-    return "reads no Azure Key Vault"
+def _stores(reference: StoreReference, documents: Iterable[Document]) -> list[Document]:
+    return [
+        document
+        for document in documents
+        if document.group == OPERATOR and StoreReference(document.subject.kind, written_name(document)) == reference
+    ]
 
 
 def _by_name(imported: Iterable[ImportedSecret]) -> tuple[dict[str, ImportedSecret], list[Staying]]:

@@ -45,6 +45,11 @@ class BackendSpec(Alternative):
     def fetched(self) -> bool:
         """Return whether an operator in the cluster fetches the values from the source."""
 
+    @property
+    def source_is_known_elsewhere(self) -> bool:
+        """Return whether the overlay need not name the source: what fetches the values knows it already."""
+        return False
+
     @abstractmethod
     def paths(self) -> Iterable[tuple[str, Place]]:
         """Return the paths in the project that it names, with where they are named."""
@@ -120,6 +125,11 @@ class ExternalSecret(BackendSpec):
 
     seals = False
     fetched = True
+
+    @property
+    def source_is_known_elsewhere(self) -> bool:
+        """Return whether the store exists already: it may be of any provider."""
+        return self.store is not None and self.store.auth is None
 
     def paths(self) -> Iterable[tuple[str, Place]]:
         """Return nothing."""

@@ -68,7 +68,9 @@ def _used_names(environment: Environment) -> Iterator[UsedName]:
 def _spec_mistakes(overlay: SecretOverlay) -> Iterator[Mistake]:
     spec, backend, source = overlay.spec, overlay.spec.backend, overlay.spec.source
     readable = spec.origin.sure_of("source") and (source is None or source.origin.sure_of("kind"))
-    if backend is not None and backend.fetched and readable and not (source and source.kind.read_by_operator):
+    unnamed = source is None and backend is not None and backend.source_is_known_elsewhere
+    fetched = backend is not None and backend.fetched and readable and not unnamed
+    if backend is not None and fetched and not (source and source.kind.read_by_operator):
         instead = f", not {source.kind.field}" if source else ""
         place = spec.origin.key("source") if source else spec.origin.key("backend")
         yield Mistake(
