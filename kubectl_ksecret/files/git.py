@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ..errors import Mistake, Refusal, printable
 from .project import Project
 
+_PASSED = {"PATH", "HOME", "XDG_CONFIG_HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT"}
 _UNREAD = re.compile(rb"could not open directory '(.+)'")
 
 
@@ -75,8 +76,9 @@ def _answer(project: Project, *arguments: str) -> tuple[bytes, bytes] | None:
 
     Nearly every command of ours asks Git, and the module subprocess takes longer to import than Git to answer.
     """
-    # A hook sets GIT_DIR and others, which are of the repository that it belongs to.
-    variables = {n: v for n, v in os.environ.items() if not n.startswith("GIT_") or n.startswith("GIT_CONFIG")}
+    # A hook sets GIT_DIR and others, which are of the repository that it belongs to. Git needs none of the variables
+    # that hold values or identities either, so it gets none of them.
+    variables = {n: v for n, v in os.environ.items() if n in _PASSED or n.startswith("GIT_CONFIG")}
     output, output_end = os.pipe()
     complaints, complaints_end = os.pipe()
     os.set_blocking(complaints_end, False)  # read only when Git has ended: what does not fit is dropped
