@@ -641,7 +641,7 @@ def test_a_value_that_is_written_into_a_dotenv_file_is_read_again(value: str) ->
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.lists(st.text(alphabet="aB1#'\"`$\\{}()=:~-;&|<>*?!@%+é", max_size=8), min_size=1, max_size=30))
+@given(st.lists(st.text(alphabet="aB1#'\"`$\\{}=:~-;<>*?!@%+é", max_size=8), min_size=1, max_size=30))
 @example(["a#b", "'$HOME'", '"a b"', "a:~", "'a\\'", "'a b'", "$HOME", '"\\"'])
 def test_a_shell_takes_what_is_accepted_as_we_do(values: list[str]) -> None:
     """A line that is not refused assigns the same value when a shell reads the file."""

@@ -1,9 +1,9 @@
 """Lines of a dotenv file: those that all its common readers take for the same literal value, and no others.
 
 Held against python-dotenv 1.2, Node's dotenv 18 and docker compose, which must take a line as we do, and against a
-shell's `. ./.env`, which may fail at it (as at `A=b c`), but must not take another value. They differ in what follows a
-`#`, in backslashes, in `$` (python-dotenv expands `${NAME}` even between single quotes), in unusual blanks, and in
-values of several lines.
+shell's `. ./.env`, which may not take it at all (as `A=b c` and `A=b&c`), but must not take another value. They differ
+in what follows a `#`, in backslashes, in `$` (python-dotenv expands `${NAME}` even between single quotes), in unusual
+blanks, and in values of several lines.
 """
 
 import re
@@ -15,7 +15,7 @@ from ..sensitive import Sensitive
 
 _ASSIGNMENT = re.compile(r"[ \t]*(?P<export>export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=(?P<value>.*)")
 # A shell expands ~ at the beginning and behind a colon.
-_BARE = re.compile(r"(?:[A-Za-z0-9_ \t%+,\-./=@^!*?\[\]{}]|[^\x00-\x7f]|(?<!^)(?<!:)~|:)*")
+_BARE = re.compile(r"(?:[A-Za-z0-9_ \t%+,\-./=@^!*?&|()\[\]{}]|[^\x00-\x7f]|(?<!^)(?<!:)~|:)*")
 _AMBIGUOUS = "readers of dotenv files take this value in different ways"
 _QUOTE = "put it between single quotes; where it holds one, ${ or a backslash too, declare encoding: base64"
 _SEVERAL_LINES = "a value over several lines, which readers of dotenv files take in different ways"
