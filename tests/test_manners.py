@@ -242,3 +242,22 @@ def test_many_collisions_are_one_mistake_with_the_pattern_that_ends_them(tmp_pat
     assert "and 29 others collide like this" in done.err and 'names: "{secret}-{key}" in spec.source' in done.err
     project.sealed_overlay(source={"names": "{secret}-{key}", "dotenv": {"file": "../../../.env"}})
     assert "collide" not in project.ksecret("render", "prod").err
+
+
+def test_check_shows_what_it_would_change(tmp_path: Path) -> None:
+    """--fix and --write-exceptions name the same changes with --dry-run, and make none."""
+    project = shop(tmp_path)
+    project.write("overlays/prod/kustomization.yaml", "resources: [secrets]\nnamespace: shop-prod\n")
+    project.done("seal", "prod")
+    manifest = project.manifest("app")
+    manifest.write_text(manifest.read_text().replace("type: Opaque", "type: another"))
+    before = project.files()
+    for option in (["--fix"], ["--write-exceptions", "--reason", "old"]):
+        dry = project.ksecret("check", *option, "--dry-run")
+        assert project.changed_since(before) == set()
+        done = project.ksecret("check", *option)
+        assert project.changed_since(before) != set()
+        assert "app.yaml: rendered" in dry.err or dry.out == done.out != ""
+        for name, content in before.items():
+            project.write(name, content)
+    assert project.ksecret("check", "--dry-run").code == 2

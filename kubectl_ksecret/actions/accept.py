@@ -41,8 +41,10 @@ class WrittenExceptions(Record):
     left: Sequence[Finding]
 
 
-def accept(repository: Repository, findings: Sequence[Finding], acceptance: Acceptance) -> WrittenExceptions:
-    """Write an exception for each rule and object of these findings.
+def accept(
+    repository: Repository, findings: Sequence[Finding], acceptance: Acceptance, *, dry_run: bool = False
+) -> WrittenExceptions:
+    """Write an exception for each rule and object of these findings, unless it is a dry run.
 
     A finding of no overlay is accepted by the first chosen one that its file belongs to, or else the first chosen one.
     Raises InputError if one needs a last day, or an overlay is written in a way that can't be edited.
@@ -61,6 +63,9 @@ def accept(repository: Repository, findings: Sequence[Finding], acceptance: Acce
     ]
     for environment, entries in by_overlay:
         _edited(environment, entries)  # all of them can be edited, or none is
+    if not dry_run:
+        for environment, entries in by_overlay:
+            _write(environment, entries)
     written = [exception for environment, entries in by_overlay for exception in _written(environment, entries)]
     left = [finding for finding in findings if finding.rule in about_exceptions]
     return WrittenExceptions(written=written, left=left)
@@ -88,10 +93,13 @@ def _entry(rule: str, named: str, acceptance: Acceptance) -> Entry:
     return {"rule": rule, "object": named, "reason": acceptance.reason, **until}
 
 
-def _written(environment: Environment, entries: Sequence[Entry]) -> list[WrittenException]:
+def _write(environment: Environment, entries: Sequence[Entry]) -> None:
     folder, name = os.path.split(environment.project.inside(environment.file))
     with locked(folder) as held:
         held.write(name, _edited(environment, entries))
+
+
+def _written(environment: Environment, entries: Sequence[Entry]) -> list[WrittenException]:
     shown = environment.project.name(environment.file)
     return [WrittenException(file=shown, rule=entry["rule"], object=entry["object"]) for entry in entries]
 

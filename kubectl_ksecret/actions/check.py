@@ -33,6 +33,7 @@ class CheckRequest(Record):
     built: Built | None = None
     opened_by: OpenedBy | None = None
     fix: bool = False
+    dry_run: bool = False
     tell: Callable[[object], None]
     acceptance: Acceptance | None = None
     min_severity: Severity = "note"
@@ -68,10 +69,10 @@ def run(request: CheckRequest) -> CheckReport:
         raise InputError(Mistake("without an overlay, exceptions are comments", hint=hint))
     if request.fix:
         for environment in asked.environments:
-            for file in render.write(environment):
+            for file in render.outdated(environment) if request.dry_run else render.write(environment):
                 request.tell(f"{file}: rendered")
         repository, checked = judge(asked, None, request.now)
-        for change in mend(finding.mend for finding in checked.findings):
+        for change in mend((finding.mend for finding in checked.findings), dry_run=request.dry_run):
             request.tell(change)
         asked = _asked(request)
     repository, checked = judge(asked, request.opened_by, request.now)
@@ -79,7 +80,7 @@ def run(request: CheckRequest) -> CheckReport:
     findings = [finding for finding in checked.findings if SEVERITIES.index(finding.severity) >= least]
     acceptance, accepted = request.acceptance, None
     if acceptance is not None:
-        accepted = accept(repository, findings, acceptance)
+        accepted = accept(repository, findings, acceptance, dry_run=request.dry_run)
     return CheckReport(
         findings=reported_once(findings),  # an exception, on the other hand, is each overlay's own
         rules=(*rules.OF_REPOSITORY, *(rules.OF_VALUES if request.opened_by else ()), *rules.OF_EXCEPTIONS),
@@ -97,10 +98,11 @@ def _asked(request: CheckRequest) -> Asked:
         try:
             matches = asked(request.arguments)
         except InputError as error:
-            changes = mend(mistake.mend for mistake in error.mistakes) if request.fix else []
+            mends = [mistake.mend for mistake in error.mistakes if request.fix]
+            changes = mend(mends, dry_run=request.dry_run)
             for change in changes:
                 request.tell(change)
-            if not changes:
+            if not changes or request.dry_run:
                 raise
         else:
             return matches.but(built=request.built, allow_remote=request.allow_remote, timeout=request.timeout)

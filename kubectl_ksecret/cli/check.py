@@ -40,6 +40,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 @click.option("--timeout", metavar="DURATION", default="5m", show_default=True, help="Time limit of each build.")
 @click.option("--with-values", is_flag=True, help="Read the sources too, and check every value in memory.")
 @click.option("--fix", is_flag=True, help="Mend what has one safe mend, and report what is left.")
+@click.option("--dry-run", is_flag=True, help="List what --fix or --write-exceptions would change, and write nothing.")
 @click.option("--write-exceptions", is_flag=True, help="Accept what is found now, in spec.exceptions of the overlays.")
 @click.option("--reason", metavar="TEXT", help="Why it is accepted.")
 @click.option("--until", metavar="YYYY-MM-DD", help="Last day on which it is; needed for a plaintext Secret.")
@@ -52,6 +53,7 @@ def command(
     timeout: str,
     with_values: bool,
     fix: bool,
+    dry_run: bool,
     write_exceptions: bool,
     reason: str | None,
     until: str | None,
@@ -75,14 +77,12 @@ def command(
     \b
     Examples:
       kubectl ksecret check
-      kubectl ksecret check prod -o json
-      kubectl ksecret check -o sarif > ksecret.sarif
-      kubectl ksecret check --with-values
-      kubectl ksecret check --fix
+      kubectl ksecret check prod -o sarif > ksecret.sarif
+      kubectl ksecret check --fix --dry-run
       kubectl ksecret check --write-exceptions --reason "until the move to ESO" --until 2027-03-31
       kustomize build --enable-alpha-plugins --enable-exec overlays/prod | kubectl ksecret check prod --built -
     """
-    _refuse(bool(built), fix, write_exceptions, reason, until)
+    _refuse(bool(built), fix, write_exceptions, reason, until, dry_run=dry_run)
     if with_values:
         forbid_core_dumps()
     with progress_bar("reading") as progress:
@@ -91,6 +91,7 @@ def command(
             built=_built(built) if built else None,
             opened_by=partial(open_source, progress=progress) if with_values else None,
             fix=fix,
+            dry_run=dry_run,
             tell=partial(click.echo, err=True),
             acceptance=Acceptance(reason=reason or "", until=until or "") if write_exceptions else None,
             min_severity=min_severity,
@@ -155,7 +156,11 @@ def _seconds(duration: str) -> float:
     return float(int(number) * _UNITS[unit])
 
 
-def _refuse(built: bool, fix: bool, write_exceptions: bool, reason: str | None, until: str | None) -> None:
+def _refuse(
+    built: bool, fix: bool, write_exceptions: bool, reason: str | None, until: str | None, *, dry_run: bool
+) -> None:
+    if dry_run and not (fix or write_exceptions):
+        raise click.UsageError("--dry-run goes with --fix or --write-exceptions.")
     if fix + write_exceptions + built > 1:
         raise click.UsageError("--fix, --write-exceptions and --built exclude each other.")
     if write_exceptions and not (reason or "").strip():
