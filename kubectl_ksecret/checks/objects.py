@@ -43,17 +43,18 @@ def place_of(build: Build | None, document: Document, path: Path) -> Place:
     if build is None:
         return document.place(*path)
     files = {id(documents): documents for documents in build.tree.values()}.values()
-    tree = [each for documents in files for each in documents if each.subject.kind == document.subject.kind]
-    origin = next((each for each in tree if each.node is document.node), None)
+    everything = (candidate for documents in files for candidate in documents)
+    tree = [candidate for candidate in everything if candidate.subject.kind == document.subject.kind]
+    origin = next((candidate for candidate in tree if candidate.node is document.node), None)
     if origin is None or _says(origin, document, path):
         return document.place(*path)
-    own = [each for each in build.patches if each.subject.kind == document.subject.kind]
-    patches = [each for each in (*own, *_patches(build, tree)) if _says(each, document, path)]
+    own = [candidate for candidate in build.patches if candidate.subject.kind == document.subject.kind]
+    patches = [candidate for candidate in (*own, *_patches(build, tree)) if _says(candidate, document, path)]
     named = [document for document in patches if document.subject.name == origin.subject.name]
     if patches:
         patch = (named or patches)[0]
         return Document(patch.file, patch.node, document.object, patch.offset).place(*path)
-    operations = (each.find(document, path) for each in build.patches if isinstance(each, Operations))
+    operations = (candidate.find(document, path) for candidate in build.patches if isinstance(candidate, Operations))
     return next((place for place in operations if place), document.place(*path))
 
 

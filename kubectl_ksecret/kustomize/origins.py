@@ -85,8 +85,8 @@ def _candidates(
         longest = max(map(len, names), default=0)
         origins = [document for other in names if len(other) == longest for document in by_name[kind, other]]
     if len(origins) > 1:
-        origins = [each for each in origins if each.subject.namespace in ("", namespace)]
-    return [each for each in origins if each.group == document.group]
+        origins = [origin for origin in origins if origin.subject.namespace in ("", namespace)]
+    return [origin for origin in origins if origin.group == document.group]
 
 
 def _generated(layers: Layers) -> Iterator[tuple[tuple[str, str], str]]:
@@ -127,4 +127,4 @@ def _same(built: Document, documents: Sequence[Document]) -> Document | None:
     """Return what an object was built from: of its kind, with the longest name that a prefix may have grown on."""
     of_kind = [document for document in documents if document.subject.kind == built.subject.kind]
     named = [document for document in of_kind if document.subject.name and document.subject.name in built.subject.name]
-    return max(named, key=lambda each: len(each.subject.name), default=None)
+    return max(named, key=lambda document: len(document.subject.name), default=None)
