@@ -94,7 +94,11 @@ def command(
         certificates=_certificates(certificates, names),
         dry_run=dry_run,
     )
-    report = action.import_environments(request, datetime.now(UTC))
+    _print(action.import_environments(request, datetime.now(UTC)))
+
+
+def _print(report: action.ImportReport) -> None:
+    """Print the files on standard output, and on standard error what is left to do, in its order."""
     click.echo("".join(f"{file}\n" for file in report.written), nl=False)
     for mistake in report.left:
         click.echo(mistake.said("warning"), err=True)

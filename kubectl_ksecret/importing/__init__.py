@@ -16,7 +16,7 @@ from .graph import Graph
 from .matching import Same
 from .secrets import fits
 from .selecting import ImportedEnvironment
-from .target import Target
+from .target import ImportTarget
 from .wiring import Wiring, apply, edited, plan
 
 __all__ = ["EnvironmentArgument", "ImportReport", "ImportRequest", "Same", "import_environments"]
@@ -76,7 +76,10 @@ def import_environments(request: ImportRequest, now: datetime) -> ImportReport:
 
 
 def _composed(
-    request: ImportRequest, environments: Sequence[ImportedEnvironment], target: Target, certificates: Certificates
+    request: ImportRequest,
+    environments: Sequence[ImportedEnvironment],
+    target: ImportTarget,
+    certificates: Certificates,
 ) -> tuple[Composition, writing.Files]:
     """Return what is to be written: a new base, or, where others use one at its place, what joins that."""
     base = existing.find(target, [environment.name for environment in environments])
@@ -109,11 +112,11 @@ def _refuse_names(arguments: Sequence[EnvironmentArgument]) -> None:
         raise InputError(Mistake(f"two environments are named {twice[0]}", hint=hint))
 
 
-def _target(request: ImportRequest) -> Target:
+def _target(request: ImportRequest) -> ImportTarget:
     if request.wire and request.into is not None:
         raise InputError(Mistake("--wire edits the tree that is deployed, and --into makes another one"))
     into = os.path.realpath(request.into or ".")
-    target = Target(project=project_around(into), into=into)
+    target = ImportTarget(project=project_around(into), into=into)
     for argument in request.environments:
         refuse_same_name(target.project, argument.name, os.path.join(target.secrets(argument.name), FILE))
     return target
@@ -148,7 +151,7 @@ def _refuse_idle_options(request: ImportRequest, environments: Sequence[Imported
         raise InputError(Mistake(f"--certificate: nothing of {shown} is sealed", hint="leave it out"))
 
 
-def _certificates(request: ImportRequest, target: Target, now: datetime) -> Certificates:
+def _certificates(request: ImportRequest, target: ImportTarget, now: datetime) -> Certificates:
     """Return the certificates as the overlays name them, and the content of those that are copied there."""
     return {
         name: placed_certificate(given, target.project, target.secrets(name), now)
@@ -156,7 +159,7 @@ def _certificates(request: ImportRequest, target: Target, now: datetime) -> Cert
     }
 
 
-def _notes(composition: Composition, target: Target) -> list[str]:
+def _notes(composition: Composition, target: ImportTarget) -> list[str]:
     left = list(notes.of_matching([composed.matched for composed in composition.environments]))
     for composed in composition.environments:
         left += notes.of_environment(composed, target)

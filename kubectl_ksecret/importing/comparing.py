@@ -3,14 +3,14 @@
 The comparison knows nothing of how an object was read, so a field that the reading has never heard of is found too.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from ..errors import Mistake, printable
 from ..model.kubernetes import Object
 from ..objects.documents import Document, Path, dotted, mapping
 from .normalising import entry_number, normalised
-from .secrets import title
+from .secrets import below, title
 
 _HINTS = {
     "spec.target.name": "it takes the name of its Secret, which is made anew when the old one is deleted",
@@ -126,7 +126,18 @@ def _differing(before: object, after: object, path: Path) -> Iterator[tuple[Path
 def _leaves(value: object, path: Path, change: str) -> Iterator[tuple[Path, str]]:
     """Yield a field that stands on one side alone; labels, annotations and keys one by one."""
     if isinstance(value, dict) and (path in _KEYS or path[-1] in ("metadata", "labels", "annotations")):
-        for name, below in value.items():
-            yield from _leaves(below, (*path, name), change)
+        for name, field in value.items():
+            yield from _leaves(field, (*path, name), change)
     else:
         yield path, change
+
+
+def secret_made_by(shell: Object, keys: Iterable[str]) -> Object:
+    """Return the Secret that comes of a sealed object, without its values."""
+    template = shell if shell["kind"] == "Secret" else below(shell, "spec", "template")
+    return {
+        "kind": "Secret",
+        "metadata": below(template, "metadata"),
+        "type": template.get("type"),
+        "data": dict.fromkeys(keys),
+    }

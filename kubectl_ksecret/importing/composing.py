@@ -22,11 +22,11 @@ from ..objects.documents import KUSTOMIZATION_FILE, Path
 from ..yamlio import MappingNode, Node
 from . import comparing, externalsecrets, matching
 from .declaring import Declared, declare, overlay
-from .existing import ExistingBase, FieldEdit
+from .existing import ExistingBase, FieldEdit, with_edits
 from .matching import MatchedEnvironment, Same
-from .secrets import ImportedSecret, below, title
+from .secrets import ImportedSecret, title
 from .selecting import ImportedEnvironment, Staying, stays
-from .target import CERTIFICATE, Target
+from .target import CERTIFICATE, ImportTarget
 
 # By environment, the name of its certificate in the overlay, and its content if it has to be copied there.
 Certificates = Mapping[str, tuple[str, bytes | None]]
@@ -94,7 +94,7 @@ class _Trial(Record):
 def compose(
     environments: Sequence[ImportedEnvironment],
     same: Sequence[Same],
-    target: Target,
+    target: ImportTarget,
     certificates: Certificates,
     base: ExistingBase,
 ) -> Composition:
@@ -119,7 +119,7 @@ def compose(
 def _try(
     matched: Sequence[MatchedEnvironment],
     declared: Declared,
-    target: Target,
+    target: ImportTarget,
     certificates: Certificates,
     base: ExistingBase,
 ) -> _Trial:
@@ -153,7 +153,7 @@ def _try(
     return _Trial(composition=composition, staying=staying)
 
 
-def _added(name: str, declared: Declared, base: ExistingBase, target: Target) -> list[FieldEdit]:
+def _added(name: str, declared: Declared, base: ExistingBase, target: ImportTarget) -> list[FieldEdit]:
     """Return the keys that a declaration gets."""
     file, spec = base.file_of(name, target), declared.declarations[name]["spec"]
     return [
@@ -164,7 +164,7 @@ def _added(name: str, declared: Declared, base: ExistingBase, target: Target) ->
 
 
 def _extended(
-    name: str, added: Sequence[FieldEdit], base: ExistingBase, target: Target
+    name: str, added: Sequence[FieldEdit], base: ExistingBase, target: ImportTarget
 ) -> tuple[SecretDeclaration, Sequence[_Wrong]]:
     """Return a declaration with more keys, and why it can't have them."""
     if not added:
@@ -180,19 +180,6 @@ def _extended(
     return declaration, [(mistake, _path_of(mistake.place, shown, node)) for mistake in wrong]
 
 
-def with_edits(text: str, file: str, edits: Iterable[FieldEdit]) -> str:
-    """Return the text of a file with these fields. Raises InputError where they can't be edited without a risk."""
-    from ..yamlio import editing
-
-    for edit in edits:
-        document = editing.only_document(text, file)
-        path, value = list(edit.path), edit.value
-        while len(path) > 1 and not editing.value_at(document.value if document else {}, path[:-1]):
-            value = {path.pop(): value}  # the editor makes one field, below one that exists
-        text = editing.with_field(text, file, path, value)
-    return text
-
-
 def _note(staying: _StayingByEnvironment, reasons: Iterable[tuple[MatchedEnvironment, Staying]]) -> None:
     for environment, stay in reasons:
         staying.setdefault(environment.name, {})[stay.secret] = stay
@@ -204,7 +191,7 @@ def _refuse(mistakes_: Iterable[Mistake]) -> None:
         raise InputError(*wrong)
 
 
-def _declaration(name: str, object_: Object, target: Target) -> tuple[SecretDeclaration, Sequence[_Wrong], str]:
+def _declaration(name: str, object_: Object, target: ImportTarget) -> tuple[SecretDeclaration, Sequence[_Wrong], str]:
     """Return a declaration as it is read back, what is wrong with it, and its text."""
     shown = target.project.name(os.path.join(target.declarations, f"{name}.yaml"))
     text = yamlio.dump([object_])
@@ -215,7 +202,7 @@ def _declaration(name: str, object_: Object, target: Target) -> tuple[SecretDecl
 
 
 def _undeclarable(
-    name: str, matched: Sequence[MatchedEnvironment], target: Target, together: Sequence[_Wrong]
+    name: str, matched: Sequence[MatchedEnvironment], target: ImportTarget, together: Sequence[_Wrong]
 ) -> Iterator[tuple[MatchedEnvironment, Staying]]:
     """Yield the environments in which a Secret can't be declared by itself; all of them if only together it can't."""
     having = [environment for environment in matched if name in environment.secrets]
@@ -262,7 +249,7 @@ class _Overlay:
         matched: MatchedEnvironment,
         declared: Declared,
         declarations: Mapping[str, SecretDeclaration],
-        target: Target,
+        target: ImportTarget,
     ) -> None:
         self._matched, self._declared, self._declarations, self._target = matched, declared, declarations, target
         self.staying: list[Staying] = []
@@ -383,7 +370,7 @@ class _Overlay:
             elsewhere |= {key for secret_name, key in self._matched.received if secret_name == name}
             if secret.kind == "Secret":
                 shell = backend.shell(environment, environment.secrets[name])
-                after = _secret_made_by(shell, self._matched.secrets[name].keys)
+                after = comparing.secret_made_by(shell, self._matched.secrets[name].keys)
             elif name in objects:
                 after = objects[name]
             else:
@@ -408,14 +395,3 @@ def _would_lose(difference: comparing.Difference) -> Staying:
     mistake = difference.mistake
     reason = f"stays as it is: {difference.field} {difference.change}"
     return stays(difference.document, reason, mistake.hint, mistake.place)
-
-
-def _secret_made_by(shell: Object, keys: Iterable[str]) -> Object:
-    """Return the Secret that comes of a sealed object, without its values."""
-    template = shell if shell["kind"] == "Secret" else below(shell, "spec", "template")
-    return {
-        "kind": "Secret",
-        "metadata": below(template, "metadata"),
-        "type": template.get("type"),
-        "data": dict.fromkeys(keys),
-    }

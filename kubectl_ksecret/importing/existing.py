@@ -1,7 +1,7 @@
 """The shared base that a further environment joins: its declarations stay, and get what only the new one has."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..frozen import Record
@@ -11,7 +11,7 @@ from ..model.loading import readable
 from ..model.resolution import Environment
 from ..model.types.declaration import Key, SecretDeclaration
 from .naming import KeyAddress
-from .target import Target
+from .target import ImportTarget
 
 
 class FieldEdit(NamedTuple):
@@ -54,7 +54,7 @@ class ExistingBase(Record):
         fields = {field: {name: _fields(key) for name, key in getattr(spec, field).items()} for field in _ENTRIES}
         return {"metadata": {"name": secret}, "spec": fields}
 
-    def file_of(self, secret: str, target: Target) -> str:
+    def file_of(self, secret: str, target: ImportTarget) -> str:
         """Return the path of the file that declares a Secret."""
         return target.project.shown_as(self.declarations[secret].origin.file)
 
@@ -79,7 +79,7 @@ def _fields(key: Key) -> Object:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def find(target: Target, names: Sequence[str]) -> ExistingBase:
+def find(target: ImportTarget, names: Sequence[str]) -> ExistingBase:
     """Return the base in which the new environments are to be declared; an empty one if no other one uses it."""
     environments = []
     declarations: dict[str, SecretDeclaration] = {}
@@ -89,3 +89,16 @@ def find(target: Target, names: Sequence[str]) -> ExistingBase:
             environments.append(environment)
             declarations |= environment.declarations
     return ExistingBase(declarations=declarations, environments=environments)
+
+
+def with_edits(text: str, file: str, edits: Iterable[FieldEdit]) -> str:
+    """Return the text of a file with these fields. Raises InputError where they can't be edited without a risk."""
+    from ..yamlio import editing
+
+    for edit in edits:
+        document = editing.only_document(text, file)
+        path, value = list(edit.path), edit.value
+        while len(path) > 1 and not editing.value_at(document.value if document else {}, path[:-1]):
+            value = {path.pop(): value}  # the editor makes one field, below one that exists
+        text = editing.with_field(text, file, path, value)
+    return text

@@ -12,7 +12,7 @@ from .collecting import STANDARD_INPUT, sources
 from .composing import ComposedEnvironment
 from .matching import MatchedEnvironment
 from .secrets import ImportedSecret
-from .target import Target
+from .target import ImportTarget
 
 _PREFIXES = ("namePrefix", "nameSuffix")
 
@@ -31,7 +31,7 @@ def of_matching(matched: Sequence[MatchedEnvironment]) -> Iterator[str]:
         )
 
 
-def of_environment(composed: ComposedEnvironment, target: Target) -> Iterator[str]:
+def of_environment(composed: ComposedEnvironment, target: ImportTarget) -> Iterator[str]:
     """Yield what is left to do for one environment."""
     imported = composed.matched.imported
     if imported.is_external and not imported.vault_url:
@@ -56,7 +56,7 @@ def of_environment(composed: ComposedEnvironment, target: Target) -> Iterator[st
         yield f"{made} deploys what is imported of {imported.name}: deploy it before the lines below go"
 
 
-def _certificate(composed: ComposedEnvironment, target: Target) -> Iterator[str]:
+def _certificate(composed: ComposedEnvironment, target: ImportTarget) -> Iterator[str]:
     certificate = backend_of(composed.environment).certificate(composed.environment)
     path = os.path.realpath(composed.environment.path(certificate.path)) if certificate else ""
     if path and not composed.certificate and not os.path.exists(path):

@@ -124,8 +124,8 @@ def _concerned(collected: CollectedObjects, folder: str, fields: dict[str, objec
     file = os.path.join(folder, path)
     is_file = path.isprintable() and os.path.isfile(file)
     patches = collected.tree.documents(file) if is_file else _inline(str(fields.get("patch") or path))
-    wanted = {(document.subject.kind, document.subject.name) for document in patches}
-    return [document for document in collected.documents if _names(document) & wanted]
+    patched = {(document.subject.kind, document.subject.name) for document in patches}
+    return [document for document in collected.documents if _names(document) & patched]
 
 
 def _names(document: Document) -> set[tuple[str, str]]:
@@ -135,9 +135,9 @@ def _names(document: Document) -> set[tuple[str, str]]:
 
 
 def _is_target(document: Document, target: dict[str, object]) -> bool:
-    for field, found in (("kind", {document.subject.kind}), ("name", {name for _, name in _names(document)})):
+    for field, names in (("kind", {document.subject.kind}), ("name", {name for _, name in _names(document)})):
         pattern = target.get(field)
-        if isinstance(pattern, str) and pattern and not any(_matches(pattern, text) for text in found):
+        if isinstance(pattern, str) and pattern and not any(_matches(pattern, text) for text in names):
             return False
     group = target.get("group")
     return not isinstance(group, str) or group == document.group
@@ -174,11 +174,11 @@ def without(text: str, places: Collection[int], file: str) -> str:
     """
     lines = text.splitlines(keepends=True)
     starts = [0, *(number for number, line in enumerate(lines) if number and re.match(r"---(\s|$)", line))]
-    kept: list[str] = []
+    remaining: list[str] = []
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         document = "".join(lines[start:end])
         inside = [line for line in places if start < line <= end]
         if len(inside) > 1 or (inside and len(read_documents(document, file)) != 1):
             raise InputError(Mistake("an object can't be taken out of a list here", Place(file, inside[0], 1)))
-        kept += [] if inside else [document]
-    return "".join(kept)
+        remaining += [] if inside else [document]
+    return "".join(remaining)

@@ -10,7 +10,7 @@ CERTIFICATE = "sealing.pem"
 DECLARATIONS = "generators"
 
 
-class Target(Record):
+class ImportTarget(Record):
     """The folder in which generators/ and overlays/ are made.
 
     `deployed` are the kustomizations that the team deploys and that go over to what is imported, by environment.

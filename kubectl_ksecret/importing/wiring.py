@@ -21,7 +21,7 @@ from . import removing, writing
 from .composing import ComposedEnvironment, Composition
 from .graph import Graph
 from .removing import Removal, Replaced
-from .target import Target
+from .target import ImportTarget
 
 
 class Addition(NamedTuple):
@@ -62,7 +62,7 @@ class _Root(Record):
         return self.composed.environment.name
 
 
-def plan(composition: Composition, graph: Graph, target: Target) -> Wiring:
+def plan(composition: Composition, graph: Graph, target: ImportTarget) -> Wiring:
     """Return the edits of all environments together."""
     roots: list[_Root] = []
     lines: list[Removal] = []
@@ -101,7 +101,7 @@ def _removals(composed: ComposedEnvironment) -> tuple[list[Removal], str]:
         return [], f"{mistake.place}: {mistake.message}; {mistake.hint}"
 
 
-def _settled(roots: Sequence[_Root], graph: Graph, target: Target) -> tuple[list[_Root], list[str]]:
+def _settled(roots: Sequence[_Root], graph: Graph, target: ImportTarget) -> tuple[list[_Root], list[str]]:
     """Return the roots whose lines can go, and why those of the others can't.
 
     A line that another root deploys too can go only if that one gets what was imported as well.
@@ -134,7 +134,7 @@ def _settled(roots: Sequence[_Root], graph: Graph, target: Target) -> tuple[list
         reasons |= stuck
 
 
-def _addition(root: _Root, target: Target) -> Addition | None:
+def _addition(root: _Root, target: ImportTarget) -> Addition | None:
     """Return the resource that deploys what was imported; None where it is listed already."""
     name = kustomization_of(root.folder)
     kustomization = root.composed.matched.imported.collected.layers.get(root.folder)
@@ -166,7 +166,7 @@ def _without_emptied(removals: Sequence[Removal], graph: Graph) -> list[Removal]
     return lines
 
 
-def _unlisted(removals: Sequence[Removal], graph: Graph, target: Target) -> list[str]:
+def _unlisted(removals: Sequence[Removal], graph: Graph, target: ImportTarget) -> list[str]:
     """Return the files that are listed by nothing but the lines that go."""
     listing: dict[str, set[str]] = {}
     for removal in removals:
@@ -238,7 +238,7 @@ def _with_lists(text: str, file: str, removals: Sequence[Removal], added: Sequen
     return text
 
 
-def apply(contents: Mapping[str, bytes], composition: Composition, wiring: Wiring, target: Target) -> None:
+def apply(contents: Mapping[str, bytes], composition: Composition, wiring: Wiring, target: ImportTarget) -> None:
     """Edit the files, and build what is deployed; if an object were lost, everything is put back.
 
     Raises:

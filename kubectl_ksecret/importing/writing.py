@@ -11,13 +11,14 @@ from ..manifests import kustomization
 from ..model.types.overlay import FILE
 from ..objects.documents import KUSTOMIZATION_FILE, KUSTOMIZATION_FILES
 from ..yamlio import editing
-from .composing import Composition, with_edits
-from .target import CERTIFICATE, Target
+from .composing import Composition
+from .existing import with_edits
+from .target import CERTIFICATE, ImportTarget
 
 Files = Mapping[str, Mapping[str, bytes]]  # by folder and name in it, in the order in which they are written
 
 
-def files(composition: Composition, target: Target) -> Files:
+def files(composition: Composition, target: ImportTarget) -> Files:
     """Return all that is to be written; a kustomization that exists already is its owner's."""
     contents = {target.declarations: {name: text.encode() for name, text in composition.declarations.items()}}
     for composed in composition.environments:
@@ -36,7 +37,7 @@ def files(composition: Composition, target: Target) -> Files:
     return contents
 
 
-def refuse_existing(contents: Files, composition: Composition, target: Target) -> None:
+def refuse_existing(contents: Files, composition: Composition, target: ImportTarget) -> None:
     """Raise InputError if anything exists already where something is to be written.
 
     What a run that was killed has written is the same as now, and is no obstacle.
@@ -78,7 +79,7 @@ def write(contents: Files) -> None:
             held.clean()
 
 
-def joined(composition: Composition, target: Target) -> dict[str, bytes]:
+def joined(composition: Composition, target: ImportTarget) -> dict[str, bytes]:
     """Return the new contents of the files that exist and get something, by path."""
     contents = {}
     for path in dict.fromkeys(edit.file for edit in composition.edits):
