@@ -144,7 +144,9 @@ def seal_from(project: Watched, source: str) -> Done:
         with key_vault(project) as vault:
             return project.ksecret("seal", "prod", **vault.environment)
     if source == "terminal":
-        return project.on_terminal("seal", "prod", "app/token", "--from-stdin", typed=f"{CANARY}\n".encode())
+        command = ("seal", "prod", "app/token", "--from-stdin")
+        # What it would seal for is confirmed beforehand, so that the prompt for the value is the only question.
+        return project.on_terminal(*command, typed=f"{CANARY}\n".encode(), **project.accepting(*command))
     if source == "stdin":
         return project.ksecret("seal", "prod", "app/token", "--from-stdin", stdin=CANARY)
     if source in ("data", "stringData"):
