@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "kubectl-ksecret" / "bench"
 _PEERS = ROOT / ".tools" / "bin"
-_SOURCES = ("kubectl_ksecret", "setup.cfg", "pyproject.toml", "constraints.txt", "README.md", "LICENSE")
+_SOURCES = ("kubectl_ksecret", "docs", "setup.cfg", "pyproject.toml", "constraints.txt", "README.md", "LICENSE")
 _EMPTY_FUNCTION = Path(__file__).parent / "empty_function"
 
 
