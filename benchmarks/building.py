@@ -34,7 +34,7 @@ def lines(programs: Path, folder: Path) -> Iterator[Line]:
 def _committed(programs: Path, root: Path, count: int, backend: str) -> Project:
     """A project in whose overlay everything is sealed and written."""
     project = Project(root, count, backend)
-    command = ("render", "--write") if backend == "externalSecret" else ("seal", *project.accept)
+    command = ("render", "--write") if backend == "externalSecret" else ("seal", "bench", *project.accept)
     run(programs / "kubectl-ksecret", *command, folder=root)
     return project
 
