@@ -130,7 +130,7 @@ def write_overlay(project: Project, folder: str, name: str, namespace: str, **sp
 def given_secrets(secrets: Mapping[str, list[str]]) -> str:
     """Manifests of Secrets with some value in every key."""
     return yaml.safe_dump_all(
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": dict.fromkeys(keys, "x" * 9)}
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": dict.fromkeys(keys, "v" * 9)}
         for name, keys in secrets.items()
     )
 

@@ -90,8 +90,9 @@ def valid_cases() -> Iterator[Any]:
     """The golden cases with their YAML files."""
     for path in golden.CASES:
         case = golden.read(path)
-        if is_valid(case):
-            yield pytest.param(yaml_texts(golden.files(case)), id=f"{path.parent.name}/{path.stem}")
+        texts = yaml_texts(golden.files(case)) if is_valid(case) else []
+        if texts:  # some cases are about trees without an overlay
+            yield pytest.param(texts, id=f"{path.parent.name}/{path.stem}")
 
 
 @pytest.mark.parametrize("texts", [pytest.param(sample(), id="sample"), *valid_cases()])

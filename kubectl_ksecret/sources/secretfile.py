@@ -26,6 +26,9 @@ def parse(content: bytes, file: str) -> GivenSecrets:
             others = True
             continue
         name, namespace = _metadata_field(document, "name"), _metadata_field(document, "namespace")
+        if not name:
+            mistakes.append(Mistake("expected Secrets with a name, found one without metadata.name", Place(file)))
+            continue
         if namespace:
             namespaces[name] = namespace
         if name in secrets:
