@@ -175,6 +175,16 @@ def external(name: str, annotation: str, *remote_names: str) -> str:
     )
 
 
+def synced(head: str) -> tuple[Change, ...]:
+    """A further overlay of the mailer whose Secrets only sync makes, under a kustomization that begins so."""
+    overlay = OVERLAY.format(name="asia", backend="{secret: {}}")
+    return (
+        write("overlays/asia/secrets/ksecret.yaml", overlay),
+        lambda project: project.ksecret("render", "asia", "--write"),
+        write("overlays/asia/kustomization.yaml", f"{head}resources:\n- secrets\n"),
+    )
+
+
 PATCH = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: any\n  labels: {team: web}\n"
 BROKER = """\
 apiVersion: broker.example/v1
@@ -383,6 +393,16 @@ _OF_THE_TREE = {
         ),
         ("generator-skipped overlays/base/kustomization.yaml:8",),
         arguments=("test", "--built", "build.txt"),
+    ),
+    "kustomization-reaches-no-secret": Fault(
+        synced("namespace: mailer-asia\nnamePrefix: far-\n"),
+        ("kustomization-reaches-no-secret overlays/asia/secrets/ksecret.yaml:12",),
+        alone="an overlay of its own",
+    ),
+    "kustomization-reaches-no-secret, by a suffix that a component adds": Fault(
+        (*synced("namespace: mailer-asia\n"), component("overlays/asia", "suffixed", "nameSuffix: -far\n")),
+        ("kustomization-reaches-no-secret overlays/asia/secrets/ksecret.yaml:12",),
+        alone="the same overlay",
     ),
     "namespace-missing": Fault(
         (replace("overlays/test/kustomization.yaml", "namespace: klinematrix-test", "commonLabels: {}"),),

@@ -126,6 +126,7 @@ def test_all_faults_together_are_found_and_nothing_else(project: Project, vault:
         "not-buildable",
         "name-not-followed",
         "needs-no-restriction",
+        "kustomization-reaches-no-secret",
     }
 
 
