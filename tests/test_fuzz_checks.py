@@ -152,7 +152,7 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> list[Environment]:
 
 
 @settings(max_examples=400, deadline=None)
-@given(found=st.lists(objects(), min_size=1, max_size=4))
+@given(documents=st.lists(objects(), min_size=1, max_size=4))
 def test_no_rule_fails_on_any_objects(environments: list[Environment], documents: list[Any]) -> None:
     """All rules, in this process; what they say can be printed."""
     for finding in seen(text_of(documents), *environments).check(OF_REPOSITORY):
@@ -171,7 +171,7 @@ SLOW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthChec
 
 
 @SLOW
-@given(found=st.lists(objects(), min_size=1, max_size=3))
+@given(documents=st.lists(objects(), min_size=1, max_size=3))
 def test_the_command_ends_as_it_should_on_any_file(shop: Project, documents: list[Any]) -> None:
     """Findings, or a message of what can't be built or read."""
     shop.write(f"{OVERLAY}/extra.yaml", text_of(documents))
@@ -180,7 +180,7 @@ def test_the_command_ends_as_it_should_on_any_file(shop: Project, documents: lis
 
 
 @SLOW
-@given(found=st.lists(objects(), min_size=1, max_size=3))
+@given(documents=st.lists(objects(), min_size=1, max_size=3))
 def test_the_command_ends_as_it_should_on_any_build(shop: Project, documents: list[Any]) -> None:
     """The same of what somebody else has built."""
     ends_well(shop, "check", "--built", "-", stdin=text_of(documents))
