@@ -128,9 +128,19 @@ def write_overlay(project: Project, folder: str, name: str, namespace: str, **sp
 
 
 def given_secrets(secrets: Mapping[str, list[str]]) -> str:
-    """Manifests of Secrets with some value in every key."""
+    """Manifests of Secrets with some value in every key, of the form that the key's name demands."""
+    forms = {
+        ".dockerconfigjson": '{"auths": {"registry.example": {"username": "reader", "password": "for a test"}}}',
+        "tls.crt": sealing(2).certificate.decode(),
+        "tls.key": sealing(2).private_key.decode(),
+    }
     return yaml.safe_dump_all(
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": dict.fromkeys(keys, "v" * 9)}
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name},
+            "stringData": {key: forms.get(key, "v" * 9) for key in keys},
+        }
         for name, keys in secrets.items()
     )
 
@@ -264,7 +274,7 @@ def test_a_sealed_secret_of_the_cluster_wide_scope_is_opened_under_its_new_name(
     moved["metadata"]["namespace"] = "elsewhere"
     opened = json.loads(run(*opening, input=json.dumps(moved)))
     assert (opened["metadata"]["name"], opened["metadata"]["namespace"]) == ("team-web-app-v2", "elsewhere")
-    assert opened["data"] == {"token": "eHh4eHh4eHh4"}
+    assert opened["data"] == {"token": "dnZ2dnZ2dnZ2"}
 
 
 SERVICES = ("billing", "catalog", "orders")
