@@ -60,7 +60,7 @@ def test_a_record_at_its_old_place_is_read_and_moved_as_it_is(tmp_path: Path) ->
     project.commit()
     checked = project.ksecret("check")
     assert (project.ksecret("render", "prod").code, "manifests-out-of-date" in checked.out) == (0, False)
-    assert project.ksecret("render", "--check") == (1, f"{MANIFEST}\n", "")
+    assert project.ksecret("render", "--check") == (1, f"{MANIFEST}\n", "hint: run: kubectl ksecret render --write\n")
     assert all(name in project.ksecret("status").out for name in ("unrecorded", *(one[10:18] for one in by)))
     assert project.done("render", "--write") == f"{MANIFEST}\n"
     assert record(project) == old
