@@ -216,7 +216,7 @@ def test_properties_and_encoded_bytes_are_sealed(tmp_path: Path, vault: KeyVault
             "user": {"remoteName": "login", "property": "user.name"},
             "port": {"remoteName": "login", "property": "port"},
             "logo": {"encoding": "base64"},
-            "empty": {},
+            "empty": {"rules": {"minLength": 0}},
         },
     )
     vault.set("login-prod", '{"user": {"name": "süd"}, "port": 27017}')
