@@ -77,10 +77,12 @@ def objections_to(address: str, key: Value, value: Sensitive, which: str = "the 
 def warnings(environment: Environment, values: Values) -> Iterator[Mistake]:
     """Find what may be an oversight, and is sealed as it is."""
     for (secret, key), value in values.items():
-        if is_line_with_end(value.reveal()):
+        declared = environment.secrets[secret].values[key].key
+        written_out = (declared.template or "").endswith("\n")  # a template that says its line end means it
+        if is_line_with_end(value.reveal()) and not written_out:
             yield Mistake(
                 f"the value of {secret}/{key} is one line with a line end, which is sealed with it",
-                environment.secrets[secret].values[key].key.origin.at(),
+                declared.origin.at(),
                 "where it is not meant, take it out of the source: printf %s writes none",
             )
 
