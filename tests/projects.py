@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from threading import Timer
 from typing import Any, NamedTuple
 
 import pyrage
@@ -199,6 +200,9 @@ class Project:
             stdin=theirs,
         ) as process:
             os.close(theirs)
+            # A question that the test does not answer must end the test, not the run.
+            deadline = Timer(60, process.kill)
+            deadline.start()
             screen = b""
             try:
                 while part := os.read(ours, 4096):
@@ -207,6 +211,7 @@ class Project:
                         os.write(ours, typed)
             except OSError:
                 pass  # Linux's way to say that nobody has the terminal any more
+            deadline.cancel()
         os.close(ours)
         return Done(process.returncode, screen.decode(), "")
 

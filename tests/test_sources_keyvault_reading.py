@@ -236,7 +236,7 @@ def test_a_terminal_shows_how_far_the_reading_is(tmp_path: Path, vault: KeyVault
     """A bar that grows to its end, and no value."""
     project = large_shop(tmp_path, vault, 1, 30)
     vault.faults.latency = 0.02
-    screen = project.on_terminal("seal", "prod")
+    screen = project.on_terminal("seal", "prod", typed=b"y\n")
     assert screen.code == 0
     shown = [int(percent) for percent in re.findall(r"reading +\[[#-]+\] +(\d+)%", screen.out)]
     assert (shown == sorted(shown), len(set(shown)) > 3, shown[-1]) == (True, True, 100)
