@@ -42,18 +42,6 @@ class Finding(Record):
         return Mistake(self.message, self.place, self.hint, self.mend)
 
 
-def of_mistake(mistake: Mistake, *, subject: Subject | None = None, overlay: str = "") -> Finding:
-    """Return a finding that says what the loader, or a function that it shares with a rule, said."""
-    return Finding(
-        message=mistake.message,
-        place=mistake.place,
-        hint=mistake.hint,
-        mend=mistake.mend,
-        subject=subject,
-        overlay=overlay,
-    )
-
-
 class Rule(Record):
     """A rule with its stable name; the docstring of its function is its entry in docs/rules.md."""
 

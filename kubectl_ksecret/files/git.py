@@ -71,14 +71,20 @@ def last_commit(project: Project, path: str) -> str | None:
     return printable(log[0].decode(errors="replace").strip()) if log and log[0] else None
 
 
+def variables() -> dict[str, str]:
+    """Return the variables of this process that Git is given.
+
+    A hook sets GIT_DIR and others, which are of the repository that it belongs to. Git needs none of the variables
+    that hold values or identities either, so it gets none of them.
+    """
+    return {name: text for name, text in os.environ.items() if name in _PASSED or name.startswith("GIT_CONFIG")}
+
+
 def _answer(project: Project, *arguments: str) -> tuple[bytes, bytes] | None:
     """Return what Git prints and what it complains of; None if it is absent, or if it fails.
 
     Nearly every command of ours asks Git, and the module subprocess takes longer to import than Git to answer.
     """
-    # A hook sets GIT_DIR and others, which are of the repository that it belongs to. Git needs none of the variables
-    # that hold values or identities either, so it gets none of them.
-    variables = {n: v for n, v in os.environ.items() if n in _PASSED or n.startswith("GIT_CONFIG")}
     output, output_end = os.pipe()
     complaints, complaints_end = os.pipe()
     os.set_blocking(complaints_end, False)  # read only when Git has ended: what does not fit is dropped
@@ -87,7 +93,7 @@ def _answer(project: Project, *arguments: str) -> tuple[bytes, bytes] | None:
             process = os.posix_spawnp(
                 "git",
                 ["git", "-c", "core.fsmonitor=false", "-C", project.root, *arguments],
-                variables | {"LC_ALL": "C"},
+                variables() | {"LC_ALL": "C"},
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, output_end, 1),

@@ -109,16 +109,13 @@ def _refuse_tracked(real: str, shown: str, place: Place | None) -> None:
     if work_tree.git is None:
         return
     # Asked at the root of the work tree: a folder below may hold what looks like a repository of its own, and name a
-    # program in its configuration. A hook, too, is given variables that lead to another index; a user's configuration
-    # may stand in variables, and says which work trees Git may trust.
+    # program in its configuration.
     command = ["git", "--literal-pathspecs", "-c", "core.fsmonitor=false", "-C", work_tree.root]
     named = os.path.relpath(real, work_tree.root)
-    leading = {name for name in os.environ if name.startswith("GIT_") and not name.startswith("GIT_CONFIG")}
-    variables = {name: value for name, value in os.environ.items() if name not in leading}
     try:
         code = subprocess.run(
             [*command, "ls-files", "--error-unmatch", "--", named],
-            env=variables,
+            env=git.variables(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
