@@ -17,6 +17,7 @@ COMMANDS = {
     "check": "check",
     "cluster": "cluster",
     "diff": "diff",
+    "doctor": "doctor",
     "import": "importing",
     "init": "init",
     "list": "inventory",

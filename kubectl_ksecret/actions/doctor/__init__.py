@@ -1,0 +1,53 @@
+"""Walk the chain from an overlay to the pods that read its Secrets, and say at which step it breaks.
+
+A subject has a module here, with a tuple of its questions in the order in which they are asked.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ...backends import backend_of
+from ...cluster.api import Api, Refused
+from ...cluster.guard import refuse_another_cluster, refuse_another_namespace
+from ...model.resolution import Environment
+from ..addresses import secrets_of
+from ..deployment import deployment
+from . import secrets
+from .examination import Examination, Question, Step
+
+# What comes before the Secret, by the kind of the object that stands for it.
+CHAINS: Mapping[str, Sequence[Question]] = {
+    "ExternalSecret": (),
+    "SealedSecret": (),
+}
+FROM_THE_SECRET_ON: Sequence[Question] = (*secrets.QUESTIONS,)
+
+
+def examine(environment: Environment, api: Api, addresses: Sequence[str]) -> Iterator[Step]:
+    """Ask every question about the Secrets of an overlay, or the addressed ones.
+
+    Raises InputError for another cluster than the overlay's, Refusal if the cluster can't be asked.
+    """
+    deployed = deployment(environment)
+    refuse_another_namespace(api, deployed.namespace)
+    refuse_another_cluster(environment, api, deployed.namespace)
+    names = secrets_of(environment, addresses)
+    chosen = {name: secret for name, secret in deployed.secrets.items() if name in names}
+    examination = Examination(environment, api, deployed, chosen)
+    for question in (*CHAINS.get(backend_of(environment).kind, ()), *FROM_THE_SECRET_ON):
+        yield from _answers(question, examination)
+
+
+def _answers(question: Question, examination: Examination) -> Iterator[Step]:
+    try:
+        yield from question.ask(examination)
+    except Refused as refused:
+        if refused.status != 403:
+            raise
+        mistake = refused.mistakes[0]
+        yield Step(
+            question=question.title,
+            subject=f"namespace/{examination.namespace}",
+            verdict="unknown",
+            cause=mistake.message,
+            remedy=mistake.hint,
+        )

@@ -1,0 +1,111 @@
+"""What the questions of `doctor` share: one look at the cluster, and the steps that they answer with."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple, TypeVar
+
+from ...cluster.api import Api, Refused
+from ...cluster.resources import EVENTS, SECRETS, Resources, Target
+from ...cluster.secrets import LiveSecret, read_secret
+from ...frozen import Record
+from ...model.kubernetes import Object
+from ...model.resolution import Environment
+from ..deployment import DeployedSecret, Deployment
+
+Answer = TypeVar("Answer")
+Verdict = Literal["passed", "failed", "unknown", "not applicable"]
+
+
+class Step(Record):
+    """The answer to a question about one object.
+
+    `subject` is the object as kubectl names it, such as externalsecret.external-secrets.io/app. `cause` says what is
+    wrong, why the question could not be answered or does not apply, or what a passed step saw. `remedy` is the next
+    step: a command that works when it is typed, or a sentence where no command helps.
+    """
+
+    question: str
+    subject: str
+    verdict: Verdict
+    cause: str = ""
+    remedy: str = ""
+
+
+class Examination:
+    """One look at what an overlay deploys and at its cluster. Each kind is listed once, however many ask for it.
+
+    `secrets` are the deployed Secrets that are looked at, by their declared names.
+    """
+
+    def __init__(
+        self, environment: Environment, api: Api, deployment: Deployment, secrets: Mapping[str, DeployedSecret]
+    ) -> None:
+        self.environment, self.api, self.deployment, self.secrets = environment, api, deployment, secrets
+        self._lists: dict[Target, list[Object] | Refused] = {}
+        self._objects: dict[Target, Object | Refused | None] = {}
+        self._live: dict[str, LiveSecret | Refused | None] = {}
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that the Secrets are deployed to."""
+        return self.deployment.namespace
+
+    def all(self, resources: Resources, namespace: str = "") -> Sequence[Object]:
+        """Return all objects of a kind in a namespace, or in the whole cluster. Raises Refused as Api does."""
+        return self._list(resources.among(namespace) if namespace else resources.cluster_wide())
+
+    def find(self, target: Target) -> Object | None:
+        """Return an object, or None if there is none. Raises Refused as Api does."""
+        if target not in self._objects:
+            self._objects[target] = _or_refusal(lambda: self.api.find(target))
+        return _without_refusal(self._objects[target])
+
+    def events(self, live: Object) -> list[Object]:
+        """Return the Events of an object of the overlay's namespace, the oldest first."""
+        uid = live["metadata"]["uid"]
+        events = [
+            event for event in self.all(EVENTS, self.namespace) if event.get("involvedObject", {}).get("uid") == uid
+        ]
+        # The times have whole seconds; within one the resourceVersion tells.
+        return sorted(events, key=lambda event: (event.get("lastTimestamp") or "", _version(event)))
+
+    def live(self, secret: DeployedSecret) -> LiveSecret | None:
+        """Return a Secret of the cluster without its values, or None if there is none."""
+        if secret.name not in self._live:
+            self._live[secret.name] = _or_refusal(lambda: read_secret(self.api, secret.namespace, secret.name))
+        return _without_refusal(self._live[secret.name])
+
+    def _list(self, target: Target) -> list[Object]:
+        if target.resources == SECRETS:
+            raise AssertionError("a list of Secrets holds values; ask for each with `live`")
+        if target not in self._lists:
+            self._lists[target] = _or_refusal(lambda: self.api.all(target))
+        return _without_refusal(self._lists[target])
+
+
+class Question(NamedTuple):
+    """One question of the chain. `ask` answers it with a step for each object, or none if there is no such object.
+
+    Where the cluster refuses a right that `ask` needs, the question is answered with `unknown` and the missing verb.
+    """
+
+    title: str
+    ask: Callable[[Examination], Iterable[Step]]
+
+
+def _or_refusal(ask: Callable[[], Answer]) -> Answer | Refused:
+    """Return an answer, or the refusal, so that what is refused is asked for once."""
+    try:
+        return ask()
+    except Refused as refused:
+        return refused
+
+
+def _without_refusal(answer: Answer | Refused) -> Answer:
+    if isinstance(answer, Refused):
+        raise answer
+    return answer
+
+
+def _version(event: Object) -> int:
+    text = str(event["metadata"].get("resourceVersion") or "0")
+    return int(text) if text.isdecimal() else 0
