@@ -11,6 +11,7 @@ from . import arguments, kubectl
 
 if TYPE_CHECKING:
     from ..cluster.api import Api
+    from ..cluster.certificates import Controller
 
 
 @click.command("certificate")
@@ -18,16 +19,14 @@ if TYPE_CHECKING:
 @click.option("--fetch", is_flag=True, help="Take it from the Sealed Secrets controller of the cluster.")
 @click.option("--url", metavar="URL", help="Take it from an https:// URL.")
 @click.option("--needed", is_flag=True, help="Show which certificates the committed values were sealed with.")
-@click.option("--controller-namespace", metavar="NAME", default="kube-system", show_default=True, help="For --fetch.")
-@click.option("--controller-name", metavar="NAME", help="Service of the controller, for --fetch.")
+@kubectl.controller_options(", for --fetch")
 @kubectl.flags()
 def command(
     overlay: arguments.OneOverlay,
     fetch: bool,
     url: str | None,
     needed: bool,
-    controller_namespace: str,
-    controller_name: str | None,
+    controller: "Controller",
     connect: Callable[[], "Api"],
 ) -> None:
     """Show the certificate that an overlay seals for, or replace it.
@@ -52,10 +51,6 @@ def command(
         click.echo(format_.needed(action.needed(environment), action.current(environment, now)), nl=False)
         return
     if fetch:
-        from ..cluster import certificates
-
-        names = {"names": (controller_name,)} if controller_name else {}
-        controller = certificates.Controller(namespace=controller_namespace, **names)
         outcome = action.fetch(environment, connect(), controller, now)
     elif url is not None:
         from ..cluster import certificates

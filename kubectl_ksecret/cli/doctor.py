@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from ..actions import doctor as action
-from ..actions.doctor.examination import Step
+from ..actions.doctor.examination import DoctorRequest, Step
 from . import arguments, kubectl
 from .formats import doctor as format_
+from .progress import progress_bar
 
 if TYPE_CHECKING:
     from ..cluster.api import Api
+    from ..cluster.certificates import Controller
 
 _PAUSE_SECONDS = 2.0
 
@@ -30,6 +32,7 @@ _PAUSE_SECONDS = 2.0
     callback=kubectl.duration,
     help="How long --wait asks; 0 is for ever.",
 )
+@kubectl.controller_options()
 @arguments.output("text", "json")
 @kubectl.flags()
 def command(
@@ -37,6 +40,7 @@ def command(
     addresses: tuple[str, ...],
     wait: bool,
     timeout: float,
+    controller: "Controller",
     output: str,
     connect: Callable[[], "Api"],
 ) -> None:
@@ -55,9 +59,11 @@ def command(
       kubectl ksecret doctor prod -o json
     """
     environment, api = overlay.load(), connect()
+    request = DoctorRequest(addresses=addresses, controller=controller)
     end = time.monotonic() + timeout if timeout else float("inf")
     while True:
-        steps = list(action.examine(environment, api, addresses))
+        with progress_bar("asking the controller") as progress:
+            steps = list(action.examine(environment, api, request, progress))
         if not wait or _passes(steps) or time.monotonic() > end:
             break
         time.sleep(_PAUSE_SECONDS)

@@ -40,6 +40,32 @@ def flags() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return decorate
 
 
+def controller_options(purpose: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add the options that name the Sealed Secrets controller; the command gets `controller`."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def with_controller(controller_namespace: str, controller_name: str | None, **arguments: Any) -> Any:
+            from ..cluster.certificates import Controller
+
+            names = {"names": (controller_name,)} if controller_name else {}
+            return command(controller=Controller(namespace=controller_namespace, **names), **arguments)
+
+        namespace = click.option(
+            "--controller-namespace",
+            metavar="NAME",
+            default="kube-system",
+            show_default=True,
+            help=f"Namespace of the Sealed Secrets controller{purpose}.",
+        )
+        name = click.option(
+            "--controller-name", metavar="NAME", help=f"Service of the Sealed Secrets controller{purpose}."
+        )
+        return namespace(name(with_controller))
+
+    return decorate
+
+
 _OPTIONS = (
     click.option("--kubeconfig", metavar="FILE", help="The kubeconfig file."),
     click.option("--context", metavar="NAME", help="The context of the kubeconfig."),

@@ -9,10 +9,12 @@ from ...backends import backend_of
 from ...cluster.api import Api, Refused
 from ...cluster.guard import refuse_another_cluster, refuse_another_namespace
 from ...model.resolution import Environment
+from ...objects.documents import Document
+from ...sources import Progress
 from ..addresses import secrets_of
-from ..deployment import deployment
+from ..deployment import DeployedSecret, Deployment, deployment
 from . import secrets
-from .examination import Examination, Question, Step
+from .examination import DoctorRequest, Examination, Question, Step
 
 # What comes before the Secret, by the kind of the object that stands for it.
 CHAINS: Mapping[str, Sequence[Question]] = {
@@ -22,7 +24,7 @@ CHAINS: Mapping[str, Sequence[Question]] = {
 FROM_THE_SECRET_ON: Sequence[Question] = (*secrets.QUESTIONS,)
 
 
-def examine(environment: Environment, api: Api, addresses: Sequence[str]) -> Iterator[Step]:
+def examine(environment: Environment, api: Api, request: DoctorRequest, progress: Progress) -> Iterator[Step]:
     """Ask every question about the Secrets of an overlay, or the addressed ones.
 
     Raises InputError for another cluster than the overlay's, Refusal if the cluster can't be asked.
@@ -30,11 +32,33 @@ def examine(environment: Environment, api: Api, addresses: Sequence[str]) -> Ite
     deployed = deployment(environment)
     refuse_another_namespace(api, deployed.namespace)
     refuse_another_cluster(environment, api, deployed.namespace)
-    names = secrets_of(environment, addresses)
-    chosen = {name: secret for name, secret in deployed.secrets.items() if name in names}
-    examination = Examination(environment, api, deployed, chosen)
+    chosen = _chosen(environment, deployed, secrets_of(environment, request.addresses))
+    examination = Examination(
+        environment=environment,
+        api=api,
+        request=request,
+        deployment=deployed,
+        secrets=chosen,
+        progress=progress,
+    )
     for question in (*CHAINS.get(backend_of(environment).kind, ()), *FROM_THE_SECRET_ON):
         yield from _answers(question, examination)
+
+
+def _chosen(environment: Environment, deployed: Deployment, names: Sequence[str]) -> dict[str, DeployedSecret]:
+    """Return the Secrets to look at. What `sync` makes without a build has its declared name and namespace."""
+    if environment.backend.seals or environment.backend.fetched:
+        return {name: deployed.secrets[name] for name in names if name in deployed.secrets}
+    backend = backend_of(environment)
+    return {
+        name: DeployedSecret(
+            secret=environment.secrets[name],
+            document=Document("", None, backend.shell(environment, environment.secrets[name])),
+            name=name,
+            namespace=deployed.namespace,
+        )
+        for name in names
+    }
 
 
 def _answers(question: Question, examination: Examination) -> Iterator[Step]:

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
 from ...cluster.api import Api, Refused
+from ...cluster.certificates import Controller
 from ...cluster.resources import EVENTS, SECRETS, Resources, Target
 from ...cluster.secrets import LiveSecret, read_secret
 from ...frozen import Record
 from ...model.kubernetes import Object
 from ...model.resolution import Environment
+from ...sources import Progress
 from ..deployment import DeployedSecret, Deployment
 
 Answer = TypeVar("Answer")
@@ -30,16 +32,33 @@ class Step(Record):
     remedy: str = ""
 
 
+class DoctorRequest(Record):
+    """What the user asked for. `controller` is where the one of Sealed Secrets is looked for."""
+
+    addresses: Sequence[str] = ()
+    controller: Controller = Controller()
+
+
 class Examination:
     """One look at what an overlay deploys and at its cluster. Each kind is listed once, however many ask for it.
 
-    `secrets` are the deployed Secrets that are looked at, by their declared names.
+    `secrets` are the deployed Secrets that are looked at, by their declared names. `broken` has, for a Secret that an
+    earlier step found at fault, the title of that step's question: later ones then point there. Questions that take
+    long tell `progress` how far they are.
     """
 
     def __init__(
-        self, environment: Environment, api: Api, deployment: Deployment, secrets: Mapping[str, DeployedSecret]
+        self,
+        environment: Environment,
+        api: Api,
+        request: DoctorRequest,
+        deployment: Deployment,
+        secrets: Mapping[str, DeployedSecret],
+        progress: Progress,
     ) -> None:
-        self.environment, self.api, self.deployment, self.secrets = environment, api, deployment, secrets
+        self.environment, self.api, self.request = environment, api, request
+        self.deployment, self.secrets, self.progress = deployment, secrets, progress
+        self.broken: dict[str, str] = {}
         self._lists: dict[Target, list[Object] | Refused] = {}
         self._objects: dict[Target, Object | Refused | None] = {}
         self._live: dict[str, LiveSecret | Refused | None] = {}
