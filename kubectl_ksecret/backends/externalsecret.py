@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import assert_never
 
 from ..model.backend import NameReference, Objects, Path
 from ..model.duration import in_go_form
 from ..model.kubernetes import OPERATOR, STORES, Object
 from ..model.resolution import Derived, Environment, Remote, Secret, Value
 from ..model.template import Filter, Part
-from ..model.types.backends import ExternalSecret, ManagedIdentity, ServicePrincipal, Store, WorkloadIdentity
-from ..model.types.sources import AzureKeyVault
+from ..model.types.backends import ExternalSecret
+from . import stores
 from .metadata import metadata
 from .references import SECRET_READERS
 from .valueless import ValuelessBackend
@@ -25,27 +24,6 @@ _FILTERS: Mapping[Filter, str] = {
     "pkcs12cert": "pkcs12cert",
     "pkcs12key": "pkcs12key",
 }
-_CLOUDS = (
-    (".vault.azure.cn", "ChinaCloud"),
-    (".vault.usgovcloudapi.net", "USGovernmentCloud"),
-    (".vault.microsoftazure.de", "GermanCloud"),
-)
-# What a workload identity needs in Azure China beside its environmentType (external-secrets#5591).
-_CHINA: Object = {
-    "useAzureSDK": True,
-    "customCloudConfig": {
-        "activeDirectoryEndpoint": "https://login.partner.microsoftonline.cn/",
-        "keyVaultEndpoint": "https://vault.azure.cn/",
-        "resourceManagerEndpoint": "https://management.chinacloudapi.cn/",
-    },
-}
-_CHINA_AUDIENCE = "api://AzureADTokenExchangeChina"
-
-_AZURE = "spec/provider/azurekv"
-_CREDENTIALS = tuple(
-    (store, f"{_AZURE}/authSecretRef/{name}/name") for store in STORES for name in ("clientId", "clientSecret")
-)
-_ACCOUNTS = tuple((store, f"{_AZURE}/serviceAccountRef/name") for store in STORES)
 
 
 def spec_of(environment: Environment) -> ExternalSecret:
@@ -65,8 +43,8 @@ class ExternalSecretBackend(ValuelessBackend):
     def render(self, environment: Environment, committed: Objects) -> list[Object]:
         """Return the store if it is made here, then one ExternalSecret a Secret."""
         backend = spec_of(environment)
-        stores = [_store(environment, backend)] if backend.store.auth else []
-        return stores + [self.shell(environment, secret) for secret in environment.secrets.values()]
+        rendered = [stores.store(environment, backend)] if backend.store.auth else []
+        return rendered + [self.shell(environment, secret) for secret in environment.secrets.values()]
 
     def shell(self, environment: Environment, secret: Secret) -> Object:
         """Return the ExternalSecret of a Secret."""
@@ -78,14 +56,15 @@ class ExternalSecretBackend(ValuelessBackend):
 
     def name_references(self) -> Sequence[NameReference]:
         """Return all places that name a Secret, and those that a store and its credentials are named in."""
-        stores = [NameReference(kind, OPERATOR, ((KIND, "spec/secretStoreRef/name"),)) for kind in STORES]
+        readers = [NameReference(kind, OPERATOR, ((KIND, "spec/secretStoreRef/name"),)) for kind in STORES]
+        credentials, accounts = stores.secret_fields(), stores.account_fields()
         return (
-            NameReference(KIND, OPERATOR, (*SECRET_READERS, *_CREDENTIALS)),
+            NameReference(KIND, OPERATOR, (*SECRET_READERS, *credentials)),
             # The store's own credentials come in any form.
-            NameReference("SealedSecret", "bitnami.com", _CREDENTIALS),
-            NameReference("Secret", "", _CREDENTIALS),
-            *stores,
-            NameReference("ServiceAccount", "", _ACCOUNTS),
+            NameReference("SealedSecret", "bitnami.com", credentials),
+            NameReference("Secret", "", credentials),
+            *readers,
+            NameReference("ServiceAccount", "", accounts),
         )
 
 
@@ -167,46 +146,3 @@ def _operand(environment: Environment, secret: Secret, part: Part) -> str:
 def _go(text: str) -> str:
     """Return a string literal of Go's templates."""
     return json.dumps(text, ensure_ascii=False)
-
-
-def _store(environment: Environment, backend: ExternalSecret) -> Object:
-    store = backend.store
-    stated = metadata(environment, store.name, backend.metadata)
-    if store.kind == "ClusterSecretStore":
-        stated.pop("namespace")
-    return {
-        "apiVersion": API,
-        "kind": store.kind,
-        "metadata": stated,
-        "spec": {"provider": {"azurekv": _provider(environment, store)}},
-    }
-
-
-def _provider(environment: Environment, store: Store) -> Object:
-    source = environment.source
-    if source is None or not isinstance(source.kind, AzureKeyVault) or store.auth is None:
-        raise AssertionError("the model lets only sources through that ESO reads")
-    url = source.kind.vault_url
-    provider: Object = {"vaultUrl": url}
-    for suffix, cloud in _CLOUDS:
-        if url.rstrip("/").endswith(suffix):
-            provider["environmentType"] = cloud
-    # A store of the whole cluster must say where its references lie.
-    where = {"namespace": environment.namespace} if store.kind == "ClusterSecretStore" else {}
-    auth = store.auth
-    if isinstance(auth, WorkloadIdentity):
-        account: Object = {"name": auth.service_account_name, **where}
-        if provider.get("environmentType") == "ChinaCloud":
-            provider |= _CHINA
-            account["audiences"] = [_CHINA_AUDIENCE]
-        return provider | {"authType": "WorkloadIdentity", "serviceAccountRef": account}
-    if isinstance(auth, ManagedIdentity):
-        identity = {"identityId": auth.identity_id} if auth.identity_id else {}
-        return provider | {"authType": "ManagedIdentity"} | identity
-    if isinstance(auth, ServicePrincipal):
-        credentials = {
-            field: {"name": auth.secret_name, "key": key, **where}
-            for field, key in (("clientId", auth.client_id_key), ("clientSecret", auth.client_secret_key))
-        }
-        return provider | {"authType": "ServicePrincipal", "tenantId": auth.tenant_id, "authSecretRef": credentials}
-    assert_never(auth)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from ..errors import Place, nearest
 from ..model.kubernetes import OPERATOR, STORES
 from ..model.resolution import Environment
-from ..model.types.backends import ExternalSecret, Store, WorkloadIdentity
+from ..model.types.backends import ExternalSecret
+from ..model.types.stores import Store
 from ..objects.documents import Document, Path, dotted, mapping
 from ..objects.reads import store_references
 from . import Finding, Severity, rule
@@ -97,7 +98,7 @@ def _named_at(root: Build, store: Document) -> tuple[Place, str]:
     for environment in root.environments:
         text = _rendered_store(environment)
         rendered_into = environment.project.name(environment.path("manifests"))
-        if text and isinstance(text.auth, WorkloadIdentity) and store.file.startswith(f"{rendered_into}/"):
+        if text and text.auth and text.auth.account_name and store.file.startswith(f"{rendered_into}/"):
             return text.auth.origin.at("serviceAccountName"), environment.name
     return store.place(*_ACCOUNT, "name"), ""
 

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from ...errors import Mistake, Place
-from .names import AgeRecipient, AnnotationName, Duration, KeyName, LabelName, LabelValue, Line, Name, Path
+from .names import AgeRecipient, AnnotationName, Duration, LabelName, LabelValue, Path
 from .origin import Alternative, Stated
+from .sources import Source
+from .stores import AUTHS_OF, Store
 
 _SCOPES = ("sealedsecrets.bitnami.com/namespace-wide", "sealedsecrets.bitnami.com/cluster-wide")
 
@@ -50,6 +52,10 @@ class BackendSpec(Alternative):
         """Return whether the overlay need not name the source: what fetches the values knows it already."""
         return False
 
+    def misfits(self, source: Source) -> Iterator[Mistake]:
+        """Find what is wrong with it together with the overlay's source."""
+        return iter(())
+
     @abstractmethod
     def paths(self) -> Iterable[tuple[str, Place]]:
         """Return the paths in the project that it names, with where they are named."""
@@ -57,55 +63,6 @@ class BackendSpec(Alternative):
     @abstractmethod
     def mistakes(self) -> Iterator[Mistake]:
         """Find what is wrong with it by itself."""
-
-
-class WorkloadIdentity(Stated):
-    """The store signs in as a ServiceAccount with a workload identity.
-
-    serviceAccountName: The ServiceAccount, in the overlay's namespace.
-    """
-
-    service_account_name: Name
-
-
-class ServicePrincipal(Stated):
-    """The store signs in with the client secret of a service principal.
-
-    tenantId: Tenant of the service principal.
-    secretName: The Secret that holds its credentials, in the overlay's namespace.
-    clientIdKey: Key of the client id in it.
-    clientSecretKey: Key of the client secret in it.
-    """
-
-    tenant_id: Line
-    secret_name: Name
-    client_id_key: KeyName
-    client_secret_key: KeyName
-
-
-class ManagedIdentity(Stated):
-    """The store signs in as the node's managed identity.
-
-    identityId: Client id of a user-assigned identity; left out, the system-assigned one.
-    """
-
-    identity_id: Line | None = None
-
-
-Auth = WorkloadIdentity | ServicePrincipal | ManagedIdentity
-
-
-class Store(Stated):
-    """The store that External Secrets Operator reads; rendered if `auth` is given, else it exists already.
-
-    name: Name of the store.
-    kind: SecretStore, or ClusterSecretStore.
-    auth: How the store signs in.
-    """
-
-    name: Name
-    kind: Literal["SecretStore", "ClusterSecretStore"] = "SecretStore"
-    auth: Auth | None = None
 
 
 class ExternalSecret(BackendSpec):
@@ -130,6 +87,13 @@ class ExternalSecret(BackendSpec):
     def source_is_known_elsewhere(self) -> bool:
         """Return whether the store exists already: it may be of any provider."""
         return self.store is not None and self.store.auth is None
+
+    def misfits(self, source: Source) -> Iterator[Mistake]:
+        """Find a way to sign in that no store of the source has."""
+        auth = self.store.auth
+        if auth is not None and auth.source != source.field:
+            message = f"a store of {source.field} can't sign in by {auth.field}, as one of {auth.source} does"
+            yield Mistake(message, self.store.origin.at("auth"), f"its ways are {', '.join(AUTHS_OF[source.field])}")
 
     def paths(self) -> Iterable[tuple[str, Place]]:
         """Return nothing."""

@@ -9,6 +9,7 @@ from ..template import references
 from ..types.declaration import DeclarationSpec, SecretDeclaration
 from ..types.overlay import KeyOverride, SecretOverlay, SourceSpec
 from ..types.sources import Source, SourceUse, UsedName
+from ..types.stores import AUTHS_OF
 from .declaration import lacking, mistakes_in, reserved
 
 _PLACEHOLDERS = ("remoteName", "secret", "key")
@@ -76,8 +77,10 @@ def _spec_mistakes(overlay: SecretOverlay) -> Iterator[Mistake]:
         yield Mistake(
             f"{backend.field} needs a source that External Secrets Operator reads{instead}",
             place,
-            "set source.azureKeyVault",
+            f"set source.{' or '.join(AUTHS_OF)}",
         )
+    elif backend is not None and source is not None and readable:
+        yield from backend.misfits(source.kind)
     if backend is not None and not (backend.fetched or backend.seals or source) and readable:
         where = spec.origin.key("backend")
         yield Mistake(f"{backend.field} needs a source, since nothing is committed", where, "set source")
