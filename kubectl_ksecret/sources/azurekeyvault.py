@@ -4,7 +4,6 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -19,7 +18,7 @@ from ..model.resolution import Environment
 from ..model.types.names import KEY_VAULT_NAME, seconds
 from ..model.types.sources import AzureKeyVault
 from ..sensitive import Sensitive
-from . import Progress, SourceValue, Version
+from . import Progress, SourceValue, Version, sidebyside
 from . import keyvaulterrors as errors
 from .keyvaultretry import Patience
 
@@ -128,23 +127,13 @@ class KeyVault:
     def _each(self, names: Collection[str], call: Callable[[str], T]) -> Mapping[str, T]:
         """Call for all names, several side by side, and tell all that is wrong at once."""
         self._refuse_bad(names)
-        results: dict[str, T] = {}
-        failures: dict[str, Exception] = {}
-        pool = ThreadPoolExecutor(max_workers=self._source.parallelism)
-        try:
-            futures: dict[str, Future[T]] = {}
-            for done, name in enumerate(names, 1):
-                try:
-                    results[name] = futures[name].result() if futures else call(name)
-                except errors.FAILURES as error:
-                    failures[name] = error
-                    if errors.concerns_all(error) and not (results and errors.is_of_roles(error)):
-                        break  # roles may be given for a secret each: then all that lack one are reported
-                self._progress(done, len(names))
-                # The first goes alone: threads that sign in side by side do so once each.
-                futures = futures or {other: pool.submit(call, other) for other in names if other != name}
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        results, failures = sidebyside.ask(
+            names,
+            call,
+            parallelism=self._source.parallelism,
+            failures=sidebyside.Failures(errors.FAILURES, _ends),
+            progress=self._progress,
+        )
         if failures:
             raise self._refusal(failures)
         return results
@@ -216,6 +205,11 @@ class KeyVault:
                 # The SDK must not repeat it: behind an answer that got lost may stand a version that was made.
                 retry_total=0,
             )
+
+
+def _ends(error: Exception, succeeded: bool) -> bool:
+    """Whether other names would fail as well. Roles may be given for a secret each: all that lack one are reported."""
+    return errors.concerns_all(error) and not (succeeded and errors.is_of_roles(error))
 
 
 def _plain(name: str) -> str:

@@ -1,7 +1,5 @@
 """How often a request to Key Vault is made again: a vault that throttles is waited out by time, all else by count."""
 
-import logging
-import threading
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -10,14 +8,9 @@ from typing import Any
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import RetryPolicy
 
-PATIENCE = 60.0  # seconds for one request; Key Vault counts in windows of 10
-LONGEST_PAUSE = 30.0
-SHORTEST_PAUSE = 0.25
-_THROTTLED = 429
-_NOTICE_EVERY = 10.0
+from .patience import PATIENCE, Throttling
 
-# The command line shows these lines on a terminal, and nobody elsewhere.
-_log = logging.getLogger("kubectl_ksecret.sources")
+_THROTTLED = 429
 
 
 class Patience(RetryPolicy[Any, Any]):
@@ -25,40 +18,25 @@ class Patience(RetryPolicy[Any, Any]):
 
     def __init__(self, url: str, **settings: Any) -> None:
         super().__init__(**settings)
-        self._url = url
-        self._lock, self._noticed = threading.Lock(), 0.0
+        self._throttling = Throttling(url)
 
     def is_retry(self, settings: dict[str, Any], response: PipelineResponse[Any, Any]) -> bool:
         """Return whether the SDK makes a request again: a throttled one is made again by `send` below."""
         return response.http_response.status_code != _THROTTLED and super().is_retry(settings, response)
 
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
-        """Send a request until the vault no longer throttles it, for a minute at most.
-
-        A throttled request was not carried out, so a write is made again as well.
-        """
+        """Send a request until the vault no longer throttles it, for a minute at most."""
         options = dict(request.context.options)  # the SDK takes out what it reads
         deadline, attempt = time.monotonic() + PATIENCE, 0
         while True:
             response = super().send(request)
-            left = deadline - time.monotonic()
-            if response.http_response.status_code != _THROTTLED or left <= 0:
-                return response
             attempt += 1
-            pause = min(max(_asked_for(response) or 2.0 ** min(attempt - 1, 5), SHORTEST_PAUSE), LONGEST_PAUSE, left)
-            self._notice(pause)
-            time.sleep(pause)
+            if response.http_response.status_code != _THROTTLED:
+                return response
+            if not self._throttling.wait(attempt, deadline, _asked_for(response)):
+                return response
             request.context.options.clear()
             request.context.options.update(options)
-
-    def _notice(self, pause: float) -> None:
-        """Say once for all requests that run side by side why nothing happens."""
-        with self._lock:
-            now = time.monotonic()
-            if self._noticed and now - self._noticed < _NOTICE_EVERY:
-                return
-            self._noticed = now
-        _log.info("%s is throttling: trying again in %d s, for a minute at most", self._url, max(round(pause), 1))
 
 
 def _asked_for(response: PipelineResponse[Any, Any]) -> float:
