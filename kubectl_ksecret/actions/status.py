@@ -24,7 +24,7 @@ class StatusRequest(Record):
 
 
 class StatusRow(Record):
-    """A declared key in an environment; `read` are the names that it takes from the source, with their versions.
+    """A declared key in an environment; `read` is what it takes from the source, with the versions of the names.
 
     `asked` is false where the source was not asked, or can't be without reading values. `unrecorded` is a sealed key
     of which no record speaks, or one that does not say of which ciphertext.
@@ -33,7 +33,7 @@ class StatusRow(Record):
     environment: str
     secret: str
     key: str
-    read: Mapping[str, Version | None]
+    read: Mapping[Remote, Version | None]
     asked: bool
     sealed: Provenance | None
     unrecorded: bool
@@ -102,12 +102,18 @@ def _rows(environment: Environment, opened_by: OpenedBy, request: StatusRequest,
                 environment=environment.name,
                 secret=name,
                 key=key,
-                read={remote.name: versions.get(remote.name) for remote in secret.remotes(key).values()},
+                read=_read(secret.remotes(key).values(), versions),
                 asked=asked,
                 sealed=entry,
                 unrecorded=key in held and not (entry and entry.digest),
                 problems=list(dict.fromkeys(problems)),
             )
+
+
+def _read(remotes: Iterable[Remote], versions: Mapping[str, Version | None]) -> Mapping[Remote, Version | None]:
+    """Return what is read, that of one name and property once."""
+    distinct = {remote.shown(): remote for remote in remotes}
+    return {remote: versions.get(remote.name) for remote in distinct.values()}
 
 
 def _of_sealed(ciphertext: str | None, entry: Provenance | None, state: SourceState) -> Iterator[Problem]:

@@ -103,7 +103,8 @@ def _source(overlay: SecretOverlay) -> Any:
     source = overlay.spec.source
     if source is None:
         return None
-    return {"names": source.names, source.kind.field: _plain(source.kind)}
+    member = {"property": source.property} if source.property else {}
+    return {"names": source.names, **member, source.kind.field: _plain(source.kind)}
 
 
 def _plain(value: Any) -> Any:

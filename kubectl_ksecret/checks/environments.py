@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from ..model.kubernetes import OPERATOR
-from ..model.resolution import Environment, SourceRead, variable
+from ..model.resolution import Environment, SourceRead, by_pattern, variable
 from ..objects.documents import Document, Path, dotted, mapping, sequence
 from . import Finding, rule
 from .objects import place_of
@@ -18,7 +18,7 @@ def _by_pattern_of(other: Environment, read: SourceRead) -> str:
     """Return the name that the pattern of an environment makes of a key."""
     secret, key = read.root
     plain = read.remote.key.remote_name or key
-    return _pattern(other).replace("{secret}", secret).replace("{key}", key).replace("{remoteName}", plain)
+    return by_pattern(_pattern(other), secret, key, plain)
 
 
 def _pattern(environment: Environment) -> str:

@@ -125,12 +125,12 @@ class _Holder(NamedTuple):
 
     address: str
     place: Place
-    name: tuple[object, str]
+    name: tuple[object, str, str | None]
 
 
 def _holder(environment: Environment, secret: str, key: str, remote: Remote) -> _Holder:
     read = SourceRead(environment=environment, secret=secret, key=key, remote=remote)
-    name = (environment.source_identity, environment.same_name(remote.name))
+    name = (environment.source_identity, environment.same_name(remote.name), remote.property)
     return _Holder("/".join(read.root), read.declared_at, name)
 
 

@@ -21,11 +21,15 @@ class Remote(Record):
     key: Key
     remote_name: str  # before the pattern: what keys of several environments have in common
     name: str  # in this environment's source
-    property: str | None
+    property: str | None  # the member of the value that is taken
     encoding: Encoding
     explicit: bool  # remoteName is written out, in the declaration or in an override
     overridden: bool  # by the overlay, here or at the end of its `from`
     literal: bool  # a value that looks like a placeholder is meant
+
+    def shown(self) -> str:
+        """Return the name and the property that are read."""
+        return f"{self.name}#{self.property}" if self.property else self.name
 
 
 class Derived(Record):
@@ -231,7 +235,7 @@ def _value(overlay: SecretOverlay, declarations: Declarations, secret: str, name
         key=key,
         remote_name=remote_name or plain,
         name=_name_in_source(overlay.spec.source, root_secret, root_name, plain, remote_name),
-        property=next((override.property for override in overrides if override.property), key.property),
+        property=_property(overlay.spec.source, root_secret, root_name, key, overrides),
         encoding=key.encoding,
         explicit=bool(remote_name or key.remote_name),
         overridden=any(override.remote_name or override.property for override in overrides),
@@ -257,10 +261,25 @@ def _name_in_source(source: SourceSpec | None, secret: str, key: str, plain: str
     """The override as it stands, else the name by the overlay's pattern; a variable where the source has variables."""
     if source is None:
         return override or plain
-    patterned = source.names.replace("{secret}", secret).replace("{key}", key).replace("{remoteName}", plain)
+    patterned = by_pattern(source.names, secret, key, plain)
     if source.kind is None or not source.kind.names_are_variables:
         return override or patterned
     return override if override and re.fullmatch("[A-Za-z0-9_]+", override) else variable(override or patterned)
+
+
+def _property(
+    source: SourceSpec | None, secret: str, name: str, key: Key, overrides: Sequence[KeyOverride]
+) -> str | None:
+    """Return an override, else the key's own property, else that of the overlay's pattern."""
+    stated = next((override.property for override in overrides if override.property), key.property)
+    if stated or source is None or source.property is None:
+        return stated
+    return by_pattern(source.property, secret, name, key.remote_name or name)
+
+
+def by_pattern(pattern: str, secret: str, key: str, remote_name: str) -> str:
+    """Return what a pattern of an overlay's source makes of a declared key."""
+    return pattern.replace("{secret}", secret).replace("{key}", key).replace("{remoteName}", remote_name)
 
 
 def variable(name: str) -> str:

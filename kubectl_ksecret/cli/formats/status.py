@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from ... import yamlio
 from ...actions.status import CertificateStatus, Status, StatusRow
 from ...model.loading import API_VERSION
+from ...model.resolution import Remote
 from ...sources import Problem, Version
 from .inventory import table
 
@@ -29,7 +30,7 @@ def _row(row: StatusRow, now: datetime) -> tuple[str, ...]:
     return (
         row.environment,
         f"{row.secret}/{row.key}",
-        ", ".join(row.read),
+        ", ".join(remote.shown() for remote in row.read),
         ", ".join(version.id[:8] if version else "-" for version in versions) or "-",
         ", ".join(_age(version, now) for version in versions) or "-",
         ", ".join(f"{v.expires:%Y-%m-%d}" if v and v.expires else "-" for v in versions) or "-",
@@ -72,7 +73,7 @@ def _object(status: Status) -> dict[str, object]:
                 "secret": row.secret,
                 "key": row.key,
                 "asked": row.asked,
-                "source": [_version(name, version) for name, version in row.read.items()],
+                "source": [_version(remote, version) for remote, version in row.read.items()],
                 "sealed": {"time": row.sealed.time, "by": row.sealed.by, "version": row.sealed.version}
                 if row.sealed
                 else None,
@@ -93,11 +94,12 @@ def _object(status: Status) -> dict[str, object]:
     }
 
 
-def _version(name: str, version: Version | None) -> dict[str, object]:
+def _version(remote: Remote, version: Version | None) -> dict[str, object]:
+    name = {"name": remote.name} | ({"property": remote.property} if remote.property else {})
     if version is None:
-        return {"name": name, "version": None}
+        return {**name, "version": None}
     return {
-        "name": name,
+        **name,
         "version": version.id,
         "created": _time(version.created),
         "expires": _time(version.expires),

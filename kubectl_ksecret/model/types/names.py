@@ -79,6 +79,12 @@ def is_date(text: str) -> bool:
     return form.fits(text)
 
 
+def is_property(text: str) -> bool:
+    """Whether a text is a Property."""
+    form: Form = Property.__metadata__[0]  # type: ignore[attr-defined]
+    return form.fits(text)
+
+
 def is_object_name(text: str) -> bool:
     """Whether a text is an ObjectName."""
     form: Form = ObjectName.__metadata__[0]  # type: ignore[attr-defined]

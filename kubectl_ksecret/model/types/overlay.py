@@ -30,11 +30,13 @@ class SourceSpec(Stated):
     """Where plaintext lives; exactly one kind of source.
 
     names: Pattern of the names in the source, with {remoteName}, {secret} and {key}.
+    property: Pattern of the member that each key takes of a JSON value or of an entry of Vault; same placeholders.
     """
 
     _inline = ("kind",)
 
     names: Line = "{remoteName}"
+    property: Line | None = None
     kind: Annotated[Source, OneOf(SOURCES)]
 
 

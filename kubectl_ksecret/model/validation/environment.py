@@ -7,6 +7,7 @@ from ...errors import InputError, Mistake, Place, nearest, shown, typo
 from ..resolution import Derived, Environment, Secret, bring_together
 from ..template import references
 from ..types.declaration import DeclarationSpec, SecretDeclaration
+from ..types.names import is_property
 from ..types.overlay import KeyOverride, SecretOverlay, SourceSpec
 from ..types.sources import Source, SourceUse, UsedName
 from ..types.stores import AUTHS_OF
@@ -31,6 +32,7 @@ def mistakes(environment: Environment, complete: bool = True) -> Iterator[Mistak
             yield Mistake(f"no declaration is named {name}", place, nearest(name, declarations), mend)
     for secret in environment.secrets.values():
         yield from _secret_mistakes(overlay, secret)
+    yield from _property_mistakes(environment)
     if environment.source and environment.source.kind is not None:
         yield from environment.source.kind.mistakes(_use(environment, environment.source))
 
@@ -90,18 +92,30 @@ def _spec_mistakes(overlay: SecretOverlay) -> Iterator[Mistake]:
     if backend is not None:
         yield from backend.mistakes()
     if source is not None:
-        yield from _pattern_mistakes(source)
+        yield from _pattern_mistakes(source, "names", source.names)
+        yield from _pattern_mistakes(source, "property", source.property or "")
 
 
-def _pattern_mistakes(source: SourceSpec) -> Iterator[Mistake]:
-    place = source.origin.at("names")
+def _pattern_mistakes(source: SourceSpec, field: str, pattern: str) -> Iterator[Mistake]:
+    place = source.origin.at(field)
     placeholders = f"the placeholders are {', '.join(f'{{{name}}}' for name in _PLACEHOLDERS)}"
-    for placeholder in re.findall(r"\{([^{}]*)\}", source.names):
+    for placeholder in re.findall(r"\{([^{}]*)\}", pattern):
         if placeholder not in _PLACEHOLDERS:
             hint = nearest(placeholder, _PLACEHOLDERS) or placeholders
             yield Mistake(f"unknown placeholder {{{shown(placeholder)}}}", place, hint)
-    if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", source.names)):
-        yield Mistake("a { or } in names belongs to no placeholder", place, placeholders)
+    if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", pattern)):
+        yield Mistake(f"a {{ or }} in {field} belongs to no placeholder", place, placeholders)
+
+
+def _property_mistakes(environment: Environment) -> Iterator[Mistake]:
+    """Find the keys of which the pattern of properties makes none."""
+    source = environment.overlay.spec.source
+    if source is None or source.property is None or any(_pattern_mistakes(source, "property", source.property)):
+        return
+    for read in environment.source_reads():
+        if read.remote.property and not is_property(read.remote.property):
+            message = f"the pattern makes no property of {read.address}"
+            yield Mistake(message, source.origin.at("property"), "set the key's own property, or its remoteName")
 
 
 def _override_mistakes(overlay: SecretOverlay, declaration: SecretDeclaration) -> Iterator[Mistake]:

@@ -9,7 +9,7 @@ _FEW = 3  # collisions that are listed one by one
 
 
 def mistakes(environments: Iterable[Environment], concerned: Iterable[Environment]) -> Iterator[Mistake]:
-    """Find keys on one name without `from`, an override or a remoteName on both; only those of `concerned`.
+    """Find keys on one name and property without `from`, or a remoteName on both; only those of `concerned`.
 
     Where there are many the pattern of the names is at fault, which is one mistake.
     """
@@ -21,7 +21,8 @@ def mistakes(environments: Iterable[Environment], concerned: Iterable[Environmen
     yield Mistake(
         f"{first.message}, and {len(others)} others collide like this",
         first.place,
-        f'give each its own name, as with names: "{{secret}}-{{key}}" in spec.source; or {first.hint}',
+        'give each its own name, as with names: "{secret}-{key}" in spec.source, or a property of its own, '
+        f'as with property: "{{key}}"; or {first.hint}',
     )
 
 
@@ -30,7 +31,7 @@ def _collisions(environments: Iterable[Environment], concerned: Collection[str])
         # Places are worked out for what is suspect alone: this runs on every build.
         if len(reads) < 2 or all(read.remote.explicit for read in reads):
             continue
-        names = {(read.declared_at, "/".join(read.root)): read.remote.name for read in reads}
+        names = {(read.declared_at, "/".join(read.root)): read.remote.shown() for read in reads}
         if len(names) < 2 or not any(read.environment.name in concerned for read in reads):
             continue
         ((_, first), _), *others = sorted(names.items())
@@ -43,12 +44,13 @@ def _collisions(environments: Iterable[Environment], concerned: Collection[str])
 
 
 def _by_name(environments: Iterable[Environment]) -> Iterable[list[SourceRead]]:
-    """Return all that read a source, those that read one name of it together."""
-    reads: dict[tuple[tuple[str, ...], str], list[SourceRead]] = {}
+    """Return all that read a source, those that read one name and property of it together."""
+    reads: dict[tuple[tuple[str, ...], str, str | None], list[SourceRead]] = {}
     for environment in environments:
         identity = environment.source_identity
         if identity is None:
             continue
         for read in environment.source_reads():
-            reads.setdefault((identity, environment.same_name(read.remote.name)), []).append(read)
+            value = (identity, environment.same_name(read.remote.name), read.remote.property)
+            reads.setdefault(value, []).append(read)
     return reads.values()
