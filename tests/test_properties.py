@@ -41,9 +41,7 @@ def test_each_key_is_sealed_from_its_member(tmp_path: Path, vault: KeyVault) -> 
     rows = json.loads(project.done("status", "prod", "-o", "json"))["items"]
     (version,) = {row["source"][0].pop("version") for row in rows}
     assert version
-    assert [
-        (row["key"], row["source"][0]["name"], row["source"][0]["property"], row["problems"]) for row in rows
-    ] == [
+    assert [(row["key"], row["source"][0]["name"], row["source"][0]["property"], row["problems"]) for row in rows] == [
         ("password", "shop-app", "password", []),
         ("token", "shop-app", "token", []),
     ]
