@@ -38,8 +38,7 @@ from click.testing import CliRunner
 
 from kubectl_ksecret.cli.commands import group
 
-from . import hints
-from .projects import COMMAND
+from . import forkserver, hints
 
 TESTDATA = Path(__file__).parent / "testdata"
 BASES = TESTDATA / "bases"
@@ -128,15 +127,9 @@ def prepare(case: Case, folder: Path) -> None:
 
 def run(case: Case, folder: Path) -> Outcome:
     """Run the command of a case in its project."""
-    done = subprocess.run(
-        [COMMAND, *arguments(case.command)],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder.parent), "LANG": "C.UTF-8"},
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-    outcome = Outcome(done.stdout.decode(), done.stderr.decode(), done.returncode)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder.parent), "LANG": "C.UTF-8"}
+    code, out, err = forkserver.run(arguments(case.command), folder, environment)
+    outcome = Outcome(out.decode(), err.decode(), code)
     assert list(hints.wrong(arguments(case.command), outcome.stdout + outcome.stderr)) == []
     return outcome
 

@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from . import hints
+from . import forkserver, hints
+from .forkserver import COMMAND
 from .peers import peer, run
 
-COMMAND = str(Path(sys.executable).with_name("kubectl-ksecret"))
 LEFTOVER = ".ksecret-tmp"
 RECORD = "ksecret.dev/sealed-keys"
 OLD = "2020-01-01T00:00:00Z"
@@ -163,18 +163,10 @@ class Project:
 
     def untrusting(self, *arguments: str, stdin: str | bytes = b"", **environment: str) -> Done:
         """Run `kubectl-ksecret` where nobody says yes: in a session of its own, so that it can't ask on a terminal."""
-        done = subprocess.run(
-            [COMMAND, *arguments],
-            cwd=self.root,
-            env=self.environment | environment,
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            capture_output=True,
-            check=False,
-            timeout=60,
-            start_new_session=True,
-        )
-        assert list(hints.wrong(arguments, done.stdout.decode() + done.stderr.decode())) == []
-        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        code, out, err = forkserver.run(arguments, self.root, self.environment | environment, given)
+        assert list(hints.wrong(arguments, out.decode() + err.decode())) == []
+        return Done(code, out.decode(), err.decode())
 
     def done(self, *arguments: str, stdin: str | bytes = b"", **environment: str) -> str:
         """The standard output of a run that must end well, and without a word on standard error."""

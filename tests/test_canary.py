@@ -16,10 +16,11 @@ from urllib.parse import quote
 import pytest
 import yaml
 
+from .forkserver import COMMAND
 from .keyvault import KeyVault
 from .keyvault.faults import Fault, cut, garbled
 from .peers import unprivileged
-from .projects import COMMAND, DOTENV, Done, Project, age, sealing, secret_manifest
+from .projects import DOTENV, Done, Project, age, sealing, secret_manifest
 
 CORE = "Zx7qWv9kJt2m"
 CANARY = f"{CORE}&\"'\\ %/+=ß☃$({CORE}):*<{CORE}"

@@ -12,8 +12,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from .builds import Object
+from .forkserver import COMMAND
 from .peers import ROOT, crds, run
-from .projects import COMMAND, Project, sealing
+from .projects import Project, sealing
 
 METADATA = {
     "type": "object",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from .projects import COMMAND, Done, Project, shop
+from .forkserver import COMMAND
+from .projects import Done, Project, shop
 
 
 def names(project: Project, *arguments: str, **environment: str) -> str:

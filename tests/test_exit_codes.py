@@ -12,8 +12,9 @@ import yaml
 
 from kubectl_ksecret.cli.commands import COMMANDS
 
+from .forkserver import COMMAND
 from .peers import ROOT
-from .projects import COMMAND, shop
+from .projects import shop
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["--help"], ["seal", "--help"], ["--version"]], ids=" ".join)

@@ -12,8 +12,9 @@ import pytest
 import yaml
 from sarif_kit.validate import validation_errors
 
+from .forkserver import COMMAND
 from .peers import ROOT, run
-from .projects import COMMAND, Done, Project, shop
+from .projects import Done, Project, shop
 
 BIN = Path(sys.executable).parent
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())

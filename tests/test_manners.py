@@ -11,8 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from .forkserver import COMMAND
 from .peers import ROOT
-from .projects import COMMAND, Project, opened_by_kubeseal, sealing, secret_manifest, shop
+from .projects import Project, opened_by_kubeseal, sealing, secret_manifest, shop
 
 FUNCTION = str(Path(COMMAND).with_name("ksecret-fn"))
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import yaml
 
+from .forkserver import COMMAND
 from .peers import peer, run
-from .projects import COMMAND, RECORD, Project, age, sealing, secret_manifest, shop, sops_shop
+from .projects import RECORD, Project, age, sealing, secret_manifest, shop, sops_shop
 
 
 def opening(project: Project) -> list[list[str]]:

@@ -21,8 +21,9 @@ from kubectl_ksecret.model.resolution import Environment
 from kubectl_ksecret.model.validation import sharing
 from kubectl_ksecret.yamlio import compose, dump
 
+from .forkserver import COMMAND
 from .peers import unprivileged
-from .projects import COMMAND, Done, Project
+from .projects import Done, Project
 
 OVERLAY = "overlays/test/secrets/ksecret.yaml"
 VAULT = {"source": {"azureKeyVault": {"vaultUrl": "https://app-test.vault.azure.net"}}}

@@ -13,9 +13,10 @@ from kubectl_ksecret.sealing import certificate
 
 from . import golden, hints
 from .adoption import TREE
+from .forkserver import COMMAND
 from .keyvault import KeyVault
 from .peers import ROOT, peer
-from .projects import COMMAND, sealing
+from .projects import sealing
 from .walkthrough import PATH, Block, Walk, blocks, sections, updated
 
 VAULT = "https://shop-kv.vault.azure.net"

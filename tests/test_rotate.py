@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from .forkserver import COMMAND
 from .keyvault import KeyVault
 from .keyvault.faults import broken, cut, no_role, throttled
-from .projects import COMMAND, Project, opened_by_kubeseal, opened_by_sops, shop
+from .projects import Project, opened_by_kubeseal, opened_by_sops, shop
 
 KILLS = 50
 BATCHES = 5

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from .builds import by_kubectl, from_manifests, generated, objects, switch_to_generator
+from .forkserver import COMMAND
 from .peers import ROOT, run
-from .projects import COMMAND
 
 OVERLAYS = ("test", "prod")
 KUSTOMIZATIONS = sorted(

@@ -19,7 +19,8 @@ from kubectl_ksecret.sources import secretfile
 from kubectl_ksecret.sources.dotenv import open_file
 from kubectl_ksecret.sources.dotenvlines import written
 
-from .projects import COMMAND, Project, opened_by_kubeseal, opened_by_sops, secret_manifest, shop
+from .forkserver import COMMAND
+from .projects import Project, opened_by_kubeseal, opened_by_sops, secret_manifest, shop
 
 
 def test_a_dotenv_value_is_literal(tmp_path: Path) -> None:
@@ -670,7 +671,9 @@ def test_every_value_can_stand_in_a_secret_manifest(content: bytes, text: str) -
     """As base64, and as text in whatever style YAML and JSON write it."""
     manifest = secret_manifest("app", data={"a": b64encode(content).decode()}, stringData={"b": text})
     as_json = [json.dumps(manifest, ensure_ascii=ascii_only) for ascii_only in (True, False)]
-    for document in (yaml.safe_dump(manifest), *as_json):
+    # PyYAML leaves y and n without quotes, which are booleans to kubectl.
+    style = '"' if text in ("y", "Y", "n", "N") else None
+    for document in (yaml.safe_dump(manifest, default_style=style), *as_json):
         values = secretfile.parse(document.encode(), "file").values["app"]
         assert {key: value.reveal() for key, value in values.items()} == {"a": content, "b": text.encode()}
 

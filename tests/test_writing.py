@@ -20,8 +20,9 @@ from kubectl_ksecret.files.folder import locked, rewrite
 from kubectl_ksecret.sealing import certificate
 from kubectl_ksecret.sealing.sealedsecret import unseal
 
+from .forkserver import COMMAND
 from .peers import unprivileged
-from .projects import COMMAND, LEFTOVER, Project, opened_by_kubeseal, sealing
+from .projects import LEFTOVER, Project, opened_by_kubeseal, sealing
 
 KILLS = 50
 SECRETS = [f"part-{number:02}" for number in range(30)]

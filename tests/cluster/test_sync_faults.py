@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ..projects import COMMAND
+from ..forkserver import COMMAND
 from .controlplane import Cluster
 from .shops import Shop
 from .standins import EXTERNAL_SECRETS, SEALED_SECRETS
