@@ -71,8 +71,8 @@ BASE = [
     of("v1", "PersistentVolume", spec={"azureFile": {"secretName": "app"}}),
     of("storage.k8s.io/v1", "StorageClass", parameters=dict.fromkeys(STORAGE_PARAMETERS, "app")),
 ]
-# 9 workloads of 9; ServiceAccount, 3 annotations, Role, ClusterRole, PersistentVolume, StorageClass.
-REFERENCES = {"app": 9 * 9 + 1 + 3 + 1 + 1 + 1 + 4, "registry": 9 + 1, "tls": 1}
+# 9 workloads of 9; ServiceAccount, 3 annotations, Role, ClusterRole, PersistentVolume, StorageClass; its readers' Role.
+REFERENCES = {"app": 9 * 9 + 1 + 3 + 1 + 1 + 1 + 4 + 1, "registry": 9 + 1, "tls": 1}
 
 
 def references(node: Any) -> Iterator[str]:
@@ -154,8 +154,9 @@ class Shop:
         self._built: dict[str, str] = {}
         for name, keys in GIVEN.items():
             declared = {key: {"remoteName": f"{name}-{key.strip('.').replace('.', '-')}"} for key in keys}
-            self.project.declare(name, declared, type=TYPES[name])
-        spec = {"declarations": ["../../generators"], "source": AZURE, "backend": backend}
+            self.project.declare(name, declared, type=TYPES[name], readers=["reader"] if name == "app" else [])
+        access = {"create": True}
+        spec = {"declarations": ["../../generators"], "source": AZURE, "backend": backend, "access": access}
         write_overlay(self.project, "overlay/secrets", "shop", "shop", **spec)
         self.project.write("overlay/secrets/sealing.pem", sealing(1).certificate)
         if "externalSecret" not in backend:
@@ -216,12 +217,12 @@ over_renames = pytest.mark.parametrize(("renames", "name"), RENAMES.values(), id
 
 @over_renames
 def test_every_reference_to_a_secret_follows_a_rename(shop: Shop, renames: list[Object], name: str) -> None:
-    """Each of the 103 references of the base names an ExternalSecret, SealedSecret or Secret of the overlay."""
+    """Each of the 104 references of the base names an ExternalSecret, SealedSecret or Secret of the overlay."""
     built = objects(shop.committed(*renames))
     provided = {document["metadata"]["name"] for document in built if document["kind"].endswith("Secret")}
     assert provided == {name.format(secret) for secret in (*GIVEN, "login")}
     assert Counter(references(built)) == {name.format(secret): count for secret, count in REFERENCES.items()}
-    assert sum(REFERENCES.values()) == 103
+    assert sum(REFERENCES.values()) == 104
 
 
 @over_renames
@@ -242,6 +243,21 @@ def test_a_store_and_what_it_signs_in_with_follow_a_rename(shop: Shop, renames: 
 
 
 @over_renames
+def test_the_readers_of_a_secret_and_their_role_follow_a_rename(shop: Shop, renames: list[Object], name: str) -> None:
+    """The Role names the renamed Secret alone, the RoleBinding that Role and the renamed ServiceAccount."""
+    built = {
+        (document["kind"], document["metadata"]["name"]): document for document in objects(shop.committed(*renames))
+    }
+    names = name.format("app-readers")
+    role, binding = built["Role", names], built["RoleBinding", names]
+    rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name.format("app")], "verbs": ["get"]}
+    assert role["rules"] == [rule]
+    assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": names}
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": name.format("reader"), "namespace": "shop"}]
+    assert [kind for kind, _ in built].count("RoleBinding") == 1
+
+
+@over_renames
 def test_both_forms_build_byte_for_byte_the_same(shop: Shop, renames: list[Object], name: str) -> None:
     """Committed manifests and generator differ in nothing, whatever is renamed around them."""
     assert generated(shop.deployed("generated", *renames)) == shop.committed(*renames)
@@ -254,14 +270,14 @@ def test_kubectl_builds_the_same_through_nested_prefixes(shop: Shop) -> None:
 
 
 def test_without_the_references_a_prefix_breaks_the_base(shop: Shop) -> None:
-    """What _references.yaml is for: kustomize alone follows nothing but a Secret, into 68 of the 103 places."""
+    """What _references.yaml is for: kustomize alone follows nothing but a Secret, into 69 of the 104 places."""
     overlay = shop.project.root / "overlay"
     shutil.copytree(overlay / "secrets" / "manifests", overlay / "bare")
     manifests = [path.name for path in (overlay / "bare").iterdir() if not path.name.startswith(("_ref", "kust"))]
     write_kustomization(shop.project, "overlay/bare", resources=manifests)
     built = objects(from_manifests(shop.deployed("bare", {"namePrefix": "web-"})))
     followed = [name for name in references(built) if name.startswith("web-")]
-    assert len(followed) == (68 if shop.backend == "sops" else 0)
+    assert len(followed) == (69 if shop.backend == "sops" else 0)
 
 
 def test_a_sealed_secret_of_the_cluster_wide_scope_is_opened_under_its_new_name(tmp_path: Path) -> None:

@@ -11,13 +11,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from kubectl_ksecret import backends, sealing, sources
-from kubectl_ksecret.backends.metadata import metadata
 from kubectl_ksecret.backends.references import SECRET_READERS
 from kubectl_ksecret.backends.shape import differing, field
 from kubectl_ksecret.cli import main
 from kubectl_ksecret.errors import Mistake, Place
 from kubectl_ksecret.manifests import record
 from kubectl_ksecret.manifests.committed import Manifest
+from kubectl_ksecret.manifests.metadata import metadata
 from kubectl_ksecret.manifests.record import Entries
 from kubectl_ksecret.model.backend import Backend, CertificateFile, Flaw, NameReference, Objects
 from kubectl_ksecret.model.backend import Path as Fields

@@ -3,7 +3,7 @@
 A new one is a type in model/types, a room here, and a module in sealing/ if it seals.
 """
 
-from ..manifests import committed
+from ..manifests import access, committed
 from ..manifests.committed import Committed
 from ..model.backend import Backend
 from ..model.kubernetes import Object
@@ -41,7 +41,7 @@ def read_committed(environment: Environment) -> Committed:
 
 def render(environment: Environment, manifests: Committed) -> list[Object]:
     """Return the objects of an environment in their one order. What is wrong with them is for checks to say."""
-    return backend_of(environment).render(environment, objects_of(manifests))
+    return [*backend_of(environment).render(environment, objects_of(manifests)), *access.objects(environment)]
 
 
 def mend(environment: Environment, manifests: Committed) -> list[Object]:

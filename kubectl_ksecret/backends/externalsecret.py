@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from ..manifests.metadata import metadata
 from ..model.backend import NameReference, Objects, Path
 from ..model.duration import in_go_form
 from ..model.kubernetes import OPERATOR, STORES, Object
@@ -10,7 +11,6 @@ from ..model.resolution import Derived, Environment, Remote, Secret, Value
 from ..model.template import Filter, Part
 from ..model.types.backends import ExternalSecret
 from . import stores
-from .metadata import metadata
 from .references import SECRET_READERS
 from .valueless import ValuelessBackend
 

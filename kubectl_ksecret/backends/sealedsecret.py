@@ -4,12 +4,12 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..manifests import record
+from ..manifests.metadata import metadata
 from ..model.backend import Backend, CertificateFile, Flaw, NameReference, Objects, Path
 from ..model.kubernetes import Object
 from ..model.resolution import Environment, Secret
 from ..model.types.backends import Scope, SealedSecret
 from ..yamlio import Below
-from .metadata import metadata
 from .references import SECRET_READERS
 from .shape import differing, field
 

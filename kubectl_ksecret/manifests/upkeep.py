@@ -8,11 +8,11 @@ from ..errors import InputError, Mistake, Refusal, shown
 from ..files.folder import Folder, leftover_of
 from ..frozen import Record
 from ..model.backend import Backend
-from ..model.kubernetes import Object
+from ..model.kubernetes import RBAC, Object
 from ..model.resolution import Environment
 from ..objects.documents import KUSTOMIZATION_FILES
-from . import kustomization, references
-from .committed import FOLDER, Committed, file_of, text_of
+from . import access, kustomization, references
+from .committed import FOLDER, Committed, Manifest, file_of, text_of
 
 MARKER = "# Rendered by kubectl ksecret from ../ksecret.yaml; changes are overwritten.\n"
 _FORMS = ("Secret", "SealedSecret", "ExternalSecret")
@@ -58,14 +58,17 @@ class Changes(Record):
 
 
 def changes(environment: Environment, backend: Backend, objects: Iterable[Object], committed: Committed) -> Changes:
-    """Return what has to change so that the overlay's folder holds these objects and builds them.
+    """Return what has to change so that an overlay's folder holds and builds these objects and its readers' Roles.
 
     A committed object that stays as it is keeps its file byte for byte. Raises InputError if one of the folder's
     kustomizations can't be edited, or somebody's object stands where one of these should.
     """
-    contents = _contents(backend, objects, committed)
+    roles = list(access.objects(environment))
+    contents = _contents(backend, [*objects, *roles], committed)
     stated = environment.overlay.spec.references
-    named = references.text(backend.name_references(), backend.kind, stated)
+    named = references.text(
+        [*backend.name_references(), *(access.NAME_REFERENCES if roles else ())], backend.kind, stated
+    )
     contents[references.FILE] = (MARKER + named).encode()
     inner, outer = _kustomization_in(environment, FOLDER), _kustomization_in(environment, "")
     listing, including = text_of(environment, inner), text_of(environment, outer)
@@ -112,22 +115,31 @@ def _contents(backend: Backend, objects: Iterable[Object], committed: Committed)
 def _in_the_way(backend: Backend, document: Object, committed: Committed) -> Iterator[Mistake]:
     """Find somebody's object under the name of ours; a form of the Secret itself is taken over."""
     name = document["metadata"]["name"]
-    old = committed.get(name)
+    old = _standing(document, committed)
     if old is not None and not old.text.startswith(MARKER) and old.object["kind"] not in {*_FORMS, backend.kind}:
         message = f"a {shown(old.object['kind'])} stands where the Secret {name} is to be written"
         yield Mistake(message, old.place("kind"), "move it to a file of another name")
 
 
 def _content(document: Object, committed: Committed) -> bytes:
-    old = committed.get(document["metadata"]["name"])
+    old = _standing(document, committed)
     if old is not None and old.object == document:
         return old.text.encode()
     return (MARKER + yamlio.dump([document])).encode()
 
 
+def _standing(document: Object, committed: Committed) -> Manifest | None:
+    """Return the committed object of a Secret that stands in the file of an object."""
+    name = document["metadata"]["name"]
+    return committed.get(name) if file_name(document) == file_of(name) else None
+
+
 def file_name(document: Object) -> str:
-    """Return the file of an object; the store has one of a name that no Secret can have."""
-    return STORE_FILE if document["kind"].endswith("SecretStore") else file_of(document["metadata"]["name"])
+    """Return the file of an object; what is no Secret has one of a name that no Secret can have."""
+    kind, name = document["kind"], document["metadata"]["name"]
+    if kind.endswith("SecretStore"):
+        return STORE_FILE
+    return f"{name}_{kind.lower()}.yaml" if document["apiVersion"].startswith(f"{RBAC}/") else file_of(name)
 
 
 def _kustomization_in(environment: Environment, folder: str) -> str:

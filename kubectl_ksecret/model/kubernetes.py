@@ -8,6 +8,7 @@ Object = dict[str, Any]
 # Of External Secrets Operator: the group of its kinds, and the kinds that say where it reads.
 OPERATOR = "external-secrets.io"
 STORES = ("SecretStore", "ClusterSecretStore")
+RBAC = "rbac.authorization.k8s.io"
 
 
 class Subject(NamedTuple):

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ...errors import InputError, Mistake, shown
 from ...manifests import committed, record
+from ...manifests.metadata import metadata
 from ...model.backend import Backend, CertificateFile, Flaw, NameReference, Objects, Path
 from ...model.kubernetes import Object
 from ...model.resolution import Environment, Secret
 from ...model.types.backends import Sops
-from ..metadata import metadata
 from ..references import SECRET_READERS
 from ..shape import differing
 from . import config, document

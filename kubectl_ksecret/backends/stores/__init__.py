@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from ...manifests.metadata import metadata
 from ...model.kubernetes import OPERATOR, STORES, Object
 from ...model.resolution import Environment
 from ...model.types.backends import ExternalSecret
 from ...model.types.stores import AUTHS_OF, Store
-from ..metadata import metadata
 from .azurekv import AzureKeyVaultProvider
 
 Fields = tuple[tuple[str, str], ...]

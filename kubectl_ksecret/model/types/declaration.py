@@ -96,6 +96,7 @@ class DeclarationSpec(Stated):
     purpose: What the Secret is for.
     labels: Labels of the Secret.
     annotations: Annotations of the Secret.
+    readers: ServiceAccounts that may read the Secret through the API; pods with env or volumes need no such right.
     keys: Keys of the Secret by name.
     inputs: Values that templates need and the Secret does not hold; same fields as a key.
     """
@@ -104,6 +105,7 @@ class DeclarationSpec(Stated):
     purpose: str = ""
     labels: Mapping[LabelName, LabelValue] = {}
     annotations: Mapping[AnnotationName, str] = {}
+    readers: tuple[Name, ...] | None = None
     keys: Mapping[KeyName, Key]
     inputs: Mapping[KeyName, Key] = {}
 

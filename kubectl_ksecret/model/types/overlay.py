@@ -49,6 +49,15 @@ class ClusterIdentity(Stated):
     uid: Uid
 
 
+class Access(Stated):
+    """Who may read the Secrets through the API.
+
+    create: Whether each declaration with readers gets a Role for exactly its Secret, bound to them.
+    """
+
+    create: bool = False
+
+
 class KeyOverride(Stated):
     """Where one key differs in this environment.
 
@@ -113,6 +122,7 @@ class OverlaySpec(Stated):
     parameters: Text for templates; not secret.
     source: Where plaintext lives; not needed if values are piped in.
     backend: The form in which the environment gets its Secrets.
+    access: Who may read the Secrets through the API.
     overrides: All that differs in this environment, by Secret and key.
     references: Further places in which objects name a Secret, for `check`.
     exceptions: Findings of `check` that are accepted.
@@ -125,6 +135,7 @@ class OverlaySpec(Stated):
     parameters: Mapping[KeyName, str] = {}
     source: SourceSpec | None = None
     backend: Annotated[BackendSpec, OneOf(BACKENDS)]
+    access: Access | None = None
     overrides: Mapping[Name, SecretOverride] = {}
     references: tuple[SecretReference, ...] = ()
     exceptions: tuple[RuleException, ...] = ()

@@ -25,6 +25,7 @@ def mistakes_in(declaration: SecretDeclaration) -> Iterator[Mistake]:
     spec = declaration.spec
     yield from _keys(spec)
     yield from _type(spec)
+    yield from _readers(spec)
     yield from reserved(spec.origin, "labels", spec.labels)
     yield from reserved(spec.origin, "annotations", spec.annotations)
     for key in (*spec.keys.values(), *spec.inputs.values()):
@@ -64,6 +65,13 @@ def _type(spec: DeclarationSpec) -> Iterator[Mistake]:
     named = SERVICE_ACCOUNT_NAME in spec.annotations or not spec.origin.sure_of("annotations")
     if spec.type == SERVICE_ACCOUNT and not named:
         yield Mistake(f"a Secret of type {spec.type} needs the annotation {SERVICE_ACCOUNT_NAME}", place)
+
+
+def _readers(spec: DeclarationSpec) -> Iterator[Mistake]:
+    readers = spec.readers or ()
+    for index, name in enumerate(readers):
+        if name in readers[:index]:
+            yield Mistake(f"{name} is a reader already", spec.origin.element("readers", index), "leave one of them out")
 
 
 def reserved(origin: Origin, section: str, names: Mapping[str, str]) -> Iterator[Mistake]:

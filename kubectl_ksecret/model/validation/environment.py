@@ -33,8 +33,21 @@ def mistakes(environment: Environment, complete: bool = True) -> Iterator[Mistak
     for secret in environment.secrets.values():
         yield from _secret_mistakes(overlay, secret)
     yield from _property_mistakes(environment)
+    if complete:
+        yield from _access_mistakes(environment)
     if environment.source and environment.source.kind is not None:
         yield from environment.source.kind.mistakes(_use(environment, environment.source))
+
+
+def _access_mistakes(environment: Environment) -> Iterator[Mistake]:
+    """Find an overlay that asks for Roles of which there would be none."""
+    access = environment.overlay.spec.access
+    specs = [secret.declaration.spec for secret in environment.secrets.values()]
+    if access is None or not access.create or not all(spec.origin.sure_of("readers") for spec in specs):
+        return
+    if not any(spec.readers for spec in specs):
+        hint = "name the ServiceAccounts in spec.readers of a declaration, or leave access out"
+        yield Mistake("no declaration has readers, so there is no Role to make", access.origin.key("create"), hint)
 
 
 def with_source(environment: Environment, kind: Source) -> Environment:
