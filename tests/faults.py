@@ -912,6 +912,36 @@ _OF_READERS = {
         ("not-buildable overlays/test/kustomization.yaml:9",),
         alone="nothing else is found in a build that is none",
     ),
+    "injector-annotation, a misspelt name in a CronJob": Fault(
+        (
+            listed(
+                "overlays/base",
+                "injected.yaml",
+                "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: report}\nspec:\n  schedule: 1 * * * *\n"
+                "  jobTemplate:\n    spec:\n      template:\n        metadata:\n          annotations:\n"
+                '            vault.hashicorp.com/agent-inject: "true"\n'
+                "            vault.hashicorp.com/roles: shop\n"
+                "            vault.hashicorp.com/auth-type: jwt\n"
+                "        spec: {restartPolicy: Never, containers: [{name: a, image: a:1}]}\n",
+            ),
+        ),
+        ("injector-annotation overlays/base/injected.yaml:12",),
+    ),
+    "injector-annotation, a DaemonSet whose own metadata has it": Fault(
+        (
+            listed(
+                "overlays/base",
+                "outside.yaml",
+                deployment(
+                    "outside",
+                    "      containers: [{name: b, image: b:1}]\n",
+                    annotations='{vault.hashicorp.com/agent-inject: "true"}',
+                    kind="DaemonSet",
+                ),
+            ),
+        ),
+        ("injector-annotation overlays/base/outside.yaml:5",),
+    ),
     "no-restart": Fault(
         (replace("overlays/base/redis.yaml", 'auto: "true"', 'auto: "false"'),),
         ("no-restart overlays/base/redis.yaml:7",),

@@ -6,6 +6,7 @@ from . import (
     ciphertext,
     environments,
     exceptions,
+    injector,
     kustomize,
     operator,
     parity,
@@ -37,6 +38,7 @@ OF_REPOSITORY: tuple[Rule, ...] = (
     *tracked.RULES,
     *waves.RULES,
     *restart.RULES,
+    *injector.RULES,
 )
 OF_VALUES: tuple[Rule, ...] = values.RULES
 OF_EXCEPTIONS: tuple[Rule, ...] = exceptions.RULES

@@ -9,7 +9,16 @@ from ..model.types.overlay import SecretReference
 from .documents import Document, Path, mapping, sequence
 from .references import GROUPS, POD_FIELDS, USUAL_TEMPLATE, WORKLOAD_FIELDS, How, SecretField, read_by
 
-__all__ = ["How", "SecretRead", "mentions", "pod_metadata", "reads", "runs_pods", "store_references"]
+__all__ = [
+    "How",
+    "SecretRead",
+    "mentions",
+    "pod_metadata",
+    "pod_metadata_path",
+    "reads",
+    "runs_pods",
+    "store_references",
+]
 
 
 class SecretRead(NamedTuple):
@@ -92,6 +101,11 @@ def pod_metadata(document: Document) -> Object:
         if len(path) > 1:
             return mapping(mapping(_at(document.object, path[:-1])).get("metadata"))
     return {}
+
+
+def pod_metadata_path(document: Document) -> Path:
+    """Return the path of the metadata that the pods of a workload get; a pod has its own."""
+    return next(((*path[:-1], "metadata") for path in _pods(document)), ("metadata",))
 
 
 def _pods(document: Document) -> Iterator[Path]:
