@@ -1,7 +1,6 @@
 """The certificate of an overlay: showing it, replacing it, and which ones the committed values were sealed with."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -18,8 +17,6 @@ from ..model.resolution import Environment
 from ..sealing import certificate
 from ..sealing.validity import Validity, judge
 from . import trust
-
-_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class OverlayCertificate(Record):
@@ -49,7 +46,8 @@ def fetch(environment: Environment, api: Api, controller: certificates.Controlle
     """Replace the certificate by that of the cluster's controller. Raises InputError for another cluster."""
     _named(environment)
     refuse_another_cluster(environment, api, environment.namespace)
-    return replace(environment, certificates.from_controller(api, controller), now, trusted=True)
+    pem = certificates.from_controller(api, controller, otherwise="the certificate with --url")
+    return replace(environment, pem, now, trusted=True)
 
 
 def replace(environment: Environment, pem: bytes, now: datetime, *, trusted: bool) -> OverlayCertificate:
@@ -60,24 +58,27 @@ def replace(environment: Environment, pem: bytes, now: datetime, *, trusted: boo
     Refusal for what can't seal.
     """
     named = _named(environment)
-    try:
-        validity = certificate.load(pem, now)
-    except ValueError as error:
-        raise Refusal(Mistake(f"what was given can't seal: {error}")) from None
+    validity = usable(pem, now)
     before = _fingerprint(environment, named)
     changed = before != validity.fingerprint
     path = environment.project.inside(named.path, named.named_at)
     if changed:
-        block = _BLOCK.search(pem)
-        assert block is not None
         with locked(os.path.dirname(path)) as folder:
-            folder.write(os.path.basename(path), block.group() + b"\n")
+            folder.write(os.path.basename(path), validity.pem)
             folder.clean()
     if trusted:
         trust.trust_readers(environment, [validity.fingerprint])
     return OverlayCertificate(
         file=environment.project.name(named.path), validity=validity, before=before, changed=changed
     )
+
+
+def usable(pem: bytes, now: datetime) -> certificate.Certificate:
+    """Return a certificate that a controller or a URL gave. Raises Refusal for what can't seal."""
+    try:
+        return certificate.load(pem, now)
+    except ValueError as error:
+        raise Refusal(Mistake(f"what was given can't seal: {error}")) from None
 
 
 def needed(environment: Environment) -> Mapping[str, Sequence[str]]:

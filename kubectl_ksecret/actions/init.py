@@ -291,7 +291,12 @@ def _trust(request: InitRequest, project: Project, overlay: SecretOverlay, file:
 def _refuse_no_recipients(project: Project, secrets: str) -> None:
     path = os.path.join(secrets, committed.FOLDER, committed.file_of(_FIRST))
     if not sopsconfig.recipients(project, path)[0]:
-        raise InputError(Mistake("no age recipient", hint=f"give --age, or a creation rule in {sopsconfig.FILE}"))
+        raise InputError(no_recipient())
+
+
+def no_recipient() -> Mistake:
+    """Return that nobody is named for whom SOPS would encrypt."""
+    return Mistake("no age recipient", hint=f"give --age, or a creation rule in {sopsconfig.FILE}")
 
 
 def _outer(project: Project, folder: str, namespace: str) -> tuple[dict[str, bytes], Sequence[str]]:

@@ -1,6 +1,7 @@
 """What a user gives on the command line: files, Secret manifests, or one value on standard input or at a prompt."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +9,23 @@ from ..errors import InputError, Mistake
 from ..sensitive import Sensitive
 from ..sources import GivenSecrets, secretfile
 from ..values.lines import without_line_end
+
+if TYPE_CHECKING:
+    from ..actions.seal import TypedSource
+
+
+def source(_context: click.Context, _parameter: click.Parameter, text: str | None) -> "TypedSource | None":
+    """Return a source that is typed as dotenv=FILE or environment."""
+    from ..actions.seal import TypedSource
+
+    if text is None:
+        return None
+    kind, _, path = text.partition("=")
+    if kind == "dotenv" and path:
+        return TypedSource(dotenv=path)
+    if text == "environment":
+        return TypedSource(dotenv=None)
+    raise click.BadParameter("expected dotenv=FILE or environment")
 
 
 def secrets(filename: str) -> GivenSecrets:

@@ -23,17 +23,22 @@ def duration(_context: click.Context, _parameter: click.Parameter, text: str) ->
     return float(text) if text.isdecimal() else seconds(text)
 
 
-def flags() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add kubectl's flags; the command gets `connect`, which returns the cluster's API."""
+def flags(*, namespace: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add kubectl's flags; the command gets `connect`, which returns the cluster's API.
+
+    Without `namespace` the command has such an option of its own, and hands its value to `connect`.
+    """
+    names = _NAMES if namespace else tuple(name for name in _NAMES if name != "namespace")
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
         def with_connection(**arguments: Any) -> Any:
-            connect = _connection({name: arguments.pop(name) for name in _NAMES})
+            connect = _connection({name: arguments.pop(name) for name in names})
             return command(connect=connect, **arguments)
 
         decorated: Callable[..., Any] = with_connection
-        for option in reversed(_OPTIONS):
+        options = (*_SERVER, _NAMESPACE, *_USER) if namespace else (*_SERVER, *_USER)
+        for option in reversed(options):
             decorated = option(decorated)
         return decorated
 
@@ -46,6 +51,7 @@ def controller_options(purpose: str = "") -> Callable[[Callable[..., Any]], Call
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
         def with_controller(controller_namespace: str, controller_name: str | None, **arguments: Any) -> Any:
+
             from ..cluster.certificates import Controller
 
             names = {"names": (controller_name,)} if controller_name else {}
@@ -66,10 +72,14 @@ def controller_options(purpose: str = "") -> Callable[[Callable[..., Any]], Call
     return decorate
 
 
-_OPTIONS = (
+_NAMESPACE = click.option(
+    "-n", "--namespace", metavar="NAME", help="The namespace; it must be the one that is deployed to."
+)
+_SERVER = (
     click.option("--kubeconfig", metavar="FILE", help="The kubeconfig file."),
     click.option("--context", metavar="NAME", help="The context of the kubeconfig."),
-    click.option("-n", "--namespace", metavar="NAME", help="The namespace; it must be the one that is deployed to."),
+)
+_USER = (
     click.option("--as", "impersonated_user", metavar="USER", help="The user to impersonate."),
     click.option("--as-group", "impersonated_groups", metavar="GROUP", multiple=True, help="A group to impersonate."),
     click.option("--as-uid", "impersonated_uid", metavar="UID", help="The UID to impersonate."),
@@ -92,10 +102,10 @@ _NAMES = (
 )
 
 
-def _connection(values: dict[str, Any]) -> "Callable[[], Api]":
-    def connect() -> "Api":
+def _connection(values: dict[str, Any]) -> "Callable[..., Api]":
+    def connect(**more: Any) -> "Api":
         from ..cluster import api, kubeconfig
 
-        return api.connect(kubeconfig.KubectlFlags(**values), os.environ)
+        return api.connect(kubeconfig.KubectlFlags(**values, **more), os.environ)
 
     return connect

@@ -16,17 +16,6 @@ from .formats import seal as format_
 from .progress import progress_bar
 
 
-def _source(_context: click.Context, _parameter: click.Parameter, text: str | None) -> action.TypedSource | None:
-    if text is None:
-        return None
-    kind, _, path = text.partition("=")
-    if kind == "dotenv" and path:
-        return action.TypedSource(dotenv=path)
-    if text == "environment":
-        return action.TypedSource(dotenv=None)
-    raise click.BadParameter("expected dotenv=FILE or environment")
-
-
 @click.command("seal")
 @click.argument("overlay", required=False)
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
@@ -34,7 +23,7 @@ def _source(_context: click.Context, _parameter: click.Parameter, text: str | No
 @click.option(
     "--source",
     metavar="KIND=PATH",
-    callback=_source,
+    callback=given.source,
     help="Read from dotenv=FILE or environment instead of the overlay's source.",
 )
 @click.option("-f", "--filename", metavar="FILE|-", help="Take the values from Secret manifests.")
@@ -91,17 +80,22 @@ def command(
             sealing=sealing,
         )
         for outcome in action.seal(request, ports, datetime.now(UTC)):
-            click.echo(format_.made(outcome.environment, outcome.made, dry_run), nl=False)
-            if outcome.sealed:
-                for warning in outcome.sealed.warnings:
-                    click.echo(warning.said("warning"), err=True)
-                click.echo(format_.text(outcome.sealed, dry_run), nl=False)
-            for mistake in outcome.mistakes:
-                click.echo(mistake, err=True)
-            exit_code = max(exit_code, outcome.exit_code)
+            exit_code = max(exit_code, report(outcome, dry_run=dry_run))
             sealed_any = sealed_any or bool(outcome.sealed)
     _warn_of_history(filename if sealed_any else None)
     sys.exit(exit_code)
+
+
+def report(outcome: action.SealOutcome, *, dry_run: bool) -> int:
+    """Print what became of one overlay, and return the exit code."""
+    click.echo(format_.made(outcome.environment, outcome.made, dry_run), nl=False)
+    if outcome.sealed:
+        for warning in outcome.sealed.warnings:
+            click.echo(warning.said("warning"), err=True)
+        click.echo(format_.text(outcome.sealed, dry_run), nl=False)
+    for mistake in outcome.mistakes:
+        click.echo(mistake, err=True)
+    return outcome.exit_code
 
 
 def _given(addresses: tuple[str, ...], filename: str | None, *, from_stdin: bool) -> Callable[[], GivenSecrets] | None:

@@ -24,6 +24,7 @@ APPLY, MERGE, JSON_PATCH = (
     "application/json-patch+json",
 )
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+METADATA = "application/json;as=PartialObjectMetadata{};v=v1;g=meta.k8s.io"
 PAGE = 500
 _VERBS = {"POST": "create", "PATCH": "patch", "PUT": "update", "DELETE": "delete"}
 
@@ -73,9 +74,17 @@ class Api:
         """Return all objects of a kind, page by page."""
         return list(self._pages(target, parameters, "application/json", "items"))
 
-    def rows(self, target: Target) -> list[list[Any]]:
-        """Return the columns that `kubectl get` prints of all objects. Those of Secrets hold no value."""
-        return [row["cells"] for row in self._pages(target, {"includeObject": "None"}, TABLE, "rows")]
+    def rows(self, target: Target, parameters: Mapping[str, str] | None = None) -> list[list[Any]]:
+        """Return the columns that `kubectl get` prints of objects. Those of Secrets hold no value."""
+        query = {"includeObject": "None", **(parameters or {})}
+        return [row["cells"] for row in self._pages(target, query, TABLE, "rows")]
+
+    def metadata(self, target: Target, parameters: Mapping[str, str] | None = None) -> list[Object]:
+        """Return the metadata of an object, or of all. That of Secrets may hold values, in last-applied."""
+        if target.name:
+            content = self._answer("GET", target, parameters, None, METADATA.format(""))
+            return [_decoded(content)["metadata"]]
+        return [live["metadata"] for live in self._pages(target, parameters, METADATA.format("List"), "items")]
 
     def serves(self, resources: Resources) -> bool:
         """Whether the cluster has a kind at all. Without rights on it a list is refused, be it served or not."""

@@ -21,10 +21,11 @@ class Controller(Record):
     names: Sequence[str] = ("sealed-secrets-controller", "sealed-secrets")
 
 
-def from_controller(api: Api, controller: Controller) -> bytes:
+def from_controller(api: Api, controller: Controller, *, otherwise: str) -> bytes:
     """Return what the controller gives through the API server. Raises Refusal if there is none, or it does not answer.
 
-    The Roles of the Helm chart allow the proxy of the Service alone, so the Service itself need not be readable.
+    `otherwise` is what a command takes instead, as its hint says it. The Roles of the Helm chart allow the proxy of the
+    Service alone, so the Service itself need not be readable.
     """
     refusal: Refused | None = None
     for name in controller.names:
@@ -40,7 +41,7 @@ def from_controller(api: Api, controller: Controller) -> bytes:
     raise Refusal(
         Mistake(
             f"the cluster at {api.server} has no Service {names} in {controller.namespace}",
-            hint="name it with --controller-name and --controller-namespace, or the certificate with --url",
+            hint=f"name it with --controller-name and --controller-namespace, or {otherwise}",
         )
     )
 
@@ -66,12 +67,16 @@ def from_url(url: str) -> bytes:
             content: bytes = answer.read(_LIMIT)
             return content
     except urllib.error.HTTPError as error:
-        cause = f"{error.code}"
+        redirects = 300 <= error.code < 400
+        cause = f"{error.code}, a redirection, which is not followed" if redirects else f"{error.code}"
+        hint = "name the URL that it leads to" if redirects else ""
     except urllib.error.URLError as error:
-        cause = str(getattr(error.reason, "verify_message", "") or getattr(error.reason, "strerror", "") or "no answer")
+        untrusted = str(getattr(error.reason, "verify_message", ""))
+        cause = untrusted or str(getattr(error.reason, "strerror", "")) or "no answer"
+        hint = "SSL_CERT_FILE names the authorities that are trusted" if untrusted else ""
     except (OSError, HTTPException, ValueError):
-        cause = "no answer"
-    raise Refusal(Mistake(f"{shown(url)} gives no certificate: {cause}"))
+        cause, hint = "no answer", ""
+    raise Refusal(Mistake(f"{shown(url)} gives no certificate: {cause}", hint=hint))
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -10,22 +10,32 @@ from ..frozen import Record
 from ..model.types.names import Name
 from ..model.types.overlay import FILE
 from . import existing, notes, selecting, writing
-from .collecting import EnvironmentArgument
+from .collecting import CollectedObjects, EnvironmentArgument, OverlayForm
 from .composing import Certificates, Composition, compose
 from .graph import Graph
 from .matching import Same
 from .secrets import fits
 from .selecting import ImportedEnvironment
-from .target import ImportTarget
+from .target import CERTIFICATE, ImportTarget
 from .wiring import Wiring, apply, edited, plan
 
-__all__ = ["EnvironmentArgument", "ImportReport", "ImportRequest", "Same", "import_environments"]
+__all__ = [
+    "CollectedObjects",
+    "EnvironmentArgument",
+    "ImportReport",
+    "ImportRequest",
+    "ImportedOverlay",
+    "OverlayForm",
+    "Same",
+    "import_environments",
+]
 
 
 class ImportRequest(Record):
     """What shall be imported; `certificates` are files' names and contents by environment.
 
-    Without `into` the tree that is deployed goes over to what is imported; `wire` edits it.
+    Those that are `fetched` are no files yet. Without `into` the tree that is deployed goes over to what is imported;
+    `wire` edits it. With `seals` the values are sealed into the manifests right after.
     """
 
     environments: Sequence[EnvironmentArgument]
@@ -33,12 +43,25 @@ class ImportRequest(Record):
     wire: bool = False
     same: Sequence[Same] = ()
     certificates: Mapping[str, tuple[str, bytes]] = {}
+    fetched: Mapping[str, bytes] = {}
+    seals: bool = False
     dry_run: bool = False
 
 
-class ImportReport(Record):
-    """What was made, what could not be carried over, what is left to do by hand, and the lines that go and come."""
+class ImportedOverlay(Record):
+    """The path of a ksecret.yaml, and the plain Secrets in it of which no value is sealed."""
 
+    file: str
+    unsealed: Sequence[str]
+
+
+class ImportReport(Record):
+    """What was made, what could not be carried over, what is left to do by hand, and the lines that go and come.
+
+    `overlays` are those of the environments of which anything was imported.
+    """
+
+    overlays: Mapping[str, ImportedOverlay]
     written: Sequence[str]
     left: Sequence[Mistake]
     notes: Sequence[str]
@@ -67,9 +90,10 @@ def import_environments(request: ImportRequest, now: datetime) -> ImportReport:
         writing.replace(joined)
         apply(edits, composition, wiring, target)
     return ImportReport(
+        overlays=_overlays(composition, target),
         written=[target.project.name(path) for path in (*written, *joined, *edits)],
         left=composition.left,
-        notes=_notes(composition, target),
+        notes=_notes(composition, target, seals=request.seals),
         wiring=wiring,
         wired=request.wire,
     )
@@ -85,7 +109,9 @@ def _composed(
     base = existing.find(target, [environment.name for environment in environments])
     composition = compose(environments, request.same, target, certificates, base)
     contents = writing.files(composition, target)
-    writing.refuse_existing(contents, composition, target)
+    if request.seals:
+        contents = writing.without_sealed(contents, composition, target)
+    writing.refuse_existing(contents, composition, target, seals=request.seals)
     return composition, contents
 
 
@@ -140,7 +166,7 @@ def _selected(arguments: Sequence[EnvironmentArgument]) -> list[ImportedEnvironm
 
 def _refuse_idle_options(request: ImportRequest, environments: Sequence[ImportedEnvironment]) -> None:
     """Raise InputError for an option that changes nothing."""
-    urls = {argument.name for argument in request.environments if argument.vault_url}
+    urls = {argument.name for argument in request.environments if argument.vault_url and not argument.live}
     for environment in environments:
         if environment.name in urls and not environment.is_external:
             message = f"--vault-url {environment.name}: {environment.name} has no ExternalSecret"
@@ -153,14 +179,24 @@ def _refuse_idle_options(request: ImportRequest, environments: Sequence[Imported
 
 def _certificates(request: ImportRequest, target: ImportTarget, now: datetime) -> Certificates:
     """Return the certificates as the overlays name them, and the content of those that are copied there."""
-    return {
+    placed: dict[str, tuple[str, bytes | None]] = {
         name: placed_certificate(given, target.project, target.secrets(name), now)
         for name, given in request.certificates.items()
     }
+    return placed | {name: (CERTIFICATE, content) for name, content in request.fetched.items()}
 
 
-def _notes(composition: Composition, target: ImportTarget) -> list[str]:
+def _overlays(composition: Composition, target: ImportTarget) -> dict[str, ImportedOverlay]:
+    return {
+        composed.environment.name: ImportedOverlay(
+            file=os.path.join(target.secrets(composed.environment.name), FILE), unsealed=composed.unsealed
+        )
+        for composed in composition.environments
+    }
+
+
+def _notes(composition: Composition, target: ImportTarget, *, seals: bool) -> list[str]:
     left = list(notes.of_matching([composed.matched for composed in composition.environments]))
     for composed in composition.environments:
-        left += notes.of_environment(composed, target)
+        left += notes.of_environment(composed, target, seals=seals)
     return left

@@ -20,20 +20,21 @@ from .secrets import key_names
 STANDARD_INPUT = "standard input"
 
 
-class EnvironmentArgument(Record):
-    """An environment as the user gives it; `text` is what was piped in, where the path is `-`."""
+class OverlayForm(Record):
+    """What the overlay of live Secrets is to be: its backend, its source, and for whom SOPS encrypts.
 
-    name: str
-    path: str
-    text: str | None = None
-    namespace: str | None = None
-    vault_url: str | None = None
+    Without a backend the Secrets keep the form that they have, and plain ones become SealedSecrets.
+    """
+
+    backend: str = ""
+    source: Object | None = None
+    recipients: Sequence[str] = ()
 
 
 class CollectedObjects(Record):
     """All that an argument holds; `root` is the folder of the kustomization that was built, if it is one.
 
-    `unread` are the files that can't be read, each with its reason.
+    `unread` are the files that can't be read, or what is left out of a cluster, each with its reason.
     """
 
     documents: Sequence[Document]
@@ -42,10 +43,28 @@ class CollectedObjects(Record):
     project: Project
     root: str | None = None
     unread: Sequence[Mistake] = ()
+    is_live: bool = False
+
+
+class EnvironmentArgument(Record):
+    """An environment as the user gives it.
+
+    `text` is what was piped in, where the path is `-`; `live` is what was read of a cluster.
+    """
+
+    name: str
+    path: str
+    text: str | None = None
+    namespace: str | None = None
+    vault_url: str | None = None
+    live: CollectedObjects | None = None
+    form: OverlayForm = OverlayForm()
 
 
 def collect(argument: EnvironmentArgument) -> CollectedObjects:
     """Return the objects of an argument. Raises InputError where there is none that can be read."""
+    if argument.live is not None:
+        return argument.live.but(documents=_as_meant(argument.live.documents))
     if argument.text is not None:
         project = Project(".")
         given = documents.read(argument.text, STANDARD_INPUT)

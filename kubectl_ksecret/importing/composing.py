@@ -4,8 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .. import yamlio
-from ..backends import backend_of, sealedsecret
-from ..backends.sops import config
+from ..backends import backend_of
 from ..errors import InputError, Mistake, Place
 from ..frozen import Record
 from ..manifests import committed, references, upkeep
@@ -20,7 +19,7 @@ from ..model.validation.declaration import mistakes_in
 from ..model.validation.environment import mistakes
 from ..objects.documents import KUSTOMIZATION_FILE, Path
 from ..yamlio import MappingNode, Node
-from . import comparing, externalsecrets, matching
+from . import comparing, externalsecrets, matching, sealed
 from .declaring import Declared, declare, overlay
 from .existing import ExistingBase, FieldEdit, with_edits
 from .matching import MatchedEnvironment, Same
@@ -55,6 +54,15 @@ class ComposedEnvironment(Record):
         moved = any(secret_name in (old, name) for secret_name, _ in self.matched.moved)
         after = self.matched.secrets.get(name)
         return bool(after and after.ciphertext) and not (moved and self.matched.resealed)
+
+    @property
+    def unsealed(self) -> list[str]:
+        """The plain Secrets of which no value is sealed."""
+        return [
+            name
+            for name, secret in self.matched.imported.secrets.items()
+            if secret.kind == "Secret" and not secret.ciphertext and name in self.environment.secrets
+        ]
 
     @property
     def left(self) -> list[Mistake]:
@@ -259,8 +267,7 @@ class _Overlay:
         imported = self._matched.imported
         if not imported.is_external:
             name, content = certificate
-            sealed: Object = {"sealedSecret": {"certificate": name, "scope": imported.scope}}
-            return self._with(self._sops() if imported.is_sops else sealed, content, False, [])
+            return self._with(sealed.backend_of(imported, self._target, name), content, False, [])
         backend = imported.backend
         store = imported.store
         auth = externalsecrets.auth(store) if store and imported.vault_url else None
@@ -279,13 +286,6 @@ class _Overlay:
             reason = f"the {title(store)} stays as it is: keep its file"
             lost.append(Mistake(reason, store.place("kind")))
         return self._with({"externalSecret": backend}, None, False, lost)
-
-    def _sops(self) -> Object:
-        """Return the backend of SOPS; rules of the project that name recipients go before those of the files."""
-        manifests = os.path.join(self._target.secrets(self._matched.name), committed.FOLDER)
-        path = os.path.join(manifests, committed.file_of(next(iter(self._matched.secrets))))
-        ruled, _ = config.recipients(self._target.project, path)
-        return {"sops": {} if ruled else {"age": list(self._matched.imported.recipients)}}
 
     def _read(self, backend: Object) -> tuple[str, Environment] | None:
         """Return the overlay's text and the environment; None if Secrets are to blame for mistakes in it."""
@@ -327,7 +327,7 @@ class _Overlay:
             return None
         text, environment = trial
         backend = backend_of(environment)
-        rendered = backend.mend(environment, self._committed())
+        rendered = backend.mend(environment, sealed.held(self._matched))
         differences = [*lost, *self._differences(environment, rendered)]
         return ComposedEnvironment(
             matched=self._matched,
@@ -339,24 +339,6 @@ class _Overlay:
             store_is_rendered=store_is_rendered,
             differences=differences,
         )
-
-    def _committed(self) -> dict[str, Object]:
-        """Return what is sealed already, as a render reads it."""
-        imported = self._matched.imported
-        scope = {} if imported.scope == "strict" else {f"sealedsecrets.bitnami.com/{imported.scope}": "true"}
-        objects: dict[str, Object] = {}
-        for name, secret in self._matched.secrets.items():
-            metadata = {"name": name, "namespace": imported.namespace, "annotations": scope}
-            if secret.is_sops:
-                objects[name] = secret.document.object | {"metadata": metadata}
-            else:
-                objects[name] = {
-                    "apiVersion": sealedsecret.API,
-                    "kind": sealedsecret.KIND,
-                    "metadata": metadata,
-                    "spec": {"encryptedData": dict(secret.ciphertext)},
-                }
-        return {name: object_ for name, object_ in objects.items() if self._matched.secrets[name].ciphertext}
 
     def _differences(self, environment: Environment, rendered: Iterable[Object]) -> Iterator[Mistake]:
         """Yield the harmless ones; what would be another Secret than before stays."""

@@ -1,5 +1,6 @@
 """The declarations and overlays of what was imported, as they are written."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -31,12 +32,15 @@ class Declared(Record):
 
 def declare(matched: Sequence[MatchedEnvironment], base: ExistingBase) -> Declared:
     """Return one declaration for each Secret that any environment has, and for those of the base."""
-    external = {
-        environment.name: _remote_names(environment) for environment in matched if environment.imported.is_external
+    matched = [_with_names_in_source(environment, base) for environment in matched]
+    named = {
+        environment.name: _remote_names(environment)
+        for environment in matched
+        if environment.imported.is_external or environment.imported.source
     }
-    naming = derive_naming(external, base.remote_names())
-    # Without a source an overlay has no pattern.
-    bare = {environment.name: BARE for environment in matched if not environment.imported.vault_url}
+    naming = derive_naming(named, base.remote_names())
+    # Without a source an overlay has no pattern, and one of live Secrets has only the names that are made here.
+    bare = {environment.name: BARE for environment in matched if not _has_pattern(environment)}
     declared = Declared(
         declarations={},
         naming=naming._replace(patterns={**naming.patterns, **bare}),
@@ -54,6 +58,28 @@ def declare(matched: Sequence[MatchedEnvironment], base: ExistingBase) -> Declar
         for (field, key), written in new.items():
             declarations[name]["spec"][field][key] = added[name, key] = written
     return declared.but(declarations=declarations, added=added)
+
+
+def _has_pattern(matched: MatchedEnvironment) -> bool:
+    return bool(matched.imported.is_external and matched.imported.vault_url)
+
+
+def _with_names_in_source(matched: MatchedEnvironment, base: ExistingBase) -> MatchedEnvironment:
+    """Return an environment whose plain keys have names in a source that nothing has been put into yet.
+
+    The key's own name would be that of several Secrets' keys; what is declared already has its name.
+    """
+    if matched.imported.is_external or not matched.imported.source:
+        return matched
+    declared = base.remote_names().keys() | base.templates().keys()
+    secrets: dict[str, ImportedSecret] = {}
+    for name, secret in matched.secrets.items():
+        keys = dict(secret.keys)
+        for key in secret.keys:
+            if (name, key) not in declared:
+                keys[key] = secret.keys[key].but(remote_name=re.sub("[^0-9A-Za-z-]", "-", f"{name}-{key}"))
+        secrets[name] = secret.but(keys=keys)
+    return matched.but(secrets=secrets)
 
 
 def _new_keys(
@@ -135,9 +161,8 @@ def overlay(matched: MatchedEnvironment, declared: Declared, fields: Object) -> 
     """Return the overlay of an environment; `fields` are those of its spec that follow from where it lies."""
     imported = matched.imported
     spec = fields | {"namespace": imported.namespace}
-    if imported.vault_url:
-        vault = {"azureKeyVault": {"vaultUrl": imported.vault_url}}
-        spec["source"] = {"names": declared.naming.patterns[imported.name]} | vault
+    if imported.source:
+        spec["source"] = {"names": declared.naming.patterns[imported.name]} | imported.source
     if parameters := declared.parameters.values[imported.name]:
         spec["parameters"] = dict(parameters)
     overrides = {name: _override(matched, declared, name) for name in declared.declarations}

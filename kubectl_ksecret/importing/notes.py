@@ -31,8 +31,8 @@ def of_matching(matched: Sequence[MatchedEnvironment]) -> Iterator[str]:
         )
 
 
-def of_environment(composed: ComposedEnvironment, target: ImportTarget) -> Iterator[str]:
-    """Yield what is left to do for one environment."""
+def of_environment(composed: ComposedEnvironment, target: ImportTarget, *, seals: bool) -> Iterator[str]:
+    """Yield what is left to do for one environment; with `seals` its plain values are sealed right after."""
     imported = composed.matched.imported
     if imported.is_external and not imported.vault_url:
         yield (
@@ -42,7 +42,8 @@ def of_environment(composed: ComposedEnvironment, target: ImportTarget) -> Itera
     if not imported.is_external:
         yield from _certificate(composed, target)
         yield from _made_anew(composed)
-        yield from _sealing(composed)
+        if not seals:
+            yield from _sealing(composed)
     for kustomization in imported.collected.layers.values():
         for field in _PREFIXES:
             if kustomization.object.get(field):
@@ -59,7 +60,11 @@ def of_environment(composed: ComposedEnvironment, target: ImportTarget) -> Itera
 def _certificate(composed: ComposedEnvironment, target: ImportTarget) -> Iterator[str]:
     certificate = backend_of(composed.environment).certificate(composed.environment)
     path = os.path.realpath(composed.environment.path(certificate.path)) if certificate else ""
-    if path and not composed.certificate and not os.path.exists(path):
+    if not path or composed.certificate or os.path.exists(path):
+        return
+    if composed.matched.imported.collected.is_live:
+        yield f"fetch the controller's certificate: kubectl ksecret certificate {composed.environment.name} --fetch"
+    else:
         yield f"fetch the controller's certificate: kubeseal --fetch-cert > {target.project.name(path)}"
 
 
@@ -77,11 +82,22 @@ def _made_anew(composed: ComposedEnvironment) -> Iterator[str]:
 
 def _sealing(composed: ComposedEnvironment) -> Iterator[str]:
     """Yield how the values of the plain Secrets are sealed; a command that seals several stands once."""
+    imported, environment = composed.matched.imported, composed.environment
+    if not backend_of(environment).seals:
+        if composed.unsealed:
+            yield (
+                f"{environment.name}: put the values into its source; then kubectl ksecret sync {environment.name} "
+                "--adopt takes over the Secrets"
+            )
+        return
+    overlay = environment.name + _accepting(composed)
+    if imported.collected.is_live and composed.unsealed:
+        read = f"kubectl get secrets {' '.join(composed.unsealed)} --namespace={imported.namespace} -o yaml"
+        yield f"seal the values of {', '.join(composed.unsealed)}: {read} | kubectl ksecret seal {overlay} -f -"
+        return
     commands: dict[str, list[str]] = {}
-    for name, secret in composed.matched.imported.secrets.items():
-        if secret.kind == "Secret" and not secret.ciphertext and name in composed.environment.secrets:
-            overlay = composed.environment.name + _accepting(composed)
-            commands.setdefault(_seal(overlay, secret), []).append(name)
+    for name in composed.unsealed:
+        commands.setdefault(_seal(overlay, imported.secrets[name]), []).append(name)
     for command, names in commands.items():
         yield f"seal the values of {', '.join(names)}: {command}"
 

@@ -11,12 +11,13 @@ from ..model.kubernetes import OPERATOR, STORES, Object
 from ..model.types.backends import Scope
 from ..objects.documents import Document
 from . import collecting, externalsecrets, ownership, secrets
-from .collecting import CollectedObjects, EnvironmentArgument
+from .collecting import CollectedObjects, EnvironmentArgument, OverlayForm
 from .externalsecrets import StoreReference, store_of
 from .secrets import ImportedSecret, title, written_name
 
 _GROUPS = {"ExternalSecret": OPERATOR, "SealedSecret": sealedsecret.GROUP, "Secret": ""}
 _ANOTHER_BACKEND = "an overlay has one backend; import its file as an environment of its own"
+_OF_ANOTHER_BACKEND = "an overlay has one backend; import it under another NAME, with --backend"
 
 
 class Staying(NamedTuple):
@@ -46,6 +47,7 @@ class ImportedEnvironment(Record):
     vault_url: str | None
     staying: Mapping[str, Staying]
     ignored: Sequence[Mistake]
+    form: OverlayForm
 
     @property
     def documents(self) -> list[Document]:
@@ -56,6 +58,11 @@ class ImportedEnvironment(Record):
     def is_external(self) -> bool:
         """Whether the operator fetches its Secrets."""
         return any(secret.kind == "ExternalSecret" for secret in self.secrets.values())
+
+    @property
+    def source(self) -> Object | None:
+        """Where the overlay's values lie, as it has it; None where nobody says."""
+        return {"azureKeyVault": {"vaultUrl": self.vault_url}} if self.vault_url else self.form.source
 
     @property
     def backend(self) -> Object:
@@ -72,7 +79,8 @@ class ImportedEnvironment(Record):
     @property
     def recipients(self) -> tuple[str, ...]:
         """Those for whom SOPS encrypts its Secrets."""
-        return next((secret.recipients for secret in self.secrets.values() if secret.is_sops), ())
+        encrypted = next((secret.recipients for secret in self.secrets.values() if secret.is_sops), ())
+        return encrypted or tuple(self.form.recipients)
 
     @property
     def scope(self) -> Scope:
@@ -122,7 +130,9 @@ def select(argument: EnvironmentArgument) -> ImportedEnvironment:
         reasons = [*collected.unread, *ignored, *(stay.mistake for stay in staying)]
         raise InputError(*reasons, _nothing(argument))
     external = any(secret.kind == "ExternalSecret" for secret in by_name.values())
-    store, url = _store(argument, next(iter(by_name.values())), collected, namespace) if external else (None, None)
+    store, url = None, argument.vault_url
+    if external:
+        store, url = _store(argument, next(iter(by_name.values())), collected, namespace)
     return ImportedEnvironment(
         name=argument.name,
         namespace=namespace,
@@ -132,10 +142,13 @@ def select(argument: EnvironmentArgument) -> ImportedEnvironment:
         vault_url=url,
         staying={stay.secret: stay for stay in staying},
         ignored=[*collected.unread, *ignored],
+        form=argument.form,
     )
 
 
 def _nothing(argument: EnvironmentArgument) -> Mistake:
+    if argument.live:
+        return Mistake(f"{argument.name}: the {argument.path} holds nothing to import")
     hint = "ExternalSecrets, SealedSecrets, Secrets and secretGenerator entries are imported"
     return Mistake(f"{argument.name}: {argument.path} holds nothing to import", hint=hint)
 
@@ -202,7 +215,8 @@ def _chosen(candidates: Sequence[Document], collected: CollectedObjects) -> tupl
     if external:
         others = [document for document in candidates if document.subject.kind != "ExternalSecret"]
         imported, staying = _external(external, collected)
-        return imported, staying + [stays(document, "stays as it is", _ANOTHER_BACKEND) for document in others]
+        hint = _OF_ANOTHER_BACKEND if collected.is_live else _ANOTHER_BACKEND
+        return imported, staying + [stays(document, "stays as it is", hint) for document in others]
     return _sealed(candidates)
 
 

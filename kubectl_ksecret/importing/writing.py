@@ -8,6 +8,7 @@ from ..errors import InputError, Mistake
 from ..files.folder import LEFTOVER, locked
 from ..files.project import decode
 from ..manifests import kustomization
+from ..manifests.committed import FOLDER, file_of
 from ..model.types.overlay import FILE
 from ..objects.documents import KUSTOMIZATION_FILE, KUSTOMIZATION_FILES
 from ..yamlio import editing
@@ -37,10 +38,24 @@ def files(composition: Composition, target: ImportTarget) -> Files:
     return contents
 
 
-def refuse_existing(contents: Files, composition: Composition, target: ImportTarget) -> None:
+def without_sealed(contents: Files, composition: Composition, target: ImportTarget) -> Files:
+    """Return what is to be written without manifests that exist: an earlier run may have sealed values into them."""
+    remaining = dict(contents)
+    for composed in composition.environments:
+        folder = target.secrets(composed.environment.name)
+        remaining[folder] = {
+            name: content
+            for name, content in contents[folder].items()
+            if not name.startswith(os.path.join(FOLDER, "")) or not os.path.lexists(os.path.join(folder, name))
+        }
+    return remaining
+
+
+def refuse_existing(contents: Files, composition: Composition, target: ImportTarget, *, seals: bool) -> None:
     """Raise InputError if anything exists already where something is to be written.
 
-    What a run that was killed has written is the same as now, and is no obstacle.
+    What a run that was killed has written is the same as now, and is no obstacle; nor is what it has sealed, where this
+    one `seals` too.
     """
     existing = []
     for folder, texts in contents.items():
@@ -51,6 +66,8 @@ def refuse_existing(contents: Files, composition: Composition, target: ImportTar
                 existing.append(path)
     for composed in composition.environments:
         ours = {CERTIFICATE, FILE, *composed.files}
+        if seals:
+            ours |= {os.path.join(FOLDER, file_of(name)) for name in composed.environment.secrets}
         folder = target.secrets(composed.environment.name)
         existing += [path for path in _files_below(folder) if os.path.relpath(path, folder) not in ours]
     if existing:

@@ -19,9 +19,10 @@ _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----\s.*?-----END CERTIFICATE-----
 
 
 class Certificate(Validity):
-    """A certificate that can seal, with its public key."""
+    """A certificate that can seal, with its public key, and its block of PEM."""
 
     public_key: RSAPublicKey
+    pem: bytes
 
 
 def load(pem: bytes, now: datetime) -> Certificate:
@@ -48,6 +49,7 @@ def read(pem: bytes) -> Certificate:
         raise ValueError("the certificate's key is not RSA")
     return Certificate(
         public_key=key,
+        pem=block.group() + b"\n",
         fingerprint=fingerprint(key),
         not_before=parsed.not_valid_before_utc,
         not_after=parsed.not_valid_after_utc,
