@@ -166,7 +166,6 @@ class Drawer(Source):
     lists_names = True
     runs_program = False
     names_are_variables = False
-    read_by_operator = False
 
     def identity(self, folder: str) -> tuple[str, ...]:
         return ()

@@ -43,7 +43,6 @@ class JsonFile(source_types.Source):
     lists_names = True
     runs_program = False
     names_are_variables = False
-    read_by_operator = False
 
     def identity(self, folder: str) -> tuple[str, ...]:
         """Return where the file lies."""
@@ -122,7 +121,7 @@ class Box(backend_types.BackendSpec):
     label: Line
 
     seals = True
-    fetched = False
+    operator = ""
 
     def paths(self) -> Iterable[tuple[str, Place]]:
         """Return nothing."""

@@ -76,7 +76,7 @@ def open_sealer(environment: Environment, now: datetime, variables: Mapping[str,
             Mistake(
                 f"overlay {environment.name} has nothing to seal",
                 environment.overlay.spec.origin.key("backend"),
-                "External Secrets Operator reads its values in the cluster"
+                f"{environment.backend.operator} reads its values in the cluster"
                 if environment.backend.fetched
                 else f"kubectl ksecret sync {environment.name} takes its values from the source",
             )

@@ -1,7 +1,7 @@
 """The forms in which an environment gets its Secrets, as an overlay names them: one type for each backend."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal
 
 from ...errors import Mistake, Place
@@ -44,8 +44,18 @@ class BackendSpec(Alternative):
 
     @property
     @abstractmethod
+    def operator(self) -> str:
+        """Return the operator that fetches the values from the source in the cluster; nothing where none does."""
+
+    @property
     def fetched(self) -> bool:
         """Return whether an operator in the cluster fetches the values from the source."""
+        return bool(self.operator)
+
+    @property
+    def fetched_from(self) -> Collection[str]:
+        """Return the fields of the sources that the operator reads, as far as an overlay can set that up."""
+        return ()
 
     @property
     def source_is_known_elsewhere(self) -> bool:
@@ -81,7 +91,8 @@ class ExternalSecret(BackendSpec):
     store: Store
 
     seals = False
-    fetched = True
+    operator = "External Secrets Operator"
+    fetched_from = AUTHS_OF.keys()
 
     @property
     def source_is_known_elsewhere(self) -> bool:
@@ -119,7 +130,7 @@ class SealedSecret(BackendSpec):
     scope: Scope = "strict"
 
     seals = True
-    fetched = False
+    operator = ""
 
     def paths(self) -> Iterable[tuple[str, Place]]:
         """Return the certificate."""
@@ -143,7 +154,7 @@ class Sops(BackendSpec):
     age: tuple[AgeRecipient, ...] = ()
 
     seals = True
-    fetched = False
+    operator = ""
 
     def paths(self) -> Iterable[tuple[str, Place]]:
         """Return nothing: .sops.yaml is found, not named."""
@@ -161,7 +172,7 @@ class PlainSecret(BackendSpec):
     """
 
     seals = False
-    fetched = False
+    operator = ""
 
     def paths(self) -> Iterable[tuple[str, Place]]:
         """Return nothing."""

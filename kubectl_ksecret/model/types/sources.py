@@ -78,11 +78,6 @@ class Source(Alternative):
     def names_are_variables(self) -> bool:
         """Return whether its names are those of environment variables, such as JWT_SECRET_KEY."""
 
-    @property
-    @abstractmethod
-    def read_by_operator(self) -> bool:
-        """Return whether a store of External Secrets Operator can be made for it."""
-
     @abstractmethod
     def identity(self, folder: str) -> tuple[str, ...]:
         """Return what is the same for two sources of this type in which one name means one value.
@@ -137,7 +132,6 @@ class AzureKeyVault(Source):
     lists_names = True
     runs_program = False
     names_are_variables = False
-    read_by_operator = True
 
     def identity(self, folder: str) -> tuple[str, ...]:
         """Return the vault's URL; host names have no case."""
@@ -187,7 +181,6 @@ class Dotenv(Source):
     lists_names = True
     runs_program = False
     names_are_variables = True
-    read_by_operator = False
 
     def identity(self, folder: str) -> tuple[str, ...]:
         """Return where the file lies."""
@@ -218,7 +211,6 @@ class EnvironmentVariables(Source):
     lists_names = False  # the variables are those of whoever seals, and not of whoever asks
     runs_program = False
     names_are_variables = True
-    read_by_operator = False
 
     def identity(self, folder: str) -> tuple[str, ...]:
         """Return nothing: a process has one environment."""
@@ -256,7 +248,6 @@ class Command(Source):
     lists_names = False  # each call prints a value
     runs_program = True
     names_are_variables = False
-    read_by_operator = False
 
     def identity(self, folder: str) -> tuple[str, ...]:
         """Return the program and its arguments."""

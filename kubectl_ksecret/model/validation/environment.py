@@ -10,7 +10,6 @@ from ..types.declaration import DeclarationSpec, SecretDeclaration
 from ..types.names import is_property
 from ..types.overlay import KeyOverride, SecretOverlay, SourceSpec
 from ..types.sources import Source, SourceUse, UsedName
-from ..types.stores import AUTHS_OF
 from .declaration import lacking, mistakes_in, reserved
 
 _PLACEHOLDERS = ("remoteName", "secret", "key")
@@ -86,13 +85,13 @@ def _spec_mistakes(overlay: SecretOverlay) -> Iterator[Mistake]:
     readable = spec.origin.sure_of("source") and (source is None or source.origin.sure_of("kind"))
     unnamed = source is None and backend is not None and backend.source_is_known_elsewhere
     fetched = backend is not None and backend.fetched and readable and not unnamed
-    if backend is not None and fetched and not (source and source.kind.read_by_operator):
+    if backend is not None and fetched and not (source and source.kind.field in backend.fetched_from):
         instead = f", not {source.kind.field}" if source else ""
         place = spec.origin.key("source") if source else spec.origin.key("backend")
         yield Mistake(
-            f"{backend.field} needs a source that External Secrets Operator reads{instead}",
+            f"{backend.field} needs a source that {backend.operator} reads{instead}",
             place,
-            f"set source.{' or '.join(AUTHS_OF)}",
+            f"set source.{' or '.join(backend.fetched_from)}",
         )
     elif backend is not None and source is not None and readable:
         yield from backend.misfits(source.kind)
@@ -173,12 +172,12 @@ def _secret_mistakes(overlay: SecretOverlay, secret: Secret) -> Iterator[Mistake
     for name, value in derived.items():
         wrong += _template_mistakes(overlay, secret, name, value)
     yield from wrong
-    fetched = overlay.spec.backend is not None and overlay.spec.backend.fetched
-    if fetched and len(derived) == len(secret.values) and not wrong and not any(mistakes_in(secret.declaration)):
+    operator = overlay.spec.backend.operator if overlay.spec.backend is not None else ""
+    if operator and len(derived) == len(secret.values) and not wrong and not any(mistakes_in(secret.declaration)):
         yield Mistake(
             f"{secret.name} takes nothing from the source",
             spec.origin.key("keys"),
-            "External Secrets Operator refuses an ExternalSecret without data",
+            f"{operator} makes no Secret of templates alone",
         )
 
 
