@@ -47,12 +47,17 @@ class Namespace:
         self.project, self.handler, self.kubeconfig = Project(folder), handler, kubeconfig
 
     def holds(self, *secrets: dict[str, Any], external: Any = None, sealed: Any = None) -> None:
-        rows = [[secret["metadata"]["name"], secret["type"], len(secret["data"]), "1h"] for secret in secrets]
-        self.handler[f"get {PATH}?includeObject=None"] << {"rows": [{"cells": row} for row in rows]}
-        self.handler[f"get {PATH}"] << {"items": [{"metadata": secret["metadata"]} for secret in secrets]}
+        rows = [
+            {
+                "cells": [secret["metadata"]["name"], secret["type"], len(secret["data"]), "1h"],
+                "object": {"metadata": secret["metadata"]},
+            }
+            for secret in secrets
+        ]
+        self.handler[f"get {PATH}?includeObject=Metadata"] << {"rows": rows}
         for secret, row in zip(secrets, rows, strict=True):
             path = f"{PATH}/{secret['metadata']['name']}"
-            self.handler[f"get {path}?includeObject=None"] << {"rows": [{"cells": row}]}
+            self.handler[f"get {path}?includeObject=Metadata"] << {"rows": [row]}
             self.handler[f"get {path}"] << secret
         for group, kinds in {
             "external-secrets.io/v1": {"externalsecrets": external, "secretstores": []},

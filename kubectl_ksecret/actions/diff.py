@@ -1,8 +1,7 @@
 """What is built against what lives in the cluster, without a value on either side.
 
 Objects are compared as far as the build states them: what a server or a controller fills in is no difference. Of the
-Secrets themselves the list that `kubectl get` prints is asked for first, which holds no value; a Secret that exists is
-then read, and its values are dropped at once.
+Secrets themselves the list that `kubectl get` prints is asked for, which holds no value.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,8 +12,8 @@ from ..backends import backend_of
 from ..cluster.api import FIELD_MANAGER, Api, Refused
 from ..cluster.guard import refuse_another_cluster, refuse_another_namespace
 from ..cluster.ownership import gitops_owner, other_managers
-from ..cluster.resources import SECRETS, Resources
-from ..cluster.secrets import LiveSecret, read_secret
+from ..cluster.resources import Resources
+from ..cluster.secrets import SecretMetadata, find_secret, list_secrets
 from ..frozen import Record
 from ..manifests import record
 from ..model.backend import Backend
@@ -90,7 +89,7 @@ class _Expected(Record):
     namespace: str
     declared: DeclarationSpec
     keys: frozenset[str]
-    changed: Callable[[LiveSecret], Iterator[str]]
+    changed: Callable[[SecretMetadata], Iterator[str]]
 
 
 def _expected(backend: Backend, deployed: DeployedSecret) -> _Expected:
@@ -125,10 +124,10 @@ def _states(
     return SourceValues(environment, opened_by).states(keys)
 
 
-def _existing(api: Api, namespace: str) -> frozenset[str] | None:
-    """Return the names of the Secrets in a namespace; None without the right to list them."""
+def _existing(api: Api, namespace: str) -> Mapping[str, SecretMetadata] | None:
+    """Return the Secrets of a namespace by name; None without the right to list them."""
     try:
-        return frozenset(row[0] for row in api.rows(SECRETS.among(namespace)))
+        return list_secrets(api, namespace)
     except Refused as refused:
         if refused.status != 403:
             raise
@@ -195,12 +194,10 @@ def _not_built(environment: Environment, name: str) -> Compared:
     return Compared(name=f"secret/{name}", live={"data": {}}, built=None, notes=[note])
 
 
-def _secret(api: Api, expected: _Expected, existing: frozenset[str] | None) -> Compared:
+def _secret(api: Api, expected: _Expected, existing: Mapping[str, SecretMetadata] | None) -> Compared:
     """Compare a Secret: its type, labels and keys, and what is known of each key."""
     declared = expected.declared
-    live = None
-    if existing is None or expected.name in existing:
-        live = read_secret(api, expected.namespace, expected.name)
+    live = find_secret(api, expected.namespace, expected.name) if existing is None else existing.get(expected.name)
     marked = frozenset(expected.changed(live)) if live else frozenset()
     built = _without_values(
         expected,
@@ -232,7 +229,7 @@ def _without_values(expected: _Expected, *, type_: str, labels: Mapping[str, str
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": type_, "data": dict(data)}
 
 
-def _sealed_anew(entries: record.Entries, live: LiveSecret) -> Iterator[str]:
+def _sealed_anew(entries: record.Entries, live: SecretMetadata) -> Iterator[str]:
     """Find the keys whose record in the file is not the one that came to the Secret together with the data."""
     arrived = live.record
     for key, provenance in entries.items():
@@ -241,7 +238,7 @@ def _sealed_anew(entries: record.Entries, live: LiveSecret) -> Iterator[str]:
             yield key
 
 
-def _notes(live: LiveSecret, keys: frozenset[str]) -> Iterator[str]:
+def _notes(live: SecretMetadata, keys: frozenset[str]) -> Iterator[str]:
     if live.owners:
         yield f"made by {live.owners[0].kind} {live.owners[0].name}"
     if owner := gitops_owner(live.object):

@@ -3,10 +3,10 @@
 import json
 import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from ..errors import Mistake, Refusal, printable, shown
@@ -24,9 +24,15 @@ APPLY, MERGE, JSON_PATCH = (
     "application/json-patch+json",
 )
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
-METADATA = "application/json;as=PartialObjectMetadata{};v=v1;g=meta.k8s.io"
 PAGE = 500
 _VERBS = {"POST": "create", "PATCH": "patch", "PUT": "update", "DELETE": "delete"}
+
+
+class Row(NamedTuple):
+    """An object as `kubectl get` prints it: its columns, and its metadata."""
+
+    cells: Sequence[Any]
+    metadata: Object
 
 
 class Unreachable(Refusal):
@@ -74,17 +80,14 @@ class Api:
         """Return all objects of a kind, page by page."""
         return list(self._pages(target, parameters, "application/json", "items"))
 
-    def rows(self, target: Target, parameters: Mapping[str, str] | None = None) -> list[list[Any]]:
-        """Return the columns that `kubectl get` prints of objects. Those of Secrets hold no value."""
-        query = {"includeObject": "None", **(parameters or {})}
-        return [row["cells"] for row in self._pages(target, query, TABLE, "rows")]
+    def rows(self, target: Target, parameters: Mapping[str, str] | None = None) -> list[Row]:
+        """Return what `kubectl get` prints of one object, or of all.
 
-    def metadata(self, target: Target, parameters: Mapping[str, str] | None = None) -> list[Object]:
-        """Return the metadata of an object, or of all. That of Secrets may hold values, in last-applied."""
-        if target.name:
-            content = self._answer("GET", target, parameters, None, METADATA.format(""))
-            return [_decoded(content)["metadata"]]
-        return [live["metadata"] for live in self._pages(target, parameters, METADATA.format("List"), "items")]
+        The columns of Secrets hold no value; the metadata may, in last-applied.
+        """
+        query = {"includeObject": "Metadata", **(parameters or {})}
+        pages = self._pages(target, query, TABLE, "rows")
+        return [Row(row["cells"], row["object"]["metadata"]) for row in pages]
 
     def serves(self, resources: Resources) -> bool:
         """Whether the cluster has a kind at all. Without rights on it a list is refused, be it served or not."""
@@ -104,9 +107,9 @@ class Api:
         """Create an object and return it."""
         return self._request("POST", target, {"fieldManager": FIELD_MANAGER} | _dry_run(dry_run), manifest)
 
-    def text(self, target: Target) -> str:
+    def text(self, target: Target, parameters: Mapping[str, str] | None = None) -> str:
         """Return an answer that is no JSON, such as a log or what a service behind the proxy says."""
-        return self._answer("GET", target, None, None, "*/*").decode(errors="replace")
+        return self._answer("GET", target, parameters, None, "*/*").decode(errors="replace")
 
     def _pages(self, target: Target, parameters: Mapping[str, str] | None, accept: str, field: str) -> Iterator[Any]:
         query = {"limit": str(PAGE), **(parameters or {})}

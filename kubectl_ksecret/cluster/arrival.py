@@ -4,7 +4,6 @@ Nothing here compares clocks. What was before our write is known by what the API
 object's generation and status, and the resourceVersions of the Events that existed then.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, Protocol
@@ -128,10 +127,3 @@ def condition(status: Object, type_: str) -> Object:
     """Return a condition of a status; empty if it has none of the type."""
     conditions: Iterable[Object] = status.get("conditions") or ()
     return next((entry for entry in conditions if entry.get("type") == type_), {})
-
-
-def scrubbed(message: str) -> str:
-    """Return a controller's message without what a template function or a parser may have quoted of a value."""
-    line = " ".join(message.split())
-    line = re.sub(r"(error calling \w+): .*", r"\1 (the rest may quote a value)", line)
-    return re.sub(r"invalid character '.*?'", "invalid character", line)

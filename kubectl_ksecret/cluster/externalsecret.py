@@ -11,8 +11,9 @@ from collections.abc import Mapping
 
 from ..model.kubernetes import OPERATOR, Object
 from .api import MERGE, Api
-from .arrival import Expectation, Failure, Outcome, View, condition, scrubbed
+from .arrival import Expectation, Failure, Outcome, View, condition
 from .delivery import Delivery, Order, apply, arrived, event_versions, refused_adoption
+from .messages import names_of, scrubbed
 from .resources import EXTERNAL_SECRETS
 
 KIND = "ExternalSecret"
@@ -62,13 +63,13 @@ class _Refresh(Expectation):
         if status.get("syncedResourceVersion") not in (None, "", before):
             if ready.get("reason") in _NOT_REALLY_READY:
                 # ESO says Ready=True all the same.
-                return Outcome(state="failed", cause=f"{ready['reason']}: {scrubbed(ready.get('message', ''))}")
+                return Outcome(state="failed", cause=f"{ready['reason']}: {self._scrubbed(ready.get('message', ''))}")
             return arrived(self._api, self._order, owner="External Secrets Operator")
         failures = view.new_events(uid, self._events, "UpdateFailed")
         if failures:
-            self._failure.note(scrubbed(failures[-1]["message"]))
+            self._failure.note(self._scrubbed(failures[-1]["message"]))
         elif ready.get("status") == "False" and ready != condition(self._status, "Ready"):
-            self._failure.note(scrubbed(ready.get("message", "")))
+            self._failure.note(self._scrubbed(ready.get("message", "")))
         if self._failure.lasts():
             return Outcome(state="failed", cause=self._failure.cause)
         annotations = live["metadata"].get("annotations") or {}
@@ -84,10 +85,13 @@ class _Refresh(Expectation):
             uid = self._written["metadata"]["uid"]
             causes = [event for event in view.events.get(uid, ()) if event.get("reason") == "UpdateFailed"]
             last = max(causes, key=lambda event: event.get("lastTimestamp") or "", default=None)
-            cause = scrubbed(last["message"]) if last else "no Event says why"
+            cause = self._scrubbed(last["message"]) if last else "no Event says why"
             return Outcome(state="failed", cause=f"still failing; the last cause that is known: {cause}")
         question = "is it running, and does it serve this namespace?"
         return Outcome(state="unknown", cause=f"External Secrets Operator did not answer: {question}")
+
+    def _scrubbed(self, message: str) -> str:
+        return scrubbed(message, names_of(self._written))
 
 
 def synced_version(external_secret: Object) -> str:

@@ -1,19 +1,19 @@
 """What a namespace holds of Secrets, without a value: names, types, owners and the names of the keys.
 
-The table that `kubectl get` prints holds no value and counts the keys; managedFields name them. Only where these two
-disagree, as after an update by a client that resets managedFields, is a Secret itself read, and its values are dropped
-at once. Values are read by `read_values` alone.
+The table that `kubectl get` prints holds no value and counts the keys; the managedFields beside it name them. Only where
+these two disagree, as after an update by a client that resets managedFields, is a Secret itself read, and its values
+are dropped at once. Values are read by `read_values` alone.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
 
 from ..errors import InputError, Mistake, nearest, shown
 from ..frozen import Record
 from ..model.kubernetes import LAST_APPLIED, OPERATOR, Object, decoded
 from ..sensitive import Sensitive
-from .api import Api, Refused
+from .api import Api, Refused, Row
 from .resources import SECRETS, Resources
+from .secrets import managed, managed_keys
 
 # An annotation of values, and one of an unkeyed digest of them.
 _REVEALING = (LAST_APPLIED, f"reconcile.{OPERATOR}/data-hash")
@@ -39,10 +39,7 @@ def secrets(api: Api, namespace: str, names: Collection[str], selector: str) -> 
     if names:
         return [_named(api, namespace, name) for name in sorted(set(names))]
     query = {"labelSelector": selector} if selector else {}
-    target = SECRETS.among(namespace)
-    rows = {row[0]: row for row in api.rows(target, query)}
-    # What somebody made or deleted between the two answers is left out.
-    return [_listed(live, rows[live["name"]]) for live in api.metadata(target, query) if live["name"] in rows]
+    return [_listed(row) for row in api.rows(SECRETS.among(namespace), query)]
 
 
 def with_keys(api: Api, listed: ListedSecret) -> Object:
@@ -87,39 +84,28 @@ def read_values(api: Api, namespace: str, names: Iterable[str]) -> dict[str, dic
 
 def _no_secret(api: Api, namespace: str, name: str) -> Mistake:
     try:
-        others: list[str] = [row[0] for row in api.rows(SECRETS.among(namespace))]
+        others: list[str] = [row.cells[0] for row in api.rows(SECRETS.among(namespace))]
     except Refused:
         others = []
     return Mistake(f"the namespace {namespace} has no Secret {shown(name)}", hint=nearest(name, others))
 
 
 def _named(api: Api, namespace: str, name: str) -> ListedSecret:
-    target = SECRETS.among(namespace, name)
     try:
-        [row], [metadata] = api.rows(target), api.metadata(target)
+        [row] = api.rows(SECRETS.among(namespace, name))
     except Refused as refused:
         if refused.status != 404:
             raise
         raise InputError(_no_secret(api, namespace, name)) from None
-    return _listed(metadata, row)
+    return _listed(row)
 
 
-def _listed(metadata: Object, row: Sequence[Any]) -> ListedSecret:
-    """Return a Secret of a list: what managedFields name counts if it is as many keys as the table counts."""
-    _, type_, count, *_ = row
-    keys = frozenset(_managed(metadata, "data"))
-    is_complete = len(keys) == count and "immutable" not in _managed(metadata)
+def _listed(row: Row) -> ListedSecret:
+    metadata, (_, type_, *_) = row.metadata, row.cells
     object_ = {"apiVersion": "v1", "kind": "Secret", "metadata": _metadata(metadata), "type": type_}
-    return ListedSecret(object=object_, keys=keys if is_complete else None)
-
-
-def _managed(metadata: Object, *path: str) -> Iterator[str]:
-    """Yield the names of the fields below a path, as whoever wrote them has left it in managedFields."""
-    for entry in metadata.get("managedFields") or ():
-        fields: Mapping[str, Any] = entry.get("fieldsV1") or {}
-        for step in path:
-            fields = fields.get(f"f:{step}") or {}
-        yield from (name.removeprefix("f:") for name in fields if name.startswith("f:"))
+    # Whether it is immutable stands beside the keys, and its value is read with them.
+    is_immutable = "immutable" in managed(metadata)
+    return ListedSecret(object=object_, keys=None if is_immutable else managed_keys(row))
 
 
 def _metadata(metadata: Object) -> Object:

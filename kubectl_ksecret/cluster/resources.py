@@ -52,6 +52,8 @@ class Target(NamedTuple):
 NAMESPACES = Resources("", "v1", "namespaces")
 SECRETS = Resources("", "v1", "secrets")
 SERVICES = Resources("", "v1", "services")
+SERVICE_ACCOUNTS = Resources("", "v1", "serviceaccounts")
+PODS = Resources("", "v1", "pods")
 EVENTS = Resources("", "v1", "events")
 DEPLOYMENTS = Resources("apps", "v1", "deployments")
 STATEFUL_SETS = Resources("apps", "v1", "statefulsets")

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from ..manifests import record
 from ..model.kubernetes import Object
 from .api import MERGE, Api
-from .arrival import Expectation, Failure, Outcome, View, condition, scrubbed
+from .arrival import Expectation, Failure, Outcome, View, condition
 from .delivery import Delivery, Order, apply, arrived, event_versions, refused_adoption
+from .messages import names_of, scrubbed
 from .resources import SEALED_SECRETS, SECRETS
 from .secrets import read_secret
 
@@ -78,7 +79,8 @@ class _Unsealing(Expectation):
             return arrived(self._api, self._order, owner="the Sealed Secrets controller")
         failures = view.new_events(metadata["uid"], self._events, "ErrUnsealFailed", "ErrUpdateFailed")
         if synced.get("status") == "False" or failures:
-            self._failure.note(scrubbed(synced.get("message") or failures[-1]["message"]))
+            message = synced.get("message") or failures[-1]["message"]
+            self._failure.note(scrubbed(message, names_of(self._written)))
         return Outcome(state="failed", cause=self._failure.cause) if self._failure.lasts() else None
 
     def _has_record(self) -> bool:

@@ -1,14 +1,18 @@
-"""Live Secrets without their values: what is kept of a Secret is its keys, its record and whom it belongs to."""
+"""Live Secrets without their values: what is kept of a Secret is its keys, its record and whom it belongs to.
+
+A request for metadata alone is not free of values, since client-side `kubectl apply` stores them in an annotation; all
+annotations but our own are dropped here.
+"""
 
 import hmac
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..frozen import Record
 from ..manifests import record
-from ..model.kubernetes import Object
-from .api import Api
+from ..model.kubernetes import LAST_APPLIED, Object
+from .api import Api, Refused, Row
 from .resources import SECRETS
 
 # On a plain Secret whose values have changed, until what reads it has restarted.
@@ -24,26 +28,27 @@ class Owner(Record):
     name: str
 
 
-class LiveSecret(Record):
-    """A Secret of the cluster. `digests` has a digest of each value, which only this process can compare."""
+class SecretMetadata(Record):
+    """A Secret of the cluster, of which no value was read.
+
+    `last_applied` says whether it has the annotation in which client-side `kubectl apply` stores all values again.
+    `object` is what can be shown of it.
+    """
 
     namespace: str
     name: str
     uid: str
     resource_version: str
+    created: str
     type: str
-    digests: Mapping[str, bytes]
+    keys: frozenset[str]
     record_text: str
     labels: Mapping[str, str]
     owners: Sequence[Owner]
     managed_by_sealed_secrets: bool
     restarting: bool
+    last_applied: bool
     object: Object
-
-    @property
-    def keys(self) -> frozenset[str]:
-        """The names of its keys."""
-        return frozenset(self.digests)
 
     @property
     def record(self) -> record.Entries:
@@ -51,30 +56,84 @@ class LiveSecret(Record):
         return record.parse(self.record_text)
 
 
+class LiveSecret(SecretMetadata):
+    """A Secret that was read. `digests` has a digest of each value, which only this process can compare."""
+
+    digests: Mapping[str, bytes]
+
+
 def read_secret(api: Api, namespace: str, name: str) -> LiveSecret | None:
     """Return a Secret, or None if there is none. Its values are dropped at once."""
     live = api.find(SECRETS.among(namespace, name))
-    return _without_values(live) if live is not None else None
-
-
-def _without_values(live: Object) -> LiveSecret:
-    metadata = live["metadata"]
-    annotations = metadata.get("annotations") or {}
+    if live is None:
+        return None
     data = live.pop("data", None) or {}
-    return LiveSecret(
-        namespace=metadata["namespace"],
-        name=metadata["name"],
-        uid=metadata["uid"],
-        resource_version=metadata["resourceVersion"],
-        type=live.get("type") or "Opaque",
-        digests={key: digest(str(value)) for key, value in data.items()},
-        record_text=annotations.get(record.ANNOTATION) or "",
-        labels=metadata.get("labels") or {},
-        owners=[Owner(kind=owner["kind"], name=owner["name"]) for owner in metadata.get("ownerReferences") or ()],
-        restarting=annotations.get(RESTARTING) == "true",
-        managed_by_sealed_secrets=annotations.get("sealedsecrets.bitnami.com/managed") == "true",
-        object=_value_free(live),
-    )
+    digests = {key: digest(str(value)) for key, value in data.items()}
+    fields = _fields(live["metadata"], live.get("type"), frozenset(digests))
+    return LiveSecret(digests=digests, **fields)
+
+
+def list_secrets(api: Api, namespace: str) -> dict[str, SecretMetadata]:
+    """Return the Secrets of a namespace by name. Where it can be avoided, no value leaves the cluster."""
+    return {row.metadata["name"]: _of_row(api, row) for row in api.rows(SECRETS.among(namespace))}
+
+
+def find_secret(api: Api, namespace: str, name: str) -> SecretMetadata | None:
+    """Return a Secret, or None if there is none. Where it can be avoided, no value leaves the cluster."""
+    try:
+        rows = api.rows(SECRETS.among(namespace, name))
+    except Refused as refused:
+        if refused.status == 404:
+            return None
+        raise
+    return _of_row(api, rows[0])
+
+
+def _of_row(api: Api, row: Row) -> SecretMetadata:
+    metadata, (_, type_, *_) = row.metadata, row.cells
+    keys = managed_keys(row)
+    if keys is None and (live := read_secret(api, metadata["namespace"], metadata["name"])):
+        return live
+    return SecretMetadata(**_fields(metadata, type_, keys or frozenset()))
+
+
+def managed_keys(row: Row) -> frozenset[str] | None:
+    """Return the keys of a Secret as managedFields name them; None where somebody reset them or wrote stringData.
+
+    The API server removes from managedFields what is gone, so that they are complete when they are as many as the
+    table counts.
+    """
+    keys = frozenset(managed(row.metadata, "data"))
+    return keys if len(keys) == row.cells[2] else None
+
+
+def managed(metadata: Object, *path: str) -> Iterator[str]:
+    """Yield the names of the fields below a path, as whoever wrote them has left it in managedFields."""
+    for entry in metadata.get("managedFields") or ():
+        fields: Mapping[str, Any] = entry.get("fieldsV1") or {}
+        for step in path:
+            fields = fields.get(f"f:{step}") or {}
+        yield from (name.removeprefix("f:") for name in fields if name.startswith("f:"))
+
+
+def _fields(metadata: Object, type_: str | None, keys: frozenset[str]) -> dict[str, Any]:
+    annotations = metadata.get("annotations") or {}
+    return {
+        "namespace": metadata["namespace"],
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "resource_version": metadata["resourceVersion"],
+        "created": metadata.get("creationTimestamp") or "",
+        "type": type_ or "Opaque",
+        "keys": keys,
+        "record_text": annotations.get(record.ANNOTATION) or "",
+        "labels": metadata.get("labels") or {},
+        "owners": [Owner(kind=owner["kind"], name=owner["name"]) for owner in metadata.get("ownerReferences") or ()],
+        "restarting": annotations.get(RESTARTING) == "true",
+        "managed_by_sealed_secrets": annotations.get("sealedsecrets.bitnami.com/managed") == "true",
+        "last_applied": LAST_APPLIED in annotations,
+        "object": _value_free(metadata),
+    }
 
 
 def digest(encoded: str) -> bytes:
@@ -82,11 +141,8 @@ def digest(encoded: str) -> bytes:
     return hmac.digest(_KEY, encoded.encode(), "sha256")
 
 
-def _value_free(live: Object) -> Object:
+def _value_free(metadata: Object) -> Object:
     """Return what can be shown of a Secret: last-applied holds values, and ESO's data-hash is an unkeyed digest."""
-    metadata: dict[str, Any] = {
-        name: value
-        for name, value in live["metadata"].items()
-        if name in ("labels", "managedFields", "ownerReferences")
-    }
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
+    shown = ("labels", "managedFields", "ownerReferences")
+    harmless = {name: value for name, value in metadata.items() if name in shown}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": harmless}

@@ -14,7 +14,7 @@ from ...sources import Progress
 from ..addresses import secrets_of
 from ..deployment import DeployedSecret, Deployment, deployment
 from . import secrets
-from .examination import DoctorRequest, Examination, Question, Step
+from .examination import DoctorRequest, Examination, Question, Step, Verdict
 
 # What comes before the Secret, by the kind of the object that stands for it.
 CHAINS: Mapping[str, Sequence[Question]] = {
@@ -65,13 +65,20 @@ def _answers(question: Question, examination: Examination) -> Iterator[Step]:
     try:
         yield from question.ask(examination)
     except Refused as refused:
-        if refused.status != 403:
-            raise
         mistake = refused.mistakes[0]
-        yield Step(
-            question=question.title,
-            subject=f"namespace/{examination.namespace}",
-            verdict="unknown",
-            cause=mistake.message,
-            remedy=mistake.hint,
-        )
+        if refused.status == 404:
+            yield _unanswered(question, examination, "not applicable", "the cluster serves no such objects")
+        elif refused.status == 403:
+            yield _unanswered(question, examination, "unknown", mistake.message, mistake.hint)
+        else:
+            raise
+
+
+def _unanswered(question: Question, examination: Examination, verdict: Verdict, cause: str, remedy: str = "") -> Step:
+    return Step(
+        question=question.title,
+        subject=f"namespace/{examination.namespace}",
+        verdict=verdict,
+        cause=cause,
+        remedy=remedy,
+    )

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, TypeVar
 from ...cluster.api import Api, Refused
 from ...cluster.certificates import Controller
 from ...cluster.resources import EVENTS, SECRETS, Resources, Target
-from ...cluster.secrets import LiveSecret, read_secret
+from ...cluster.secrets import SecretMetadata, find_secret, list_secrets
 from ...frozen import Record
 from ...model.kubernetes import Object
 from ...model.resolution import Environment
@@ -59,18 +59,26 @@ class Examination:
         self.environment, self.api, self.request = environment, api, request
         self.deployment, self.secrets, self.progress = deployment, secrets, progress
         self.broken: dict[str, str] = {}
-        self._lists: dict[Target, list[Object] | Refused] = {}
+        self._lists: dict[tuple[Target, str], list[Object] | Refused] = {}
         self._objects: dict[Target, Object | Refused | None] = {}
-        self._live: dict[str, LiveSecret | Refused | None] = {}
+        self._texts: dict[Target, str | Refused] = {}
+        self._secret_lists: dict[str, Mapping[str, SecretMetadata] | Refused] = {}
+        self._secrets: dict[tuple[str, str], SecretMetadata | Refused | None] = {}
 
     @property
     def namespace(self) -> str:
         """The namespace that the Secrets are deployed to."""
         return self.deployment.namespace
 
-    def all(self, resources: Resources, namespace: str = "") -> Sequence[Object]:
+    def all(self, resources: Resources, namespace: str = "", *, selector: str = "") -> Sequence[Object]:
         """Return all objects of a kind in a namespace, or in the whole cluster. Raises Refused as Api does."""
-        return self._list(resources.among(namespace) if namespace else resources.cluster_wide())
+        target = resources.among(namespace) if namespace else resources.cluster_wide()
+        if resources == SECRETS:
+            raise AssertionError("a list of Secrets holds values; ask for each with `live`")
+        if (target, selector) not in self._lists:
+            parameters = {"labelSelector": selector} if selector else {}
+            self._lists[target, selector] = _or_refusal(lambda: self.api.all(target, parameters))
+        return _without_refusal(self._lists[target, selector])
 
     def find(self, target: Target) -> Object | None:
         """Return an object, or None if there is none. Raises Refused as Api does."""
@@ -78,27 +86,36 @@ class Examination:
             self._objects[target] = _or_refusal(lambda: self.api.find(target))
         return _without_refusal(self._objects[target])
 
+    def text(self, target: Target, parameters: Mapping[str, str]) -> str:
+        """Return a text, such as a pod's log, which may hold values. Raises Refused as Api does."""
+        if target not in self._texts:
+            self._texts[target] = _or_refusal(lambda: self.api.text(target, parameters))
+        return _without_refusal(self._texts[target])
+
     def events(self, live: Object) -> list[Object]:
-        """Return the Events of an object of the overlay's namespace, the oldest first."""
+        """Return the Events of an object, the oldest first. Their messages may hold values."""
         uid = live["metadata"]["uid"]
-        events = [
-            event for event in self.all(EVENTS, self.namespace) if event.get("involvedObject", {}).get("uid") == uid
-        ]
+        # Those of objects without a namespace are in `default`.
+        listed = self.all(EVENTS, live["metadata"].get("namespace") or "default")
+        events = [event for event in listed if event.get("involvedObject", {}).get("uid") == uid]
         # The times have whole seconds; within one the resourceVersion tells.
         return sorted(events, key=lambda event: (event.get("lastTimestamp") or "", _version(event)))
 
-    def live(self, secret: DeployedSecret) -> LiveSecret | None:
-        """Return a Secret of the cluster without its values, or None if there is none."""
-        if secret.name not in self._live:
-            self._live[secret.name] = _or_refusal(lambda: read_secret(self.api, secret.namespace, secret.name))
-        return _without_refusal(self._live[secret.name])
+    def live(self, secret: DeployedSecret) -> SecretMetadata | None:
+        """Return a Secret of the overlay as it is in the cluster, or None if there is none."""
+        if secret.namespace not in self._secret_lists:
+            self._secret_lists[secret.namespace] = _or_refusal(lambda: list_secrets(self.api, secret.namespace))
+        listed = self._secret_lists[secret.namespace]
+        if isinstance(listed, Refused):
+            # A Role may name the Secrets that can be read, and then nothing can be listed.
+            return self.secret(secret.namespace, secret.name)
+        return listed.get(secret.name)
 
-    def _list(self, target: Target) -> list[Object]:
-        if target.resources == SECRETS:
-            raise AssertionError("a list of Secrets holds values; ask for each with `live`")
-        if target not in self._lists:
-            self._lists[target] = _or_refusal(lambda: self.api.all(target))
-        return _without_refusal(self._lists[target])
+    def secret(self, namespace: str, name: str) -> SecretMetadata | None:
+        """Return any Secret, or None if there is none."""
+        if (namespace, name) not in self._secrets:
+            self._secrets[namespace, name] = _or_refusal(lambda: find_secret(self.api, namespace, name))
+        return _without_refusal(self._secrets[namespace, name])
 
 
 class Question(NamedTuple):
