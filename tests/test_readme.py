@@ -31,6 +31,7 @@ NOT_RUN = {
     "make lint": "continuous integration runs it",
     "kubectl ksecret sync": "needs a cluster; tests/cluster runs these commands against a real one",
     "import prod --from-cluster": "needs a cluster; tests/cluster/test_import.py runs it against a real one",
+    "kubectl ksecret doctor": "needs a cluster; tests/cluster/test_doctor_external.py prints the same",
     "-m pytest": "a test that runs the tests would not end",
     "Usage: kubectl ksecret": "the help; make lint compares it with the commands",
     "cli | krm": "a drawing; import-linter holds what it shows",

@@ -1,8 +1,9 @@
-"""A progress bar on a terminal; nothing elsewhere."""
+"""A progress bar, or a line of what is waited for, on a terminal; nothing elsewhere."""
 
 import logging
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, TextIO
 
@@ -38,3 +39,16 @@ def _show_notices(terminal: TextIO) -> None:
     if not logger.handlers:
         logger.addHandler(logging.StreamHandler(terminal))
         logger.setLevel(logging.INFO)
+
+
+@contextmanager
+def status_line() -> Iterator[Callable[[str], None]]:
+    """Yield a function that shows on a terminal what is waited for, in one line that is gone at the end."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda _text: None
+        return
+    erase = "\r\x1b[K"
+    try:
+        yield lambda text: click.echo(f"{erase}{text[: shutil.get_terminal_size().columns - 1]}", nl=False, err=True)
+    finally:
+        click.echo(erase, nl=False, err=True)

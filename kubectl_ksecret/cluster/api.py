@@ -13,7 +13,7 @@ from ..errors import Mistake, Refusal, printable, shown
 from ..model.kubernetes import Object
 from ..sensitive import Sensitive
 from .kubeconfig import KubectlFlags, Settings, read
-from .resources import NAMESPACES, Resources, Target
+from .resources import NAMESPACES, NonResource, Resources, Target
 from .signin import Credential, sign_in
 
 # Not a name that begins with "kubectl": Flux strips what such managers own, and another roll-out would follow.
@@ -244,7 +244,7 @@ def _refused(method: str, target: Target, status: int, content: bytes) -> Refuse
     if fields:
         message += f" ({', '.join(dict.fromkeys(fields))})"
     # An admission rule refuses with 403 too; the text is looked at, and never shown.
-    lacks_right = status == 403 and f"cannot {verb} resource" in text
+    lacks_right = status == 403 and any(f"cannot {verb} {thing}" in text for thing in ("resource", "path"))
     return Refused(Mistake(message, hint=_remedy(status, verb, target, lacks_right)), status, reason)
 
 
@@ -252,6 +252,10 @@ def _remedy(status: int, verb: str, target: Target, lacks_right: bool) -> str:
     """Return the next step after a refusal, where it is known."""
     if status == 401:
         return "the kubeconfig's credential is not accepted; kubectl auth whoami asks who you are"
+    if lacks_right and isinstance(target, NonResource):
+        return (
+            f"a role that allows it: kubectl create clusterrole ksecret --verb={verb} --non-resource-url={target.path}"
+        )
     if lacks_right:
         subresource = target.subresource.partition("/")[0]
         resource = target.resources.full_name + (f"/{subresource}" if subresource else "")

@@ -34,8 +34,8 @@ class ExternalSecretDelivery(Delivery):
         if order.object_name not in before.objects and (refusal := refused_adoption(order, KIND)):
             return refusal
         live = apply(api, order, target)
-        if reason := _ignores_refresh(live):
-            return Outcome(state="never", cause=f"{reason}; {_way_out(order)}")
+        if reason := ignores_refresh(live):
+            return Outcome(state="never", cause=f"{reason}; it does after: {way_out(order.namespace, order.name)}")
         body = {"metadata": {"annotations": {FORCE: str(time.time_ns()), **order.mark}}}
         live = api.patch(target, body, MERGE, dry_run=order.dry_run)
         if order.dry_run:
@@ -109,7 +109,7 @@ def _go_map(values: Mapping[str, str]) -> str:
     return "map[" + " ".join(f"{key}:{value}" for key, value in sorted(values.items())) + "]"
 
 
-def _ignores_refresh(external_secret: Object) -> str:
+def ignores_refresh(external_secret: Object) -> str:
     """Return why ESO will not look at this object again, or nothing."""
     spec, synced = external_secret["spec"], (external_secret.get("status") or {}).get("syncedResourceVersion")
     policy = spec.get("refreshPolicy") or "Periodic"
@@ -120,7 +120,6 @@ def _ignores_refresh(external_secret: Object) -> str:
     return ""
 
 
-def _way_out(order: Order) -> str:
+def way_out(namespace: str, secret: str) -> str:
     """Return the command after which ESO makes the Secret anew: without its data-hash the Secret counts as changed."""
-    annotation = f"reconcile.{OPERATOR}/data-hash-"
-    return f"it does after: kubectl annotate secret {order.name} --namespace={order.namespace} {annotation}"
+    return f"kubectl annotate secret {secret} --namespace={namespace} reconcile.{OPERATOR}/data-hash-"

@@ -49,6 +49,23 @@ class Target(NamedTuple):
         return f"{resources} in {self.namespace}" if self.namespace else resources
 
 
+class NonResource(Target):
+    """A path of the API server that leads to no object; `name` is the path without the slash at its beginning."""
+
+    __slots__ = ()
+
+    @property
+    def path(self) -> str:
+        """The path of the request."""
+        return f"/{self.name}"
+
+    def __str__(self) -> str:
+        """The path, as messages name it."""
+        return self.path
+
+
+# Of the ServiceAccounts' tokens: who issues them.
+ISSUER = NonResource(Resources("", "", ""), "", ".well-known/openid-configuration", "")
 NAMESPACES = Resources("", "v1", "namespaces")
 SECRETS = Resources("", "v1", "secrets")
 SERVICES = Resources("", "v1", "services")

@@ -21,12 +21,13 @@ from typing import NamedTuple, Self, Unpack
 
 from . import authority, certificates
 from .answers import Answer, Request, refusal
+from .authority import FederatedCredential
 from .faults import Cut, Faults, Garble, Refuse
 from .rest import MAX_PAGE, SecretsApi
 from .server import Reply, Server
 from .vault import Attributes, Vault, Version
 
-__all__ = ["KeyVault", "Seen", "Version"]
+__all__ = ["FederatedCredential", "KeyVault", "Seen", "Version"]
 
 _NOTHING = Answer(0, {})
 _NO_TOKEN = refusal(401, "Unauthorized", "AKV10000: Request is missing a Bearer or PoP token.")
@@ -114,6 +115,20 @@ class KeyVault:
             "IDENTITY_HEADER": self._authority.identity_header,
             **self._network,
         }
+
+    @property
+    def network(self) -> dict[str, str]:
+        """For a child process that has an identity of its own and must only reach the double."""
+        return dict(self._network)
+
+    @property
+    def client_id(self) -> str:
+        """The id of the one application."""
+        return self._authority.client_id
+
+    def federate(self, *credentials: FederatedCredential) -> None:
+        """Give the application these federated credentials, and no others."""
+        self._authority.federated_credentials = list(credentials)
 
     @property
     def connections(self) -> int:

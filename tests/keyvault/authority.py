@@ -3,8 +3,11 @@
 The tenant is `adfs`, with which azure-identity asks the given host alone and looks nothing up at Microsoft.
 """
 
+import base64
+import json
 import secrets
 import time
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from .answers import Answer, Request
@@ -17,12 +20,21 @@ _CONFIGURATION_PATH = f"/{TENANT}/.well-known/openid-configuration"
 _LIFETIME = 3600
 
 
+class FederatedCredential(NamedTuple):
+    """Whose tokens count as the application's own; each field must be exactly that of the token."""
+
+    issuer: str
+    subject: str
+    audience: str
+
+
 class Authority:
     """Hands out tokens to whoever has one of its credentials, all made for this one run."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._tokens: set[str] = set()
+        self.federated_credentials: list[FederatedCredential] = []
         self.client_id = secrets.token_hex(16)
         self.client_secret = secrets.token_urlsafe()
         self.federated_token = secrets.token_urlsafe()
@@ -67,12 +79,34 @@ class Authority:
                     "was not found in the directory.",
                 },
             )
-        if form.get("client_secret") != self.client_secret and form.get("client_assertion") != self.federated_token:
-            return Answer(
-                401,
-                {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."},
-            )
+        assertion = form.get("client_assertion", "")
+        if assertion.count(".") == 2:
+            if refusal := self._federation_refusal(assertion):
+                return refusal
+        elif form.get("client_secret") != self.client_secret and assertion != self.federated_token:
+            return _invalid_client("AADSTS7000215: Invalid client secret provided.")
         return Answer(200, {"token_type": "Bearer", "expires_in": _LIFETIME, "access_token": self._token()})
+
+    def _federation_refusal(self, assertion: str) -> Answer | None:
+        """Return why a JWT of another issuer is not accepted, as Entra says it. Its signature is not looked at."""
+        payload = assertion.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        candidates = self.federated_credentials
+        if not candidates:
+            text = (
+                "AADSTS70021: No matching federated identity record found for presented assertion. Assertion Issuer: "
+            )
+            return _invalid_client(f"{text}'{claims['iss']}'. Assertion Subject: '{claims['sub']}'.")
+        for code, field, presented in (
+            ("AADSTS700211", "issuer", [claims["iss"]]),
+            ("AADSTS700213", "subject", [claims["sub"]]),
+            ("AADSTS700212", "audience", claims["aud"]),
+        ):
+            candidates = [candidate for candidate in candidates if getattr(candidate, field) in presented]
+            if not candidates:
+                text = f"No matching federated identity record found for presented assertion {field}"
+                return _invalid_client(f"{code}: {text} '{presented[0]}'.")
+        return None
 
     def _managed_identity(self, request: Request) -> Answer:
         if request.headers.get("X-IDENTITY-HEADER") != self.identity_header:
@@ -88,3 +122,7 @@ class Authority:
         token = secrets.token_urlsafe()
         self._tokens.add(token)
         return token
+
+
+def _invalid_client(description: str) -> Answer:
+    return Answer(401, {"error": "invalid_client", "error_description": description})

@@ -3,29 +3,47 @@
 A subject has a module here, with a tuple of its questions in the order in which they are asked.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ...backends import backend_of
-from ...cluster.api import Api, Refused
+from ...cluster.api import Api, Refused, Unreachable
 from ...cluster.guard import refuse_another_cluster, refuse_another_namespace
 from ...model.resolution import Environment
 from ...objects.documents import Document
 from ...sources import Progress
 from ..addresses import secrets_of
 from ..deployment import DeployedSecret, Deployment, deployment
-from . import secrets
+from . import azurekeyvault, externalsecrets, operator, secrets, signin, stores
 from .examination import DoctorRequest, Examination, Question, Step, Verdict
 
+_PAUSE_SECONDS = 2.0
 # What comes before the Secret, by the kind of the object that stands for it.
 CHAINS: Mapping[str, Sequence[Question]] = {
-    "ExternalSecret": (),
+    "ExternalSecret": (
+        *operator.QUESTIONS,
+        *stores.QUESTIONS,
+        # What a provider's own stores need; another provider's questions are added here.
+        *azurekeyvault.QUESTIONS,
+        *signin.QUESTIONS,
+        *externalsecrets.QUESTIONS,
+    ),
     "SealedSecret": (),
 }
 FROM_THE_SECRET_ON: Sequence[Question] = (*secrets.QUESTIONS,)
 
 
-def examine(environment: Environment, api: Api, request: DoctorRequest, progress: Progress) -> Iterator[Step]:
-    """Ask every question about the Secrets of an overlay, or the addressed ones.
+def examine(
+    environment: Environment,
+    api: Api,
+    request: DoctorRequest,
+    *,
+    progress: Progress,
+    report: Callable[[Sequence[Step]], None],
+) -> list[Step]:
+    """Ask every question and return the steps. While it waits, each round that is not the last one is reported.
+
+    What can't be asked for lack of rights is not waited for. A server that is away for a while is asked again.
 
     Raises InputError for another cluster than the overlay's, Refusal if the cluster can't be asked.
     """
@@ -33,14 +51,29 @@ def examine(environment: Environment, api: Api, request: DoctorRequest, progress
     refuse_another_namespace(api, deployed.namespace)
     refuse_another_cluster(environment, api, deployed.namespace)
     chosen = _chosen(environment, deployed, secrets_of(environment, request.addresses))
-    examination = Examination(
-        environment=environment,
-        api=api,
-        request=request,
-        deployment=deployed,
-        secrets=chosen,
-        progress=progress,
-    )
+    end = time.monotonic() + request.timeout if request.timeout else float("inf")
+    while True:
+        over = not request.wait or time.monotonic() > end
+        examination = Examination(
+            environment=environment,
+            api=api,
+            request=request,
+            deployment=deployed,
+            secrets=chosen,
+            progress=progress,
+        )
+        try:
+            steps = list(_steps(environment, examination))
+            if over or not any(step.verdict == "failed" for step in steps):
+                return steps
+            report(steps)
+        except Unreachable:
+            if over:
+                raise
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _steps(environment: Environment, examination: Examination) -> Iterator[Step]:
     for question in (*CHAINS.get(backend_of(environment).kind, ()), *FROM_THE_SECRET_ON):
         yield from _answers(question, examination)
 

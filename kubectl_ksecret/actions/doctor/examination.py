@@ -1,17 +1,21 @@
 """What the questions of `doctor` share: one look at the cluster, and the steps that they answer with."""
 
+import os
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
-from ...cluster.api import Api, Refused
+from ...cluster.api import FIELD_MANAGER, Api, Refused
 from ...cluster.certificates import Controller
 from ...cluster.resources import EVENTS, SECRETS, Resources, Target
 from ...cluster.secrets import SecretMetadata, find_secret, list_secrets
 from ...frozen import Record
 from ...model.kubernetes import Object
 from ...model.resolution import Environment
+from ...objects.documents import Document
 from ...sources import Progress
 from ..deployment import DeployedSecret, Deployment
+from ..survey import root_of
 
 Answer = TypeVar("Answer")
 Verdict = Literal["passed", "failed", "unknown", "not applicable"]
@@ -22,7 +26,8 @@ class Step(Record):
 
     `subject` is the object as kubectl names it, such as externalsecret.external-secrets.io/app. `cause` says what is
     wrong, why the question could not be answered or does not apply, or what a passed step saw. `remedy` is the next
-    step: a command that works when it is typed, or a sentence where no command helps.
+    step: a command that works when it is typed, or a sentence where no command helps. Where there are several, each
+    stands on a line of its own.
     """
 
     question: str
@@ -33,10 +38,17 @@ class Step(Record):
 
 
 class DoctorRequest(Record):
-    """What the user asked for. `controller` is where the one of Sealed Secrets is looked for."""
+    """What the user asked for. `controller` is where the one of Sealed Secrets is looked for.
+
+    With `as_workload`, sign in to the vault as the ServiceAccount does that reads it for the cluster. With `wait`, ask
+    again as long as a step fails, for at most `timeout` seconds; 0 is for ever.
+    """
 
     addresses: Sequence[str] = ()
     controller: Controller = Controller()
+    as_workload: bool = False
+    wait: bool = False
+    timeout: float = 0
 
 
 class Examination:
@@ -69,6 +81,17 @@ class Examination:
     def namespace(self) -> str:
         """The namespace that the Secrets are deployed to."""
         return self.deployment.namespace
+
+    @property
+    def apply_command(self) -> str:
+        """The command that applies all that the overlay's kustomization builds."""
+        folder = shlex.quote(os.path.relpath(root_of(self.environment)))
+        return f"kubectl apply --server-side --field-manager={FIELD_MANAGER} --kustomize={folder}"
+
+    def built(self, kind: str, name: str) -> Document | None:
+        """Return an object of the build, or None if it has none of that kind and name."""
+        subjects = ((document.subject, document) for document in self.deployment.objects)
+        return next((document for subject, document in subjects if (subject.kind, subject.name) == (kind, name)), None)
 
     def all(self, resources: Resources, namespace: str = "", *, selector: str = "") -> Sequence[Object]:
         """Return all objects of a kind in a namespace, or in the whole cluster. Raises Refused as Api does."""

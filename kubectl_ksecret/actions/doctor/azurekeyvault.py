@@ -1,0 +1,246 @@
+"""How a store signs in to Azure Key Vault: its workload identity, service principal or managed identity.
+
+What is checked follows External Secrets Operator 0.20 (pkg/provider/azure/keyvault).
+"""
+
+import shlex
+from collections.abc import Iterator, Mapping
+
+from ...cluster.resources import ISSUER, SERVICE_ACCOUNTS
+from ...frozen import Record
+from ...model.kubernetes import Object
+from ...values.placeholders import placeholder_in, stand_in
+from .examination import Examination, Question, Step, Verdict
+from .stores import StoreReference, of_provider
+
+PROVIDER = "azurekv"
+CLIENT_ID, TENANT_ID = "azure.workload.identity/client-id", "azure.workload.identity/tenant-id"
+AUDIENCE = "api://AzureADTokenExchange"
+_ACCOUNT, _CREDENTIAL = "the ServiceAccount has a workload identity", "a federated credential is for its tokens"
+_PRINCIPAL = "the store's credentials are there"
+_LIST_CLIENTS = 'az identity list --query "[].[name, clientId]" --output table'
+
+
+class WorkloadIdentity(Record):
+    """The ServiceAccount with which a store signs in, and what it says of itself.
+
+    `account` is the live ServiceAccount. `audiences` are those of its tokens, the one that Entra knows at the end.
+    """
+
+    reference: StoreReference
+    store: Object
+    namespace: str
+    name: str
+    account: Object | None
+
+    @property
+    def subject(self) -> str:
+        """The subject of its tokens."""
+        return f"system:serviceaccount:{self.namespace}:{self.name}"
+
+    @property
+    def audiences(self) -> list[str]:
+        """The audiences of the token that the operator asks for."""
+        return [AUDIENCE, *(self.store["serviceAccountRef"].get("audiences") or ())]
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """The annotations of the ServiceAccount."""
+        return ((self.account or {}).get("metadata") or {}).get("annotations") or {}
+
+    @property
+    def client(self) -> str:
+        """The client id; empty where a Secret holds it, or nothing does."""
+        return str(self.annotations.get(CLIENT_ID) or "")
+
+    @property
+    def tenant(self) -> str:
+        """The tenant, as the store or the ServiceAccount names it."""
+        return str(self.store.get("tenantId") or self.annotations.get(TENANT_ID) or "")
+
+
+def workload_identities(examination: Examination) -> Iterator[WorkloadIdentity]:
+    """Yield the ServiceAccounts with which the stores sign in."""
+    for reference, store in of_provider(examination, PROVIDER):
+        account = store.get("serviceAccountRef")
+        if store.get("authType") != "WorkloadIdentity" or not account:
+            continue
+        elsewhere = account.get("namespace") if reference.kind == "ClusterSecretStore" else None
+        namespace = elsewhere or examination.namespace
+        live = examination.find(SERVICE_ACCOUNTS.among(namespace, account["name"]))
+        yield WorkloadIdentity(
+            reference=reference, store=store, namespace=namespace, name=account["name"], account=live
+        )
+
+
+def _identity(examination: Examination) -> Iterator[Step]:
+    for identity in workload_identities(examination):
+        if identity.account is None:
+            cause = f"{identity.reference.subject} signs in with it, and there is no such ServiceAccount"
+            remedy = f"kubectl create serviceaccount {identity.name} --namespace={identity.namespace}"
+            if examination.built("ServiceAccount", identity.name):
+                remedy = examination.apply_command
+            yield _of_account(identity, "failed", cause, remedy)
+            continue
+        faults = [
+            fault for fault in (_client_fault(examination, identity), _tenant_fault(examination, identity)) if fault
+        ]
+        for cause, remedy in faults:
+            yield _of_account(identity, "failed", cause, remedy)
+        if not faults:
+            yield _of_account(
+                identity, "passed", f"client {identity.client or 'of a Secret'}, tenant {identity.tenant}"
+            )
+
+
+def _client_fault(examination: Examination, identity: WorkloadIdentity) -> tuple[str, str] | None:
+    by_store = bool((identity.store.get("authSecretRef") or {}).get("clientId"))
+    # With its newer SDK the operator looks at the annotation alone.
+    reads_secret = by_store and not identity.store.get("useAzureSDK")
+    if CLIENT_ID in identity.annotations and reads_secret:
+        return f"{CLIENT_ID} stands there, and authSecretRef.clientId in the store too", _remove(identity, CLIENT_ID)
+    if CLIENT_ID not in identity.annotations and reads_secret:
+        return None
+    return _annotation_fault(examination, identity, CLIENT_ID, "CLIENT_ID", _LIST_CLIENTS)
+
+
+def _tenant_fault(examination: Examination, identity: WorkloadIdentity) -> tuple[str, str] | None:
+    stated = identity.store.get("tenantId")
+    by_secret = (identity.store.get("authSecretRef") or {}).get("tenantId")
+    if stated and (form := _stand_in(stated)):
+        return (
+            f"spec.provider.azurekv.tenantId of the store is a placeholder ({form})",
+            "az account show --query tenantId",
+        )
+    if TENANT_ID in identity.annotations and (stated or by_secret) and not identity.store.get("useAzureSDK"):
+        field = "tenantId" if stated else "authSecretRef.tenantId"
+        return f"{TENANT_ID} stands there, and {field} in the store too", _remove(identity, TENANT_ID)
+    if stated or by_secret:
+        return None
+    return _annotation_fault(examination, identity, TENANT_ID, "TENANT_ID", "az account show --query tenantId")
+
+
+def _annotation_fault(
+    examination: Examination, identity: WorkloadIdentity, annotation: str, variable: str, source: str
+) -> tuple[str, str] | None:
+    """Return what is wrong with an annotation that must be there; the build may have a better one."""
+    text = identity.annotations.get(annotation) or ""
+    built = examination.built("ServiceAccount", identity.name)
+    stated = str(built.annotations.get(annotation) or "") if built else ""
+    if text and not (form := _stand_in(text)):
+        return None
+    cause = f"{annotation} is a placeholder ({form})" if text else f"it has no annotation {annotation}"
+    value = shlex.quote(stated) if stated and not _stand_in(stated) else variable
+    remedy = (
+        f"kubectl annotate serviceaccount {identity.name} --namespace={identity.namespace} --overwrite "
+        f"{annotation}={value}"
+    )
+    return cause, remedy if value != variable else f"{remedy}\n{source} shows what {variable} is"
+
+
+def _remove(identity: WorkloadIdentity, annotation: str) -> str:
+    return f"kubectl annotate serviceaccount {identity.name} --namespace={identity.namespace} {annotation}-"
+
+
+def _stand_in(text: object) -> str:
+    """Return the name of the placeholder that a text is or holds, if any."""
+    form = stand_in(str(text).encode())
+    return form.name if form else placeholder_in(str(text))
+
+
+def _credential(examination: Examination) -> Iterator[Step]:
+    for identity in workload_identities(examination):
+        client = identity.client
+        if identity.account is None or not client or _stand_in(client):
+            continue
+        issuer = str((examination.find(ISSUER) or {}).get("issuer") or "")
+        demands = f"issuer {issuer}, subject {identity.subject}, audience {identity.audiences[-1]}"
+        if issuer.startswith("https://kubernetes.default.svc"):
+            cause = f"the cluster's tokens have the issuer {issuer}, whose keys Entra can't read"
+            remedy = "on AKS: az aks update --name CLUSTER --resource-group GROUP --enable-oidc-issuer"
+            yield _of_credential(identity, "failed", cause, remedy)
+        else:
+            cause = f"it must have exactly {demands}; the cluster can't tell, Azure can"
+            yield _of_credential(identity, "not applicable", cause, "\n".join(_listings(client)))
+
+
+def _listings(client: str) -> tuple[str, str]:
+    """Return the commands that list the federated credentials of an application, or of a managed identity."""
+    query = f"az identity list --query \"[?clientId=='{client}']"
+    name, group = f'$({query}.name" --output tsv)', f'$({query}.resourceGroup" --output tsv)'
+    return (
+        f"az ad app federated-credential list --id {client}",
+        f'az identity federated-credential list --identity-name "{name}" --resource-group "{group}"',
+    )
+
+
+def _secrets(examination: Examination) -> Iterator[Step]:
+    """Look at the Secrets that hold a service principal's credentials, not at their values."""
+    for reference, store in of_provider(examination, PROVIDER):
+        if store.get("authType", "ServicePrincipal") != "ServicePrincipal":
+            continue
+        credentials = store.get("authSecretRef") or {}
+        for field in ("clientId", "clientSecret", "clientCertificate"):
+            if selector := credentials.get(field):
+                elsewhere = selector.get("namespace") if reference.kind == "ClusterSecretStore" else None
+                yield _of_selector(examination, reference, selector, elsewhere or examination.namespace)
+        if not store.get("tenantId") or (form := _stand_in(store["tenantId"])):
+            cause = f"its tenantId is a placeholder ({form})" if store.get("tenantId") else "it has no tenantId"
+            yield _of_principal(reference.subject, cause, "az account show --query tenantId")
+
+
+def _of_selector(examination: Examination, reference: StoreReference, selector: Object, namespace: str) -> Step:
+    name, key = str(selector.get("name")), str(selector.get("key"))
+    live = examination.secret(namespace, name)
+    if live is not None and key in live.keys:
+        return _of_principal(f"secret/{name}", f"it has {key}")
+    cause = f"it lacks {key}" if live else "there is no such Secret"
+    cause += f", with which {reference.subject} signs in"
+    if name in examination.deployment.secrets:
+        return _of_principal(f"secret/{name}", cause, f"kubectl ksecret sync {examination.environment.name} {name}")
+    if live is None:
+        remedy = f"kubectl create secret generic {name} --namespace={namespace} --from-file={key}=FILE"
+    else:
+        remedy = f"kubectl edit secret {name} --namespace={namespace}"
+    return _of_principal(f"secret/{name}", cause, remedy)
+
+
+def _managed(examination: Examination) -> Iterator[Step]:
+    for reference, store in of_provider(examination, PROVIDER):
+        if store.get("authType") != "ManagedIdentity":
+            continue
+        identity = str(store.get("identityId") or "")
+        if identity and (form := _stand_in(identity)):
+            yield _of_principal(reference.subject, f"identityId is a placeholder ({form})", _LIST_CLIENTS)
+        else:
+            cause = (
+                f"it signs in as the nodes' managed identity{f' {identity}' if identity else ''}; Azure alone knows it"
+            )
+            remedy = (
+                f"az role assignment list --all --assignee {identity} --output table" if identity else _LIST_CLIENTS
+            )
+            step = _of_principal(reference.subject, cause, remedy)
+            yield step.but(verdict="not applicable")
+
+
+def _of_account(identity: WorkloadIdentity, verdict: Verdict, cause: str, remedy: str = "") -> Step:
+    return Step(
+        question=_ACCOUNT, subject=f"serviceaccount/{identity.name}", verdict=verdict, cause=cause, remedy=remedy
+    )
+
+
+def _of_credential(identity: WorkloadIdentity, verdict: Verdict, cause: str, remedy: str) -> Step:
+    return _of_account(identity, verdict, cause, remedy).but(question=_CREDENTIAL)
+
+
+def _of_principal(subject: str, cause: str, remedy: str = "") -> Step:
+    verdict: Verdict = "failed" if remedy else "passed"
+    return Step(question=_PRINCIPAL, subject=subject, verdict=verdict, cause=cause, remedy=remedy)
+
+
+QUESTIONS = (
+    Question(_ACCOUNT, _identity),
+    Question(_CREDENTIAL, _credential),
+    Question(_PRINCIPAL, _secrets),
+    Question(_PRINCIPAL, _managed),
+)

@@ -1,0 +1,385 @@
+"""`doctor` on ExternalSecrets: faults that are put into the real cluster are named, and the next step mends them.
+
+docs/doctor.md lists what can't be run here: the commands of the Azure CLI.
+"""
+
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ..keyvault import FederatedCredential, KeyVault
+from ..peers import peer, run
+from ..projects import Done
+from .controlplane import Cluster
+from .shops import Shop
+from .standins import EXTERNAL_SECRETS
+
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
+CANARY, ENCODED = "canary-value", "Y2FuYXJ5LXZhbHVl"
+APP = "externalsecret.external-secrets.io/app"
+AUDIENCE = "api://AzureADTokenExchange"
+CLIENT, TENANT = "azure.workload.identity/client-id", "azure.workload.identity/tenant-id"
+PODS = f"--selector=app.kubernetes.io/name={EXTERNAL_SECRETS.name}"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, cluster: Cluster, namespace: str) -> Shop:
+    return Shop(tmp_path, cluster, namespace)
+
+
+@pytest.fixture
+def external(shop: Shop) -> Shop:
+    """An overlay of ExternalSecrets that is deployed and synced."""
+    shop.external_overlay()
+    shop.store(token=CANARY, password="p")
+    assert shop.ksecret("sync", "test", "--restart=never").code == 0
+    return shop
+
+
+@pytest.fixture
+def vault() -> Iterator[KeyVault]:
+    """The double of Key Vault, with both names."""
+    with KeyVault() as double:
+        double.set("token", CANARY)
+        double.set("password", "p")
+        yield double
+
+
+@pytest.fixture
+def azure(shop: Shop, vault: KeyVault) -> Shop:
+    """An overlay with a store of its own, which signs in to the double as the ServiceAccount `shop`."""
+    _azure_overlay(shop, vault.url, environmentType="AzureStackCloud", useAzureSDK=True, **_cloud(vault))
+    _account(shop, {CLIENT: vault.client_id, TENANT: "adfs"})
+    _apply(shop)
+    return shop
+
+
+def _azure_overlay(shop: Shop, url: str, **store: Any) -> None:
+    auth = {"workloadIdentity": {"serviceAccountName": "shop"}}
+    backend = {"externalSecret": {"store": {"name": "vault", "auth": auth}}}
+    source = {"azureKeyVault": {"vaultUrl": url}}
+    shop.project.overlay("test", backend, source=source, namespace=shop.namespace)
+    patch = {"spec": {"provider": {"azurekv": store}}}
+    metadata = {"apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": {"name": "vault"}}
+    kustomization = {
+        "resources": ["account.yaml", "secrets"],
+        "namespace": shop.namespace,
+        "patches": [{"patch": json.dumps(metadata | patch)}],
+    }
+    shop.project.write("overlays/test/kustomization.yaml", yaml.safe_dump(kustomization))
+    shop.project.write("overlays/test/secrets/kustomization.yaml", "resources: [manifests]\n")
+    assert shop.ksecret("render", "test", "--write").code == 0
+
+
+def _cloud(vault: KeyVault) -> dict[str, Any]:
+    return {"customCloudConfig": {"activeDirectoryEndpoint": f"{vault.url}/"}}
+
+
+def _account(shop: Shop, annotations: dict[str, str]) -> None:
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "shop", "annotations": annotations}}
+    shop.project.write("overlays/test/account.yaml", json.dumps(account))
+
+
+def _apply(shop: Shop) -> None:
+    shop.kubectl("apply", "--server-side", "--kustomize", str(shop.project.root / "overlays/test"))
+
+
+def _doctor(shop: Shop, *arguments: str, **variables: str) -> Done:
+    """Run doctor; no value may show, whatever it says."""
+    done = shop.ksecret("doctor", "test", *arguments, **variables)
+    assert CANARY not in done.out + done.err and ENCODED not in done.out + done.err
+    return done
+
+
+def _steps(shop: Shop, *arguments: str, verdict: str = "failed", **variables: str) -> list[dict[str, Any]]:
+    """The steps with a verdict."""
+    document = json.loads(_doctor(shop, "--output=json", *arguments, **variables).out)
+    assert (document["apiVersion"], document["kind"]) == ("ksecret.dev/v1alpha1", "Examination")
+    return [step for step in document["steps"] if step["verdict"] == verdict]
+
+
+def _causes(steps: list[dict[str, Any]]) -> dict[str, str]:
+    return {step["subject"]: step["cause"] for step in steps}
+
+
+def _run(shop: Shop, remedy: str) -> None:
+    """Run a printed command, which must succeed, from where `doctor` ran; behind a comma stands when to run it."""
+    words = shlex.split(remedy.partition(", ")[0])
+    if words[:2] == ["kubectl", "ksecret"]:
+        done = shop.ksecret(*words[2:])
+        assert done.code == 0, done.err
+    else:
+        assert words[0] == "kubectl"
+        run(peer("kubectl"), f"--kubeconfig={shop.cluster.kubeconfig}", *words[1:], folder=shop.project.root)
+
+
+def test_where_all_is_well_each_step_says_what_was_seen(external: Shop) -> None:
+    done = _doctor(external)
+    assert (done.code, done.err) == (0, "")
+    synced = external.object("externalsecret", "app")["status"]["refreshTime"]
+    assert done.out.splitlines() == [
+        "► External Secrets Operator is installed",
+        "✔ apiservice/v1.external-secrets.io: it serves external-secrets.io/v1",
+        "► its controller runs",
+        f"✔ pod/{EXTERNAL_SECRETS.pod}: in namespace {EXTERNAL_SECRETS.namespace}",
+        "► the store is there and ready",
+        "✔ secretstore.external-secrets.io/fake: provider fake",
+        "► the ExternalSecret is synced",
+        f"✔ {APP}: at {synced}",
+        "► the Secret exists with its keys",
+        "✔ secret/app: 2 keys, made by ExternalSecret app",
+        "5 passed, 0 failed",
+    ]
+
+
+def test_a_secret_that_the_store_lacks_is_named_and_arrives_by_the_next_step(external: Shop) -> None:
+    """Also where Events are gone: then the controller's log has the cause."""
+    external.store(password="p")
+    assert external.ksecret("sync", "test", "--timeout=20s").code == 1
+    [failed] = _steps(external)
+    cause = "error processing spec.data[1] (key: token): Secret does not exist"
+    assert (failed["subject"], failed["cause"]) == (APP, cause)
+    external.kubectl("delete", "events", "--all")
+    assert _causes(_steps(external))[APP] == f"{cause} (from the controller's log)"
+    assert failed["remedies"] == ["kubectl ksecret sync test app, once the store has it"]
+    external.store(token="two", password="p")
+    _run(external, failed["remedies"][0])
+    assert _steps(external) == []
+    assert external.secret()["token"] == "two"
+
+
+def test_a_message_that_quotes_a_value_is_not_shown(external: Shop) -> None:
+    template = {"engineVersion": "v2", "data": {"token": '{{ .token | mustToDate "2006-01-02" }}', "password": "x"}}
+    patch = json.dumps({"spec": {"target": {"template": template}}})
+    external.kubectl("patch", "externalsecret", "app", "--type=merge", f"--patch={patch}")
+    external.kubectl("wait", "--for=condition=Ready=False", "externalsecret/app", "--timeout=30s")
+    [failed] = _steps(external)
+    assert failed["cause"].startswith("could not apply template: ")
+    assert failed["cause"].endswith(": error calling mustToDate: …")
+    external.kubectl("delete", "events", "--all")
+    assert "mustToDate" in _doctor(external).out
+
+
+def test_a_store_that_is_missing_is_named_with_those_that_there_are(external: Shop) -> None:
+    patch = json.dumps({"spec": {"secretStoreRef": {"name": "fakes"}}})
+    external.external_overlay(store={"name": "fakes"})
+    external.kubectl("patch", "externalsecret", "app", "--type=merge", f"--patch={patch}")
+    store = "secretstore.external-secrets.io/fakes"
+    failed = next(step for step in _steps(external) if step["subject"] == store)
+    assert failed["cause"] == "there is no such store; there is one named fake"
+    _run(external, failed["remedies"][0])
+
+
+def test_a_store_of_the_build_that_was_deleted_is_there_again_after_the_next_step(azure: Shop) -> None:
+    azure.kubectl("delete", "secretstore", "vault")
+    failed = next(step for step in _steps(azure) if step["subject"].startswith("secretstore"))
+    assert failed["cause"] == "there is no such store, though the build has it"
+    _run(azure, failed["remedies"][0])
+    azure.kubectl("wait", "--for=condition=Ready", "secretstore/vault", "--timeout=30s")
+
+
+def test_a_controller_that_is_scaled_away_is_named_and_runs_again_after_the_next_step(external: Shop) -> None:
+    name, namespace = EXTERNAL_SECRETS.name, EXTERNAL_SECRETS.namespace
+    kubectl, cluster = external.cluster.kubectl, external.cluster
+    kubectl("scale", "statefulset", name, f"--namespace={namespace}", "--replicas=0")
+    kubectl("wait", "--for=delete", f"pod/{EXTERNAL_SECRETS.pod}", f"--namespace={namespace}", "--timeout=30s")
+    try:
+        [failed] = _steps(external)
+        assert failed["subject"] == f"statefulset.apps/{name}"
+        assert failed["cause"] == f"in namespace {namespace}, scaled to 0"
+    finally:
+        _run(external, f"kubectl scale statefulset {name} --namespace={namespace} --replicas=1")
+    assert failed["remedies"] == [f"kubectl scale statefulset {name} --namespace={namespace} --replicas=1"]
+    kubectl("wait", "--for=create", f"pod/{EXTERNAL_SECRETS.pod}", f"--namespace={namespace}", "--timeout=30s")
+    kubectl("wait", "--for=condition=Ready", "pod", PODS, f"--namespace={namespace}", "--timeout=30s")
+    cluster.wait(name)
+    assert _steps(external) == []
+
+
+def test_a_policy_that_ignores_a_forced_refresh_is_named_with_the_way_out(shop: Shop) -> None:
+    shop.external_overlay(refreshPolicy="CreatedOnce")
+    shop.store(token="one", password="p")
+    assert shop.ksecret("sync", "test").code == 0
+    shop.store(token="two", password="p")
+    [step] = _steps(shop, verdict="not applicable")
+    assert step["cause"] == "refreshPolicy is CreatedOnce, so External Secrets Operator does not look again"
+    assert _doctor(shop).code == 0
+    _run(shop, step["remedies"][0])
+    shop.kubectl("wait", "--for=jsonpath={.data.token}=dHdv", "secret/app", "--timeout=30s")
+
+
+def test_an_external_secret_that_is_not_there_comes_to_be_by_the_next_step(shop: Shop) -> None:
+    shop.external_overlay()
+    shop.store(token="one", password="p")
+    failed = {step["subject"]: step for step in _steps(shop)}
+    assert failed[APP]["cause"] == "there is no such ExternalSecret"
+    assert failed["secret/app"]["cause"] == "there is no such Secret; see above: the ExternalSecret is synced"
+    _run(shop, failed[APP]["remedies"][0])
+    assert _steps(shop) == []
+
+
+def test_two_that_make_one_secret_are_named_and_one_takes_it_over(external: Shop) -> None:
+    """The other ExternalSecret owns the Secret, so that this one is never synced until the other is gone."""
+    other = external.object("externalsecret", "app")
+    other["metadata"] = {"name": "old", "namespace": external.namespace}
+    other["spec"]["target"]["name"] = "app"
+    external.kubectl("delete", "externalsecret", "app")
+    external.cluster.apply({name: other[name] for name in ("apiVersion", "kind", "metadata", "spec")})
+    external.kubectl("wait", "--for=create", "secret/app", "--timeout=30s")
+    assert external.ksecret("sync", "test", "--adopt", "--timeout=15s").code == 1
+    failed = {step["subject"]: step for step in _steps(external)}
+    assert failed[APP]["cause"].startswith("secret is owned by another ExternalSecret")
+    assert failed["secret/app"]["cause"] == "ExternalSecret old makes it too"
+    _run(external, failed["secret/app"]["remedies"][0])
+    assert external.ksecret("sync", "test", "--adopt").code == 0
+    assert _steps(external) == []
+
+
+def test_faults_of_the_workload_identity_are_named_and_mended_by_the_next_steps(azure: Shop, vault: KeyVault) -> None:
+    account = "serviceaccount/shop"
+    azure.kubectl("annotate", "serviceaccount", "shop", f"{CLIENT}-", f"{TENANT}=<tenant-id>", "--overwrite")
+    failed = [step for step in _steps(azure) if step["subject"] == account]
+    assert [step["cause"] for step in failed] == [
+        f"it has no annotation {CLIENT}",
+        f"{TENANT} is a placeholder (<…>)",
+    ]
+    for step in failed:
+        _run(azure, step["remedies"][0])
+    assert account not in _causes(_steps(azure))
+    assert azure.object("serviceaccount", "shop")["metadata"]["annotations"] == {
+        CLIENT: vault.client_id,
+        TENANT: "adfs",
+    }
+    azure.kubectl("delete", "serviceaccount", "shop")
+    failed = [step for step in _steps(azure) if step["subject"] == account]
+    assert failed[0]["cause"].endswith("signs in with it, and there is no such ServiceAccount")
+    _run(azure, failed[0]["remedies"][0])
+    assert account not in _causes(_steps(azure))
+
+
+def test_a_tenant_that_stands_in_two_places_is_removed_by_the_next_step(shop: Shop) -> None:
+    """A client id is missing as well: else the operator would ask Azure itself."""
+    _azure_overlay(shop, "https://shop.vault.example", tenantId="shop.example")
+    _account(shop, {TENANT: "shop.example"})
+    _apply(shop)
+    failed = [step for step in _steps(shop) if step["subject"] == "serviceaccount/shop"]
+    assert [step["cause"] for step in failed] == [
+        f"it has no annotation {CLIENT}",
+        f"{TENANT} stands there, and tenantId in the store too",
+    ]
+    assert failed[0]["remedies"] == [
+        f"kubectl annotate serviceaccount shop --namespace={shop.namespace} --overwrite {CLIENT}=CLIENT_ID",
+        'az identity list --query "[].[name, clientId]" --output table shows what CLIENT_ID is',
+    ]
+    _run(shop, failed[1]["remedies"][0])
+    shop.kubectl("wait", "--for=condition=Ready=False", "secretstore/vault", "--timeout=30s")
+    causes = _causes(_steps(shop))
+    assert causes["serviceaccount/shop"] == f"it has no annotation {CLIENT}"
+    assert causes["secretstore.external-secrets.io/vault"] == (
+        f"missing clientID: either serviceAccountRef or service account annotation '{CLIENT}' is missing"
+    )
+
+
+def test_as_workload_tries_the_whole_chain_and_reads_no_value(azure: Shop, vault: KeyVault) -> None:
+    """Against the double, which looks at issuer, subject and audience of the ServiceAccount's real token."""
+    issuer, subject = azure.cluster.url, f"system:serviceaccount:{azure.namespace}:shop"
+    right = FederatedCredential(issuer, subject, AUDIENCE)
+    refusals = {
+        "no federated credential matches the token's issuer, subject and audience (AADSTS70021)": [],
+        "no federated credential has the token's issuer; a slash at its end counts (AADSTS700211)": [
+            right._replace(issuer=f"{issuer}/")
+        ],
+        "no federated credential has the token's subject (AADSTS700213)": [right._replace(subject=f"{subject}s")],
+        "no federated credential has the token's audience (AADSTS700212)": [right._replace(audience=f"{AUDIENCE}C")],
+    }
+    for cause, credentials in refusals.items():
+        vault.federate(*credentials)
+        failed = next(
+            step for step in _steps(azure, "--as-workload", **vault.network) if step["subject"] == "serviceaccount/shop"
+        )
+        assert failed["cause"] == cause
+        command = f"az ad app federated-credential list --id {vault.client_id}"
+        assert failed["remedies"] == [f"compare them with: {command}"]
+    vault.federate(right)
+    vault.delete("token")
+    failed = next(
+        step for step in _steps(azure, "--as-workload", **vault.network) if step["subject"] == "serviceaccount/shop"
+    )
+    assert failed["cause"] == f"{vault.url} has no token"
+    vault.set("token-2", "")
+    assert vault.values_read == []
+    listing = "what it must be exactly: "
+    [demands] = [step["cause"] for step in _steps(azure, verdict="not applicable")]
+    assert demands.startswith(listing) or f"issuer {issuer}, subject {subject}, audience {AUDIENCE}" in demands
+
+
+def test_a_service_principal_without_its_key_is_named(shop: Shop) -> None:
+    _azure_overlay(shop, "https://shop.vault.example")
+    _account(shop, {})
+    _apply(shop)
+    reference = {"name": "principal", "key": "secret"}
+    provider = {
+        "vaultUrl": "https://shop.vault.example",
+        "authType": "ServicePrincipal",
+        "tenantId": "YOUR_TENANT",
+        "authSecretRef": {"clientId": reference | {"key": "id"}, "clientSecret": reference},
+    }
+    patch = [{"op": "replace", "path": "/spec/provider/azurekv", "value": provider}]
+    shop.kubectl("create", "secret", "generic", "principal", "--from-literal=id=one")
+    shop.kubectl("patch", "secretstore", "vault", "--type=json", f"--patch={json.dumps(patch)}")
+    causes = _causes(_steps(shop))
+    store = "secretstore.external-secrets.io/vault"
+    assert causes["secret/principal"] == f"it lacks secret, with which {store} signs in"
+    assert "its tenantId is a placeholder (YOUR_…)" in [step["cause"] for step in _steps(shop)]
+
+
+def test_with_too_few_rights_each_question_names_the_missing_verb(external: Shop) -> None:
+    kubeconfig = str(external.cluster.user(external.namespace, "nobody"))
+    unknown = _steps(external, verdict="unknown", KUBECONFIG=kubeconfig)
+    verbs = {step["question"]: step["remedies"][0].partition(": ")[2] for step in unknown}
+    role = f"kubectl create role ksecret --namespace={external.namespace}"
+    assert verbs == {
+        "its controller runs": "kubectl create clusterrole ksecret --verb=list --resource=pods",
+        "the store is there and ready": f"{role} --verb=get --resource=secretstores.external-secrets.io",
+        "the ExternalSecret is synced": f"{role} --verb=list --resource=externalsecrets.external-secrets.io",
+        "a refresh can be forced": f"{role} --verb=list --resource=externalsecrets.external-secrets.io",
+        "nothing else makes the Secret": f"{role} --verb=list --resource=externalsecrets.external-secrets.io",
+        "the Secret exists with its keys": f"{role} --verb=get --resource=secrets",
+    }
+    assert _doctor(external, KUBECONFIG=kubeconfig).code == 1
+
+
+def test_wait_asks_again_until_nothing_fails_and_says_what_it_waits_for(shop: Shop) -> None:
+    shop.external_overlay()
+    done = _doctor(shop, "--wait", "--timeout=1s")
+    assert done.code == 1
+    store = "secretstore.external-secrets.io/fake"
+    assert done.err == f"error: the time is over; waiting for {store}: there is no such store, and 2 more\n"
+    screen = shop.project.on_terminal(
+        "doctor", "test", "--wait", "--timeout=1s", KUBECONFIG=str(shop.cluster.kubeconfig)
+    ).out
+    assert f"waiting for {store}: there is no such store" in screen.split("►")[0]
+    assert "\x1b[31m✗\x1b[0m" in screen
+
+
+def test_two_hundred_secrets_take_no_more_requests_than_one(shop: Shop) -> None:
+    """By the audit log; and no request is answered with the values of a Secret."""
+    for number in range(199):
+        shop.project.declare(f"more-{number}", {"key": {"remoteName": "token"}})
+    shop.external_overlay()
+    shop.store(token="one", password="p")
+    shop.kubectl("apply", "--server-side", "-k", str(shop.project.root / "overlays/test/secrets"))
+    shop.kubectl("wait", "--for=condition=Ready", "externalsecrets", "--all", "--timeout=60s")
+    for command in ("doctor", "diff"):
+        start = shop.cluster.audit_log.stat().st_size
+        done = shop.ksecret(command, "test")
+        assert done.code == 0, done.out + done.err
+        requests = [request.uri for request in shop.cluster.requests(start, "admin")]
+        assert len(requests) <= 8, requests
+        path = f"/api/v1/namespaces/{shop.namespace}/secrets"
+        assert [uri for uri in requests if uri.startswith(path)] == [f"{path}?limit=500&includeObject=Metadata"]
