@@ -118,14 +118,18 @@ def test_what_is_missing_is_none_and_no_error(mock: tuple[Any, Path]) -> None:
     assert api(path).find(SECRET) is None
 
 
-def test_all_pages_are_read_and_a_table_asks_for_no_objects(mock: tuple[Any, Path]) -> None:
+def test_all_pages_are_read_and_a_table_asks_for_metadata_alone(mock: tuple[Any, Path]) -> None:
     handler, path = mock
-    first = {"rows": [{"cells": ["a", "Opaque", 2, "1d"]}], "metadata": {"continue": "next"}}
-    second: Mapping[str, Any] = {"rows": [{"cells": ["b", "Opaque", 1, "1d"]}], "metadata": {}}
+    rows = [{"cells": [name, "Opaque", 2, "1d"], "object": {"metadata": {"name": name}}} for name in "ab"]
+    first = {"rows": rows[:1], "metadata": {"continue": "next"}}
+    second: Mapping[str, Any] = {"rows": rows[1:], "metadata": {}}
     handler[f"get {PATH}?continue=next"] << second
     handler[f"get {PATH}"] << first
-    assert [row[0] for row in api(path).rows(SECRETS.among("shop"))] == ["a", "b"]
-    assert all(request.params["includeObject"] == "None" for request in handler)
+    assert [(row.cells[0], row.metadata["name"]) for row in api(path).rows(SECRETS.among("shop"))] == [
+        ("a", "a"),
+        ("b", "b"),
+    ]
+    assert all(request.params["includeObject"] == "Metadata" for request in handler)
     assert "as=Table" in dict(headers(handler))["Accept"]
 
 

@@ -75,7 +75,7 @@ def test_a_cluster_without_the_operator_gets_the_command_that_installs_it(
     project: Project, mock: tuple[Any, Path]
 ) -> None:
     handler, kubeconfig = mock
-    nothing = (200, {"items": []})
+    nothing: tuple[int, Mapping[str, Any]] = (200, {"items": []})
     answer(handler, served=(404, {}), pods=nothing, deployments=nothing, stateful_sets=nothing)
     answers = steps(project, kubeconfig)
     served = answers["External Secrets Operator is installed"]

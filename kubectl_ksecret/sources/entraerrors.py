@@ -51,6 +51,11 @@ def code_in(text: str) -> str:
     return match.group() if match else ""
 
 
+def is_federated(code: str) -> bool:
+    """Whether a code says that no federated credential matches the token."""
+    return code in ("AADSTS70021", "AADSTS700211", "AADSTS700212", "AADSTS700213")
+
+
 def explained(code: str, client: str = "") -> EntraError:
     """Return what a code means; `client` takes the place of CLIENT_ID in the commands."""
     page = f"https://login.microsoftonline.com/error?code={code.removeprefix('AADSTS')} explains it"

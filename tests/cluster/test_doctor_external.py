@@ -289,6 +289,7 @@ def test_as_workload_tries_the_whole_chain_and_reads_no_value(azure: Shop, vault
     """Against the double, which looks at issuer, subject and audience of the ServiceAccount's real token."""
     issuer, subject = azure.cluster.url, f"system:serviceaccount:{azure.namespace}:shop"
     right = FederatedCredential(issuer, subject, AUDIENCE)
+    demands = f"; it must have exactly issuer {issuer}, subject {subject}, audience {AUDIENCE}"
     refusals = {
         "no federated credential matches the token's issuer, subject and audience (AADSTS70021)": [],
         "no federated credential has the token's issuer; a slash at its end counts (AADSTS700211)": [
@@ -299,23 +300,27 @@ def test_as_workload_tries_the_whole_chain_and_reads_no_value(azure: Shop, vault
     }
     for cause, credentials in refusals.items():
         vault.federate(*credentials)
-        failed = next(
-            step for step in _steps(azure, "--as-workload", **vault.network) if step["subject"] == "serviceaccount/shop"
-        )
-        assert failed["cause"] == cause
-        command = f"az ad app federated-credential list --id {vault.client_id}"
-        assert failed["remedies"] == [f"compare them with: {command}"]
+        failed = _of_account(azure, vault)
+        assert failed["cause"] == cause + demands
+        assert failed["remedies"][0] == f"az ad app federated-credential list --id {vault.client_id}"
+        assert failed["remedies"][1].startswith("az identity federated-credential list --identity-name ")
     vault.federate(right)
-    vault.delete("token")
-    failed = next(
-        step for step in _steps(azure, "--as-workload", **vault.network) if step["subject"] == "serviceaccount/shop"
-    )
-    assert failed["cause"] == f"{vault.url} has no token"
-    vault.set("token-2", "")
+    [version] = vault.versions("token")
+    vault.disable("token", version.id)
+    assert _of_account(azure, vault)["cause"] == f"it signs in, and {vault.url} has no enabled version of token"
+    vault.update("token", version.id, enabled=True)
+    assert _of_account(azure, vault, "passed")["cause"] == f"it signs in, and {vault.url} has 2 of 2 names"
     assert vault.values_read == []
-    listing = "what it must be exactly: "
-    [demands] = [step["cause"] for step in _steps(azure, verdict="not applicable")]
-    assert demands.startswith(listing) or f"issuer {issuer}, subject {subject}, audience {AUDIENCE}" in demands
+    without = _of_account(azure, vault, "not applicable", "--output=json")
+    assert without["cause"].startswith(demands.removeprefix("; "))
+    assert without["remedies"][0] == "kubectl ksecret doctor test --as-workload"
+
+
+def _of_account(shop: Shop, vault: KeyVault, verdict: str = "failed", mode: str = "--as-workload") -> dict[str, Any]:
+    """The step about the credential of the ServiceAccount."""
+    title = "a federated credential lets the ServiceAccount sign in"
+    [step] = [step for step in _steps(shop, mode, verdict=verdict, **vault.network) if step["question"] == title]
+    return step
 
 
 def test_a_service_principal_without_its_key_is_named(shop: Shop) -> None:

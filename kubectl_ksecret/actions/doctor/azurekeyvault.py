@@ -6,7 +6,7 @@ What is checked follows External Secrets Operator 0.20 (pkg/provider/azure/keyva
 import shlex
 from collections.abc import Iterator, Mapping
 
-from ...cluster.resources import ISSUER, SERVICE_ACCOUNTS
+from ...cluster.resources import SERVICE_ACCOUNTS
 from ...frozen import Record
 from ...model.kubernetes import Object
 from ...values.placeholders import placeholder_in, stand_in
@@ -16,7 +16,7 @@ from .stores import StoreReference, of_provider
 PROVIDER = "azurekv"
 CLIENT_ID, TENANT_ID = "azure.workload.identity/client-id", "azure.workload.identity/tenant-id"
 AUDIENCE = "api://AzureADTokenExchange"
-_ACCOUNT, _CREDENTIAL = "the ServiceAccount has a workload identity", "a federated credential is for its tokens"
+_ACCOUNT = "the ServiceAccount has a workload identity"
 _PRINCIPAL = "the store's credentials are there"
 _LIST_CLIENTS = 'az identity list --query "[].[name, clientId]" --output table'
 
@@ -52,6 +52,11 @@ class WorkloadIdentity(Record):
     def client(self) -> str:
         """The client id; empty where a Secret holds it, or nothing does."""
         return str(self.annotations.get(CLIENT_ID) or "")
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether the client id or the tenant stands for one that nobody has filled in."""
+        return bool(_stand_in(self.client) or _stand_in(self.tenant))
 
     @property
     def tenant(self) -> str:
@@ -148,32 +153,6 @@ def _stand_in(text: object) -> str:
     return form.name if form else placeholder_in(str(text))
 
 
-def _credential(examination: Examination) -> Iterator[Step]:
-    for identity in workload_identities(examination):
-        client = identity.client
-        if identity.account is None or not client or _stand_in(client):
-            continue
-        issuer = str((examination.find(ISSUER) or {}).get("issuer") or "")
-        demands = f"issuer {issuer}, subject {identity.subject}, audience {identity.audiences[-1]}"
-        if issuer.startswith("https://kubernetes.default.svc"):
-            cause = f"the cluster's tokens have the issuer {issuer}, whose keys Entra can't read"
-            remedy = "on AKS: az aks update --name CLUSTER --resource-group GROUP --enable-oidc-issuer"
-            yield _of_credential(identity, "failed", cause, remedy)
-        else:
-            cause = f"it must have exactly {demands}; the cluster can't tell, Azure can"
-            yield _of_credential(identity, "not applicable", cause, "\n".join(_listings(client)))
-
-
-def _listings(client: str) -> tuple[str, str]:
-    """Return the commands that list the federated credentials of an application, or of a managed identity."""
-    query = f"az identity list --query \"[?clientId=='{client}']"
-    name, group = f'$({query}.name" --output tsv)', f'$({query}.resourceGroup" --output tsv)'
-    return (
-        f"az ad app federated-credential list --id {client}",
-        f'az identity federated-credential list --identity-name "{name}" --resource-group "{group}"',
-    )
-
-
 def _secrets(examination: Examination) -> Iterator[Step]:
     """Look at the Secrets that hold a service principal's credentials, not at their values."""
     for reference, store in of_provider(examination, PROVIDER):
@@ -229,10 +208,6 @@ def _of_account(identity: WorkloadIdentity, verdict: Verdict, cause: str, remedy
     )
 
 
-def _of_credential(identity: WorkloadIdentity, verdict: Verdict, cause: str, remedy: str) -> Step:
-    return _of_account(identity, verdict, cause, remedy).but(question=_CREDENTIAL)
-
-
 def _of_principal(subject: str, cause: str, remedy: str = "") -> Step:
     verdict: Verdict = "failed" if remedy else "passed"
     return Step(question=_PRINCIPAL, subject=subject, verdict=verdict, cause=cause, remedy=remedy)
@@ -240,7 +215,6 @@ def _of_principal(subject: str, cause: str, remedy: str = "") -> Step:
 
 QUESTIONS = (
     Question(_ACCOUNT, _identity),
-    Question(_CREDENTIAL, _credential),
     Question(_PRINCIPAL, _secrets),
     Question(_PRINCIPAL, _managed),
 )

@@ -44,8 +44,9 @@ def _of_external_secret(examination: Examination, secret: DeployedSecret, live: 
         return _step(name, "failed", "the controller has not looked at it", sync)
     if ready.get("status") != "True":
         failure = last_failure(examination, live, ("UpdateFailed", "MissingProviderSecret"))
-        remedy = _remedy(examination, secret, failure)
-        return _step(name, "failed", failure.cause, "\n".join((remedy, *failure.hints)))
+        remedy, code = _remedy(examination, secret, failure), entraerrors.code_in(failure.cause)
+        cause = f"{failure.cause}; {entraerrors.explained(code).cause}" if code else failure.cause
+        return _step(name, "failed", cause, "\n".join((remedy, *failure.hints)))
     if ready.get("reason") in _NOT_REALLY_READY:
         cause = f"{ready['reason']}: there is no Secret {secret.name}, and this ExternalSecret does not make it"
         return _step(name, "failed", cause, sync)
@@ -60,10 +61,8 @@ def _of_external_secret(examination: Examination, secret: DeployedSecret, live: 
 def _remedy(examination: Examination, secret: DeployedSecret, failure: Failure) -> str:
     """Return the next step after a failure to sync, by its cause."""
     live, sync = _live(examination)[secret.document.subject.name], _sync(examination, secret)
-    if code := entraerrors.code_in(failure.cause):
-        return (
-            f"{entraerrors.explained(code).hint}\nkubectl ksecret doctor {examination.environment.name} --as-workload"
-        )
+    if entraerrors.code_in(failure.cause):
+        return f"kubectl ksecret doctor {examination.environment.name} --as-workload"
     if "Secret does not exist" in failure.cause or "does not exist in key" in failure.cause:
         return f"{sync}, once the store has it"
     if "is not ready" in failure.cause or ("could not get" in failure.cause and "SecretStore" in failure.cause):

@@ -1,18 +1,23 @@
-"""`doctor --as-workload`: sign in to the vault with a token of the ServiceAccount, as the operator does."""
+"""The federated credential in Entra by which a ServiceAccount signs in.
+
+The cluster knows what it must be; with --as-workload the sign-in is tried, as the operator does it.
+"""
 
 from collections.abc import Iterator, Sequence
 
-from ...cluster.resources import SERVICE_ACCOUNTS
-from ...errors import Mistake, Refusal
+from ...cluster.api import Refused
+from ...cluster.resources import ISSUER, SERVICE_ACCOUNTS
+from ...errors import Refusal
 from ...files import installation
 from ...model.kubernetes import Object
 from ...objects.documents import mapping
 from ...objects.reads import store_references
 from ...sensitive import Sensitive
+from ...sources import entraerrors
 from .azurekeyvault import WorkloadIdentity, workload_identities
 from .examination import Examination, Question, Step, Verdict
 
-_SIGN_IN = "the ServiceAccount can sign in to the vault, and the vault has the names"
+_CREDENTIAL = "a federated credential lets the ServiceAccount sign in"
 _SECONDS = 600  # the shortest life of a token that the API server gives
 _AUTHORITIES = {
     "ChinaCloud": "https://login.chinacloudapi.cn",
@@ -20,26 +25,53 @@ _AUTHORITIES = {
 }
 
 
-def _sign_in(examination: Examination) -> Iterator[Step]:
-    if not examination.request.as_workload:
-        return
+def _credential(examination: Examination) -> Iterator[Step]:
     for identity in workload_identities(examination):
-        if identity.account is None:
+        if identity.account is None or not (identity.client and identity.tenant) or identity.is_placeholder:
             continue
-        if not (identity.client and identity.tenant):
-            yield _step(identity, "unknown", "it has no client id or tenant id to sign in with")
+        issuer = _issuer(examination)
+        if issuer.startswith("https://kubernetes.default.svc"):
+            cause = f"the cluster's tokens have the issuer {issuer}, whose keys Entra can't read"
+            remedy = "on AKS: az aks update --name CLUSTER --resource-group GROUP --enable-oidc-issuer"
+            yield _step(identity, "failed", cause, remedy)
             continue
-        yield _attempt(examination, identity)
+        demands = f"issuer {issuer}, subject {identity.subject}, audience {identity.audiences[-1]}"
+        if examination.request.as_workload:
+            yield _attempt(examination, identity, demands)
+        else:
+            attempt = f"kubectl ksecret doctor {examination.environment.name} --as-workload"
+            cause = f"it must have exactly {demands}; Azure knows whether it has"
+            yield _step(identity, "not applicable", cause, "\n".join((attempt, *_listings(identity.client))))
 
 
-def _attempt(examination: Examination, identity: WorkloadIdentity) -> Step:
+def _issuer(examination: Examination) -> str:
+    """Return the issuer of the cluster's tokens. An attempt to sign in can do without the right to know it."""
+    try:
+        return str((examination.find(ISSUER) or {}).get("issuer") or "")
+    except Refused:
+        if examination.request.as_workload:
+            return "of the cluster"
+        raise
+
+
+def _listings(client: str) -> tuple[str, str]:
+    """Return the commands that list the federated credentials of an application, or of a managed identity."""
+    query = f"az identity list --query \"[?clientId=='{client}']"
+    name, group = f'$({query}.name" --output tsv)', f'$({query}.resourceGroup" --output tsv)'
+    return (
+        f"az ad app federated-credential list --id {client}",
+        f'az identity federated-credential list --identity-name "{name}" --resource-group "{group}"',
+    )
+
+
+def _attempt(examination: Examination, identity: WorkloadIdentity, demands: str) -> Step:
     try:
         from ...sources.azureworkload import WorkloadSignIn, present
     except ImportError:
         return _step(identity, "unknown", "the Azure SDK is not installed", installation.extra("azure"))
     # The right to make tokens is asked for first: a refusal of the cluster is not one of Azure.
     token = _token(examination, identity)
-    url = str(identity.store.get("vaultUrl") or "")
+    url = str(identity.store.get("vaultUrl") or "").rstrip("/")
     sign_in = WorkloadSignIn(
         tenant=identity.tenant, client=identity.client, authority=_authority(identity.store), token=lambda: token
     )
@@ -47,13 +79,21 @@ def _attempt(examination: Examination, identity: WorkloadIdentity) -> Step:
     try:
         answers = present(url, sign_in, names)
     except Refusal as refusal:
-        mistake: Mistake = refusal.mistakes[0]
+        mistake = refusal.mistakes[0]
+        if entraerrors.is_federated(entraerrors.code_in(mistake.message)):
+            cause = f"{mistake.message}; it must have exactly {demands}"
+            return _step(identity, "failed", cause, "\n".join(_listings(identity.client)))
         return _step(identity, "failed", mistake.message, mistake.hint)
     if absent := [name for name, is_there in answers.items() if not is_there]:
         vault = url.removeprefix("https://").partition(".")[0]
         remedy = [f"az keyvault secret set --vault-name {vault} --name {name} --file FILE" for name in absent]
-        return _step(identity, "failed", f"{url} has no {', '.join(absent)}", "\n".join(remedy))
-    return _step(identity, "passed", f"{url} has {len(answers)} of {len(names)} names in an enabled version")
+        return _step(
+            identity,
+            "failed",
+            f"it signs in, and {url} has no enabled version of {', '.join(absent)}",
+            "\n".join(remedy),
+        )
+    return _step(identity, "passed", f"it signs in, and {url} has {len(answers)} of {len(names)} names")
 
 
 def _token(examination: Examination, identity: WorkloadIdentity) -> Sensitive:
@@ -86,7 +126,7 @@ def _names(examination: Examination, identity: WorkloadIdentity) -> Sequence[str
 
 def _step(identity: WorkloadIdentity, verdict: Verdict, cause: str, remedy: str = "") -> Step:
     subject = f"serviceaccount/{identity.name}"
-    return Step(question=_SIGN_IN, subject=subject, verdict=verdict, cause=cause, remedy=remedy)
+    return Step(question=_CREDENTIAL, subject=subject, verdict=verdict, cause=cause, remedy=remedy)
 
 
-QUESTIONS = (Question(_SIGN_IN, _sign_in),)
+QUESTIONS = (Question(_CREDENTIAL, _credential),)
