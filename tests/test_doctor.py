@@ -39,6 +39,14 @@ def steps(project: Project, kubeconfig: Path) -> Mapping[str, Any]:
     return {step["question"]: step for step in reversed(json.loads(done.out)["steps"])}
 
 
+def store(**azure: Any) -> tuple[int, Mapping[str, Any]]:
+    """A store of Azure Key Vault that is ready, which proves nothing."""
+    provider = {"azurekv": {"vaultUrl": "https://shop.vault.azure.net", "authType": "WorkloadIdentity", **azure}}
+    status = {"conditions": [{"type": "Ready", "status": "True", "reason": "Valid"}]}
+    metadata = {"name": "vault", "namespace": "shop-test", "uid": "1"}
+    return 200, {"metadata": metadata, "spec": {"provider": provider}, "status": status}
+
+
 def answer(handler: Any, **answers: Any) -> None:
     """Let the cluster answer some requests, and refuse the others for lack of rights."""
     paths = {
@@ -48,6 +56,8 @@ def answer(handler: Any, **answers: Any) -> None:
         "external_secrets": "/apis/external-secrets.io/v1/namespaces/shop-test/externalsecrets",
         "secrets": "/api/v1/namespaces/shop-test/secrets",
         "secret": "/api/v1/namespaces/shop-test/secrets/app",
+        "account": "/api/v1/namespaces/shop-test/serviceaccounts/shop",
+        "issuer": "/.well-known/openid-configuration",
         "deployments": "/apis/apps/v1/deployments",
         "stateful_sets": "/apis/apps/v1/statefulsets",
     }
@@ -101,4 +111,55 @@ def test_a_controller_that_crashes_is_named_with_the_reason(project: Project, mo
         "failed",
         "in namespace operators, not ready: CrashLoopBackOff",
         ["kubectl describe pod external-secrets-1 --namespace=operators"],
+    )
+
+
+def test_a_store_that_signs_in_as_the_operator_needs_the_label_on_its_pod(
+    project: Project, mock: tuple[Any, Path]
+) -> None:
+    handler, kubeconfig = mock
+    pod = {"metadata": {"name": "external-secrets-1", "namespace": "operators", "labels": {}}}
+    answer(handler, pods=(200, {"items": [pod]}), store=store())
+    identity = steps(project, kubeconfig)["the ServiceAccount has a workload identity"]
+    assert (identity["subject"], identity["verdict"]) == ("pod/external-secrets-1", "failed")
+    assert identity["cause"].endswith("whose pod lacks the label azure.workload.identity/use")
+
+
+def test_the_audience_is_that_of_the_stores_cloud(project: Project, mock: tuple[Any, Path]) -> None:
+    """Azure China has an audience of its own; and the issuer has to be exactly the cluster's, slash and all."""
+    handler, kubeconfig = mock
+    audience, issuer = "api://AzureADTokenExchangeChina", "https://issuer.example/shop/"
+    annotations = {f"azure.workload.identity/{name}-id": f"the-{name}" for name in ("client", "tenant")}
+    account = {"metadata": {"name": "shop", "namespace": "shop-test", "annotations": annotations}}
+    named = store(environmentType="ChinaCloud", serviceAccountRef={"name": "shop", "audiences": [audience]})
+    answer(handler, store=named, account=(200, account), issuer=(200, {"issuer": issuer}))
+    credential = steps(project, kubeconfig)["a federated credential lets the ServiceAccount sign in"]
+    subject = "system:serviceaccount:shop-test:shop"
+    assert credential["cause"] == (
+        f"it must have exactly issuer {issuer}, subject {subject}, audience {audience}; Azure knows whether it has"
+    )
+    assert credential["remedies"] == [
+        "kubectl ksecret doctor test --as-workload",
+        "az ad app federated-credential list --id the-client",
+        "az identity federated-credential list "
+        '--identity-name "$(az identity list --query "[?clientId==\'the-client\'].name" --output tsv)" '
+        '--resource-group "$(az identity list --query "[?clientId==\'the-client\'].resourceGroup" --output tsv)"',
+    ]
+
+
+def test_an_issuer_that_azure_can_not_reach_is_a_failure(project: Project, mock: tuple[Any, Path]) -> None:
+    handler, kubeconfig = mock
+    annotations = {f"azure.workload.identity/{name}-id": f"the-{name}" for name in ("client", "tenant")}
+    account = {"metadata": {"name": "shop", "namespace": "shop-test", "annotations": annotations}}
+    issuer = "https://kubernetes.default.svc.cluster.local"
+    answer(
+        handler,
+        store=store(serviceAccountRef={"name": "shop"}),
+        account=(200, account),
+        issuer=(200, {"issuer": issuer}),
+    )
+    credential = steps(project, kubeconfig)["a federated credential lets the ServiceAccount sign in"]
+    assert (credential["verdict"], credential["cause"]) == (
+        "failed",
+        f"the cluster's tokens have the issuer {issuer}, whose keys Entra can't read",
     )

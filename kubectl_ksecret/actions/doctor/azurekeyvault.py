@@ -11,12 +11,18 @@ from ...frozen import Record
 from ...model.kubernetes import Object
 from ...values.placeholders import placeholder_in, stand_in
 from .examination import Examination, Question, Step, Verdict
+from .operator import controller_pods
 from .stores import StoreReference, of_provider
 
 PROVIDER = "azurekv"
 CLIENT_ID, TENANT_ID = "azure.workload.identity/client-id", "azure.workload.identity/tenant-id"
 AUDIENCE = "api://AzureADTokenExchange"
 _ACCOUNT = "the ServiceAccount has a workload identity"
+_LABEL = "azure.workload.identity/use"
+_SET_LABEL = (
+    "helm upgrade external-secrets external-secrets --repo https://charts.external-secrets.io "
+    "--namespace external-secrets --reuse-values --set-string 'podLabels.azure\\.workload\\.identity/use=true'"
+)
 _PRINCIPAL = "the store's credentials are there"
 _LIST_CLIENTS = 'az identity list --query "[].[name, clientId]" --output table'
 
@@ -95,6 +101,23 @@ def _identity(examination: Examination) -> Iterator[Step]:
         if not faults:
             yield _of_account(
                 identity, "passed", f"client {identity.client or 'of a Secret'}, tenant {identity.tenant}"
+            )
+
+
+def _own_identity(examination: Examination) -> Iterator[Step]:
+    """Look at the label by which the operator's own pod gets an identity, where a store names no ServiceAccount."""
+    for reference, store in of_provider(examination, PROVIDER):
+        if store.get("authType") != "WorkloadIdentity" or store.get("serviceAccountRef"):
+            continue
+        for pod in controller_pods(examination):
+            has_label = (pod["metadata"].get("labels") or {}).get(_LABEL) == "true"
+            verb = "has" if has_label else "lacks"
+            yield Step(
+                question=_ACCOUNT,
+                subject=f"pod/{pod['metadata']['name']}",
+                verdict="passed" if has_label else "failed",
+                cause=f"{reference.subject} signs in as the operator itself, whose pod {verb} the label {_LABEL}",
+                remedy="" if has_label else _SET_LABEL,
             )
 
 
@@ -215,6 +238,7 @@ def _of_principal(subject: str, cause: str, remedy: str = "") -> Step:
 
 QUESTIONS = (
     Question(_ACCOUNT, _identity),
+    Question(_ACCOUNT, _own_identity),
     Question(_PRINCIPAL, _secrets),
     Question(_PRINCIPAL, _managed),
 )
