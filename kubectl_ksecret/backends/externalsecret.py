@@ -1,29 +1,22 @@
 """ExternalSecret and SecretStore of External Secrets Operator (external-secrets.io/v1)."""
 
-import json
 from collections.abc import Mapping, Sequence
 
 from ..manifests.metadata import metadata
 from ..model.backend import NameReference, Objects, Path
 from ..model.duration import in_go_form
 from ..model.kubernetes import OPERATOR, STORES, Object
-from ..model.resolution import Derived, Environment, Remote, Secret, Value
-from ..model.template import Filter, Part
+from ..model.resolution import Derived, Environment, Remote, Secret
+from ..model.template import Filter
 from ..model.types.backends import ExternalSecret
 from . import stores
+from .gotemplates import FILTERS, GoTemplates, literal
 from .references import SECRET_READERS
 from .valueless import ValuelessBackend
 
 KIND = "ExternalSecret"
 API = f"{OPERATOR}/v1"
-_FILTERS: Mapping[Filter, str] = {
-    # Go's urlquery writes a space as +; RFC 3986 has %20.
-    "urlencode": 'urlquery | replace "+" "%20"',
-    "base64": "b64enc",
-    "json": "toJson",
-    "pkcs12cert": "pkcs12cert",
-    "pkcs12key": "pkcs12key",
-}
+_FILTERS: Mapping[Filter, str] = {**FILTERS, "pkcs12cert": "pkcs12cert", "pkcs12key": "pkcs12key"}
 
 
 def spec_of(environment: Environment) -> ExternalSecret:
@@ -77,7 +70,9 @@ def _external_secret(environment: Environment, backend: ExternalSecret, secret: 
         "type": declared.type,
     }
     if any(isinstance(value, Derived) for value in secret.keys.values()):
-        template["data"] = {key: _template(environment, secret, key, value) for key, value in secret.keys.items()}
+        # A name with a dash can't be written as .name.
+        templates = GoTemplates(environment, secret, lambda name, _: f"index . {literal(name)}", _FILTERS)
+        template["data"] = {key: templates.text(key) for key in secret.keys}
     target: Object = {"template": template}
     if backend.deletion_policy:
         target["deletionPolicy"] = backend.deletion_policy
@@ -108,41 +103,3 @@ def _remote(value: Remote) -> Object:
     if value.encoding == "base64":
         remote["decodingStrategy"] = "Base64"
     return remote
-
-
-def _template(environment: Environment, secret: Secret, key: str, value: Value) -> str:
-    if isinstance(value, Remote):
-        return f"{{{{ index . {_go(key)} }}}}"
-    return "".join(_part(environment, secret, part) for part in value.parts)
-
-
-def _part(environment: Environment, secret: Secret, part: Part) -> str:
-    if isinstance(part, str):
-        return part
-    if part.filters:
-        return f"{{{{ {_operand(environment, secret, part)} }}}}"
-    if part.parameter:
-        # What Go would take for an action of its own is text here.
-        return environment.overlay.spec.parameters[part.name].replace("{", '{{ "{" }}')
-    return _template(environment, secret, part.name, secret.values[part.name])
-
-
-def _operand(environment: Environment, secret: Secret, part: Part) -> str:
-    """Return a part as an expression of Go's templates."""
-    if isinstance(part, str):
-        return _go(part)
-    if part.parameter:
-        operand = _go(environment.overlay.spec.parameters[part.name])
-    elif isinstance(value := secret.values[part.name], Derived):
-        # ESO holds what it fetched; what a template makes is made here again. print puts no space between strings.
-        below = (f"({_operand(environment, secret, part)})" for part in value.parts)
-        operand = f"print {' '.join(below)}"
-    else:
-        # A name with a dash can't be written as .name.
-        operand = f"index . {_go(part.name)}"
-    return operand + "".join(f" | {_FILTERS[name]}" for name in part.filters)
-
-
-def _go(text: str) -> str:
-    """Return a string literal of Go's templates."""
-    return json.dumps(text, ensure_ascii=False)
