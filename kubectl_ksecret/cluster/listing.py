@@ -1,8 +1,8 @@
 """What a namespace holds of Secrets, without a value: names, types, owners and the names of the keys.
 
 The table that `kubectl get` prints holds no value and counts the keys; the managedFields beside it name them.
-Where these two disagree, as after an update by a client that resets managedFields, and only there, a Secret itself is read,
-and its values are dropped at once. Values are read by `read_values` alone.
+Only where these two disagree, as after an update by a client that resets managedFields, is a Secret itself read, and
+its values are dropped at once. Values are read by `read_values` alone.
 """
 
 from collections.abc import Collection, Iterable, Iterator
