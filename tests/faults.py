@@ -963,6 +963,43 @@ _OF_READERS = {
         ("no-restart overlays/base/i.yaml:5",),
     ),
 }
+READERS = "  readers: [nobody-else]\n"
+
+
+def binding(name: str, role: str, *, namespace: str = "") -> str:
+    """A RoleBinding in a namespace, else a ClusterRoleBinding, of the account tools/ci, whose name is in line 6."""
+    kind, metadata = "ClusterRoleBinding", f"{{name: {name}}}"
+    if namespace:
+        kind, metadata = "RoleBinding", f"{{name: {name}, namespace: {namespace}}}"
+    return (
+        f"apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata: {metadata}\n"
+        f"roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {role}}}\n"
+        "subjects:\n- {name: ci, kind: ServiceAccount, namespace: tools}\n"
+    )
+
+
+_OF_ACCESS = {
+    "readable-by-others": Fault(
+        (
+            append("generators/redis-auth.yaml", READERS),
+            listed("overlays/test", "readable.yaml", binding("ci-edits", "edit", namespace="klinematrix-test")),
+        ),
+        ("readable-by-others overlays/test/readable.yaml:6",),
+    ),
+    "readable-by-others, by who makes pods everywhere, in a List": Fault(
+        (
+            append("generators/backend-secrets.yaml", READERS),
+            listed("overlays/prod", "pods.yaml", in_list("pods", binding("ci-jobs", "jobs"))),
+            listed(
+                "overlays/prod",
+                "jobs.yaml",
+                "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: jobs}\n"
+                "rules:\n- {apiGroups: [batch], resources: [jobs], verbs: [create]}\n",
+            ),
+        ),
+        ("readable-by-others overlays/prod/pods.yaml:12",),
+    ),
+}
 _OF_MANIFESTS = {
     "plaintext-secret, stringData, the second document": Fault(
         (
@@ -1283,5 +1320,12 @@ _OF_EXCEPTIONS = {
     ),
 }
 FAULTS = (
-    _OF_THE_TREE | _OF_SEALED_SECRETS | _OF_ENVIRONMENTS | _OF_READERS | _OF_MANIFESTS | _OF_VALUES | _OF_EXCEPTIONS
+    _OF_THE_TREE
+    | _OF_SEALED_SECRETS
+    | _OF_ENVIRONMENTS
+    | _OF_READERS
+    | _OF_ACCESS
+    | _OF_MANIFESTS
+    | _OF_VALUES
+    | _OF_EXCEPTIONS
 )

@@ -2,6 +2,7 @@
 
 from . import (
     Rule,
+    access,
     buildable,
     ciphertext,
     environments,
@@ -38,6 +39,7 @@ OF_REPOSITORY: tuple[Rule, ...] = (
     *tracked.RULES,
     *waves.RULES,
     *restart.RULES,
+    *access.RULES,
     *injector.RULES,
 )
 OF_VALUES: tuple[Rule, ...] = values.RULES
