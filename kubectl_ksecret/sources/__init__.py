@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from ..errors import InputError, Mistake, Refusal
 from ..frozen import Record
 from ..model.resolution import Environment
-from ..model.types.sources import SOURCES, AzureKeyVault, Command, Dotenv, EnvironmentVariables, Source
+from ..model.types.sources import SOURCES, AlibabaKms, AzureKeyVault, Command, Dotenv, EnvironmentVariables, Source
 from ..sensitive import Sensitive
 
 Progress = Callable[[int, int], None]  # done, of how many
@@ -107,6 +107,17 @@ def _azure_key_vault(environment: Environment, source: AzureKeyVault, progress: 
     return azurekeyvault.open_source(environment, source, progress)
 
 
+def _alibaba_kms(environment: Environment, source: AlibabaKms, progress: Progress) -> OpenSource:
+    try:
+        from . import alibabakms
+    except ImportError:
+        from ..files import installation
+
+        hint = installation.extra("alibaba")
+        raise Refusal(Mistake("Alibaba Cloud's SDK is not installed", source.origin.at(), hint)) from None
+    return alibabakms.open_source(environment, source, progress)
+
+
 def _dotenv(environment: Environment, source: Dotenv, _progress: Progress) -> OpenSource:
     from . import dotenv
 
@@ -128,6 +139,7 @@ def _command(_environment: Environment, source: Command, _progress: Progress) ->
 # What opens a source of each type; its module, and what that needs, is imported only then.
 IMPLEMENTATIONS: dict[str, Opener] = {
     "azureKeyVault": _azure_key_vault,
+    "alibabaKms": _alibaba_kms,
     "dotenv": _dotenv,
     "environment": _environment,
     "command": _command,

@@ -59,11 +59,16 @@ ObjectName = Annotated[
 ]
 Uid = Annotated[str, Form("the UID of an object in a cluster", r"[0-9A-Za-z-]{8,64}")]
 HttpsUrl = Annotated[str, Form("an https:// URL of a host", r"https://[A-Za-z0-9.-]+(:[0-9]+)?/?")]
+HostName = Annotated[
+    str, Form("a host such as kms.example.org, with its port if it has one", r"[A-Za-z0-9.-]+(:[0-9]+)?")
+]
+RegionName = Annotated[str, Form("a region such as cn-hangzhou", r"[a-z0-9]+(-[a-z0-9]+)+")]
 # The second form is that of post-quantum keys.
 _AGE_RECIPIENT = r"age1[02-9ac-hj-np-z]{58}|age1pq1[02-9ac-hj-np-z]{1952}"
 AgeRecipient = Annotated[str, Form("an age recipient (age1…)", _AGE_RECIPIENT)]
 
 KEY_VAULT_NAME = re.compile("[0-9a-zA-Z-]{1,127}")
+ALIBABA_KMS_NAME = re.compile(r"(?!acs/)[A-Za-z0-9_/+=.@-]{1,192}")
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 

@@ -8,7 +8,18 @@ from typing import NamedTuple, Protocol
 
 from ...errors import Mistake, Place
 from ...frozen import Record
-from .names import KEY_VAULT_NAME, Argument, Duration, HttpsUrl, Line, Path, Period
+from .names import (
+    ALIBABA_KMS_NAME,
+    KEY_VAULT_NAME,
+    Argument,
+    Duration,
+    HostName,
+    HttpsUrl,
+    Line,
+    Path,
+    Period,
+    RegionName,
+)
 from .origin import Alternative, Origin, Stated
 
 
@@ -168,6 +179,75 @@ class AzureKeyVault(Source):
                 yield Mistake(message, origin.at("remoteName"), f"set remoteName; {_VAULT_NAMES}")
 
 
+class AlibabaKmsWrite(Stated):
+    """What a secret that is made in KMS needs beside its value. An instance of KMS demands both.
+
+    instanceId: The instance of KMS.
+    encryptionKeyId: The key that encrypts the secret.
+    """
+
+    instance_id: Line | None = None
+    encryption_key_id: Line | None = None
+
+
+class AlibabaKms(Source):
+    """Secrets Manager of Alibaba Cloud KMS.
+
+    region: The region, such as cn-hangzhou.
+    endpoint: Host of the service, where it is another than kms.REGION.aliyuncs.com.
+    caFile: PEM file of the CA that the service's certificate is from, from the overlay's folder.
+    parallelism: How many requests run side by side.
+    create: What a secret that is made here needs.
+    """
+
+    region: RegionName
+    endpoint: HostName | None = None
+    ca_file: Path | None = None
+    parallelism: int = 8
+    create: AlibabaKmsWrite | None = None
+
+    versioned = True
+    writable = True
+    lists_names = True
+    runs_program = False
+    names_are_variables = False
+    read_by_operator = False
+
+    @property
+    def host(self) -> str:
+        """Return the host of the service, with its port where that is stated."""
+        return (self.endpoint or f"kms.{self.region}.aliyuncs.com").lower()
+
+    def identity(self, folder: str) -> tuple[str, ...]:
+        """Return the region: Alibaba's endpoints of one region, public or of a network, lead to the same secrets."""
+        return (self.region,) if self.host.endswith(".aliyuncs.com") else (self.region, self.host)
+
+    def same_name(self, name: str) -> str:
+        """Return the name itself."""
+        return name
+
+    def shown(self, base: PathBase) -> str:
+        """Return its host."""
+        return self.host
+
+    def paths(self) -> Iterable[tuple[str, Place]]:
+        """Return the file of the CA."""
+        return [(self.ca_file, self.origin.at("caFile"))] if self.ca_file else []
+
+    def mistakes(self, use: SourceUse) -> Iterator[Mistake]:
+        """Find names that KMS does not take."""
+        if not 1 <= self.parallelism <= 64:
+            yield Mistake("parallelism must lie between 1 and 64", self.origin.at("parallelism"))
+        if not ALIBABA_KMS_NAME.fullmatch(use.pattern):
+            if "{" not in use.pattern and "}" not in use.pattern:  # reported already, as no placeholder's
+                yield Mistake("this pattern gives names that KMS does not take", use.pattern_place, _KMS_NAMES)
+            return
+        for address, name, origin in use.names:
+            if not ALIBABA_KMS_NAME.fullmatch(name):
+                message = f"KMS takes no name like that of {address}"
+                yield Mistake(message, origin.at("remoteName"), f"set remoteName; {_KMS_NAMES}")
+
+
 class Dotenv(Source):
     """A dotenv file that Git does not track; its values are literal, without interpolation.
 
@@ -276,11 +356,13 @@ class Command(Source):
             yield Mistake("the program can't be {name}", self.origin.element("arguments", 0))
 
 
+_KMS_NAMES = "a name in KMS has up to 192 letters, digits and _/+=.@-, and does not begin with acs/"
 _VAULT_NAMES = "a name in Key Vault has up to 127 letters, digits and -"
 
 # Read whenever an overlay is read, so that a type that is added later is known as well.
 SOURCES: dict[str, type[Source]] = {
     "azureKeyVault": AzureKeyVault,
+    "alibabaKms": AlibabaKms,
     "dotenv": Dotenv,
     "environment": EnvironmentVariables,
     "command": Command,
