@@ -24,6 +24,7 @@ from .patience import PATIENCE, Throttling
 MAX_BYTES = 30_720
 _CURRENT, _TEXT, _BYTES = "ACSCurrent", "text", "binary"
 _PAGE = 100
+_PAUSE = 0.25  # seconds, and twice as long with each attempt
 T = TypeVar("T")
 
 
@@ -198,7 +199,7 @@ class Kms:
             attempt += 1
             if attempt >= failure.attempts:
                 raise failure
-            time.sleep(min(0.25 * 2.0**attempt, 10.0))
+            time.sleep(min(_PAUSE * 2.0**attempt, 10.0))
 
     def _refusal(self, failures: Mapping[str, Exception]) -> Refusal:
         mistakes = []
