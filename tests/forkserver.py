@@ -25,7 +25,14 @@ from typing import NamedTuple
 COMMAND = str(Path(sys.executable).with_name("kubectl-ksecret"))
 SECONDS = 60
 # What is imported when a command needs it, and costs the most.
-_ON_USE = ("azure.identity", "azure.keyvault.secrets", "kubernetes.client.api_client", "ruamel.yaml", "urllib.request")
+_ON_USE = (
+    "alibabacloud_kms20160120.client",
+    "azure.identity",
+    "azure.keyvault.secrets",
+    "kubernetes.client.api_client",
+    "ruamel.yaml",
+    "urllib.request",
+)
 _LONGEST_REQUEST = 1 << 16
 
 

@@ -61,10 +61,10 @@ def failure(error: Exception) -> Failure:
     """Return what an exception of the SDK means."""
     if isinstance(error, AlibabaCloudException):
         asked = getattr(error, "retry_after", None) or 0  # milliseconds
-        code = _plain(error.code)
-        return Failure(
-            "refused" if code else "strange", status=_number(error.status_code), code=code, asked=asked / 1e3
-        )
+        code, status = _plain(error.code), _number(error.status_code)
+        # KMS says no with a code; a page of some other server has none, but for what any gateway may say.
+        kind: Kind = "refused" if code or status >= 500 or status == 429 else "strange"
+        return Failure(kind, status=status, code=code, asked=asked / 1e3)
     inner = getattr(error, "inner_exception", None) or error
     if isinstance(inner, RetryError):  # of the HTTP client; its text may quote what was sent, and is only searched
         return Failure(_kind_of(str(inner.message)))

@@ -211,7 +211,6 @@ class AlibabaKms(Source):
     lists_names = True
     runs_program = False
     names_are_variables = False
-    read_by_operator = False
 
     @property
     def host(self) -> str:
