@@ -15,7 +15,7 @@ test: $(VENV)/.installed-test tools
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST)
 
 test-fast: $(VENV)/.installed-test
-	$(PYTHON) tools/build.py age external-secrets gitleaks kubeseal kustomize sops
+	$(PYTHON) tools/build.py age external-secrets gitleaks gjson kubeseal kustomize sops
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m 'not cluster' $(PYTEST)
 
 cluster:

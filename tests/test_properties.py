@@ -57,3 +57,55 @@ def test_another_property_of_the_source_must_be_accepted(tmp_path: Path, vault: 
     done = project.untrusting("seal", "prod")
     assert (done.code, done.out) == (2, "")
     assert '"property": "password"' in done.err and "until now" in done.err
+
+
+def test_a_new_value_of_one_property_leaves_the_others(tmp_path: Path, vault: KeyVault) -> None:
+    """Of the JSON text only the one member changes; all that read the value are sealed with its new version."""
+    project = shop_of_one_value(tmp_path, vault)
+    vault.set("shop-app", '{ "token":"first","number": 1.50,\n "password": "the password" }')
+    project.done("seal", "prod")
+    plan = project.done("rotate", "prod", "app/token", "--dry-run")
+    assert plan.startswith(f"A new value for app/token: shop-app#token in {vault.url}\n")
+    done = project.ksecret("rotate", "prod", "app/token", "--from-stdin", "--yes", stdin='the "new" token')
+    assert done.code == 0, done.err
+    assert vault.value("shop-app") == ('{ "token":"the \\"new\\" token","number": 1.50,\n "password": "the password" }')
+    assert opened_by_kubeseal(project.manifest("app")) == {"token": b'the "new" token', "password": b"the password"}
+    assert project.ksecret("status").code == 0
+
+
+def test_a_property_that_is_absent_stops_no_other_and_is_made(tmp_path: Path, vault: KeyVault) -> None:
+    """It counts as missing; the hint's command adds it to the value, which keeps the rest."""
+    project = shop_of_one_value(tmp_path, vault)
+    project.declare("app", {"token": {}, "password": {}, "tls.crt": {}, "salt": {"generate": {"length": 8}}})
+    done = project.ksecret("seal", "prod")
+    assert done.code == 3
+    absent = [line.partition(" is read from ")[2] for line in done.err.splitlines() if "is read from" in line]
+    assert absent == [f"shop-app#{key}, which {vault.url} does not have" for key in ("salt", "tls.crt")]
+    assert "hint: set it: kubectl ksecret rotate prod app/tls.crt --from-stdin" in done.err
+    assert set(opened_by_kubeseal(project.manifest("app"))) == {"token", "password"}
+    given = project.ksecret("rotate", "prod", "app/tls.crt", "--from-stdin", "--yes", stdin="a certificate")
+    assert given.code == 0, given.err
+    made = project.done("seal", "prod", "--generate-missing")
+    assert made.startswith("prod: made in the source\n  shop-app#salt\n")
+    opened = opened_by_kubeseal(project.manifest("app"))
+    assert opened.pop("salt") == json.loads(vault.value("shop-app"))["salt"].encode()
+    assert opened == {"token": b"first", "password": b"the password", "tls.crt": b"a certificate"}
+
+
+def test_the_first_value_of_a_name_holds_all_that_can_be_generated(tmp_path: Path, vault: KeyVault) -> None:
+    """One version with every member, not a version a key."""
+    project = shop_of_one_value(tmp_path, vault)
+    project.declare("web", {"cookie": {"generate": {"length": 8}}, "salt": {"generate": {"length": 12}}})
+    project.done("seal", "prod", "--generate-missing")
+    made = json.loads(vault.value("shop-web"))
+    assert {name: len(value) for name, value in made.items()} == {"cookie": 8, "salt": 12}
+    assert len(vault.versions("shop-web")) == 1
+
+
+def test_a_value_that_is_no_object_is_not_written_over(tmp_path: Path, vault: KeyVault) -> None:
+    """Somebody put a single value where the overlay expects JSON: nothing is written."""
+    project = shop_of_one_value(tmp_path, vault)
+    vault.set("shop-app", "no JSON")
+    done = project.ksecret("rotate", "prod", "app/token", "--yes")
+    assert (done.code, len(vault.versions("shop-app"))) == (2, 2)
+    assert "app/token: shop-app is not JSON, so it has no property token" in done.err

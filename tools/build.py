@@ -35,6 +35,7 @@ class Tool(NamedTuple):
 
 TOOLS = {
     "age": Tool("filippo.io/age"),
+    "gjson": Tool("github.com/tidwall/gjson"),
     "gitleaks": Tool("github.com/zricethezav/gitleaks/v8"),
     "kustomize": Tool("sigs.k8s.io/kustomize/kustomize/v5"),
     "kubeseal": Tool(

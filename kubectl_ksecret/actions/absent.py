@@ -11,7 +11,7 @@ from ..values.gate import Address
 
 
 class AbsentValue(Record):
-    """A key or input that reads a name which the source does not have."""
+    """A key or input that reads a name, or a property of its value, which the source does not have."""
 
     address: str
     mistake: Mistake
@@ -27,17 +27,19 @@ def absent_values(
     absent = []
     for (secret, key), remote in sorted(remotes.items(), key=lambda item: item[0]):
         read = SourceRead(environment=environment, secret=secret, key=key, remote=remote)
-        near = _nearest(environment, remote.name, candidates)
+        near = "" if remote.property else _nearest(environment, remote.name, candidates)
         hint = f'did you mean "{near}"?' if near else _way_out(read, typed=typed)
-        message = f"{read.address} is read from {remote.name}, which {source.shown} does not have"
-        absent.append(AbsentValue(address=read.address, mistake=Mistake(message, read.stated_at("remoteName"), hint)))
+        message = f"{read.address} is read from {remote.shown()}, which {source.shown} does not have"
+        place = read.overridden_at("property") or read.stated_at("remoteName")
+        absent.append(AbsentValue(address=read.address, mistake=Mistake(message, place, hint)))
     return absent
 
 
 def _way_out(read: SourceRead, *, typed: bool) -> str:
     environment, remote = read.environment, read.remote
-    if typed or remote.property or not (environment.source and environment.source.kind.writable):
-        return "set it there, or correct remoteName or source.names"
+    if typed or not (environment.source and environment.source.kind.writable):
+        properties = ", property or source.property" if remote.property else ""
+        return f"set it there, or correct remoteName or source.names{properties}"
     if remote.key.generate:
         return f"make it: kubectl ksecret seal {environment.name} --generate-missing"
     return f"set it: kubectl ksecret rotate {environment.name} {read.address} --from-stdin"

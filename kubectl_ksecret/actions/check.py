@@ -182,6 +182,7 @@ def _held(environment: Environment, opened_by: OpenedBy) -> values.Held:
         environment=environment,
         names=others.keys() - disabled,
         disabled=disabled,
+        lacking=reading.absent,
         values=reading.values,
         unusable=reading.mistakes,
     )

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from ..errors import InputError, Mistake, Refusal
 from ..model.resolution import Environment, Remote, SourceRead
 from ..sensitive import Sensitive
-from ..sources import WritableSource
-from ..values.extraction import stored
+from ..sources import SourceValue, WritableSource
+from ..values.extraction import extract, replaced
 from ..values.generation import generate
+from ..values.properties import Absent
 from .rehearsal import refused
+
+Reads = Sequence[SourceRead]
 
 
 def generate_missing(environment: Environment, source: WritableSource, dry_run: bool) -> Sequence[str]:
@@ -17,46 +20,76 @@ def generate_missing(environment: Environment, source: WritableSource, dry_run: 
 
     Raises Refusal if the source refuses one of them, with those that it took before.
     """
-    generated = {
-        reads[0].remote.name: reads
-        for reads in _by_name(environment).values()
-        if any(_is_generated(read.remote) for read in reads)
-    }
-    existing = source.versions(list(generated))
-    values = {name: _value(name, reads, source) for name, reads in generated.items() if name not in existing}
-    for index, (name, value) in enumerate(values.items() if not dry_run else ()):
+    by_name: dict[str, list[Reads]] = {}
+    for reads in _by_value(environment).values():
+        if any(_is_generated(read.remote) for read in reads):
+            by_name.setdefault(environment.same_name(reads[0].remote.name), []).append(reads)
+    names = {values[0][0].remote.name: values for values in by_name.values()}
+    existing = source.versions(list(names))
+    holding = [name for name in existing if any(reads[0].remote.property for reads in names[name])]
+    documents = source.read(holding) if holding else {}
+    made: dict[str, Sensitive] = {}
+    shown: dict[str, list[str]] = {}
+    for name, values in names.items():
+        missing = [reads for reads in values if _is_missing(reads[0].remote, name in existing, documents.get(name))]
+        if missing:
+            made[name] = _value(name, missing, source, documents.get(name))
+            shown[name] = [reads[0].remote.shown() for reads in missing]
+    for index, (name, value) in enumerate(made.items() if not dry_run else ()):
         try:
             source.write(name, value, uuid.uuid4().hex)
         except Refusal as error:
-            before = [Mistake(f"made before that, and kept: {', '.join(list(values)[:index])}")] if index else []
-            raise Refusal(*error.mistakes, *before) from None
-    return list(values)
+            before = [value for earlier in list(made)[:index] for value in shown[earlier]]
+            kept = [Mistake(f"made before that, and kept: {', '.join(before)}")] if before else []
+            raise Refusal(*error.mistakes, *kept) from None
+    return [value for name in made for value in shown[name]]
 
 
-def _by_name(environment: Environment) -> Mapping[str, Sequence[SourceRead]]:
-    """Return all that read the source, those that read one name of it together."""
-    reads: dict[str, list[SourceRead]] = {}
+def _by_value(environment: Environment) -> Mapping[tuple[str, str | None], Reads]:
+    """Return all that read the source, those that read one name and property of it together."""
+    reads: dict[tuple[str, str | None], list[SourceRead]] = {}
     for read in environment.source_reads():
-        reads.setdefault(environment.same_name(read.remote.name), []).append(read)
+        reads.setdefault((environment.same_name(read.remote.name), read.remote.property), []).append(read)
     return reads
 
 
 def _is_generated(remote: Remote) -> bool:
-    return remote.key.generate is not None and not remote.property
+    return remote.key.generate is not None
 
 
-def _value(name: str, reads: Sequence[SourceRead], source: WritableSource) -> Sensitive:
-    """Return a value as the first declaration that can makes it, and as all that read it take it."""
-    remote = next(read.remote for read in reads if _is_generated(read.remote))
-    generation = remote.key.generate
-    if generation is None:
-        raise AssertionError("only what can be generated is")
+def _is_missing(remote: Remote, exists: bool, document: SourceValue | None) -> bool:
+    """Whether the source lacks a name, or its value the property."""
+    if not exists or remote.property is None or document is None:
+        return not exists
     try:
-        value = stored(remote, generate(generation, remote.key.rules))
-    except ValueError as error:
-        raise InputError(Mistake(f"{name}: {error}", generation.origin.at())) from None
-    if wrong := source.refused(name, value):
-        raise InputError(Mistake(f"{name}: {wrong}", generation.origin.at()))
-    if mistakes := [mistake for read in reads for mistake in refused(read, value)]:
-        raise InputError(*mistakes)
+        extract(remote, document.value)
+    except Absent:
+        return True
+    except ValueError:
+        pass  # what stands there is no JSON, or not encoded: nothing that may be written over
+    return False
+
+
+def _value(name: str, missing: Sequence[Reads], source: WritableSource, before: SourceValue | None) -> Sensitive:
+    """Return what a name shall hold: values as the first declaration that can makes them, and as all readers take them.
+
+    Properties that the value has already stay as they are.
+    """
+    value = before.value if before else None
+    for reads in missing:
+        remote = next(read.remote for read in reads if _is_generated(read.remote))
+        generation = remote.key.generate
+        if generation is None:
+            raise AssertionError("only what can be generated is")
+        place = generation.origin.at()
+        try:
+            value = replaced(remote, generate(generation, remote.key.rules), value)
+        except ValueError as error:
+            raise InputError(Mistake(f"{remote.shown()}: {error}", place)) from None
+        if wrong := source.refused(name, value):
+            raise InputError(Mistake(f"{name}: {wrong}", place))
+        if mistakes := [mistake for read in reads for mistake in refused(read, value)]:
+            raise InputError(*mistakes)
+    if value is None:
+        raise AssertionError("there is something missing")
     return value

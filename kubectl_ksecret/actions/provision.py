@@ -14,6 +14,7 @@ from ..sources import GivenSecrets, OpenedBy, OpenSource, SourceValue, Version
 from ..values import gate
 from ..values.extraction import extract
 from ..values.gate import Address
+from ..values.properties import Absent
 from ..values.rules import pattern_mistakes
 from ..values.templates import evaluate
 from .absent import AbsentValue, absent_values
@@ -172,6 +173,8 @@ class SourceValues:
                 continue
             try:
                 values[secret_name, key] = extract(remote, by_name[remote.name].value)
+            except Absent:
+                absent[secret_name, key] = remote
             except ValueError as error:
                 read = SourceRead(environment=self._environment, secret=secret_name, key=key, remote=remote)
                 place = read.overridden_at("property") or remote.key.origin.at()

@@ -9,10 +9,11 @@ from ..model.loading import select
 from ..model.resolution import Derived, Environment, Remote, SourceRead
 from ..sealing import Sealer
 from ..sensitive import Sensitive
-from ..sources import OpenedBy, Progress, WritableSource
+from ..sources import OpenedBy, Progress, SourceValue, WritableSource
 from ..values import gate
-from ..values.extraction import stored
+from ..values.extraction import extract, replaced
 from ..values.generation import generate
+from ..values.properties import Absent
 from . import journal
 from .provision import SourceValues, refuse_bad_patterns
 from .rehearsal import WithNewValue, refused
@@ -75,15 +76,6 @@ def plan(chosen: Sequence[Environment], address: str) -> Plan:
         raise InputError(Mistake("a rotation begins in one overlay", hint="name it, and not a folder of several"))
     remote = _remote(environment, address)
     reads = _reads(select([environment.project.root, environment.file]), environment, remote.name)
-    for read in reads:
-        if read.remote.property:
-            raise InputError(
-                Mistake(
-                    f"{read.address} of {read.environment.name} is a property of the value {remote.name}",
-                    read.remote.key.origin.at(),
-                    "a part of a JSON value can't be rotated; set the whole value in the source, then run seal",
-                )
-            )
     return Plan(environment=environment, address=address, remote=remote, reads=reads)
 
 
@@ -155,7 +147,9 @@ def rotate(plan: Plan, source: WritableSource, value: Sensitive, ports: Ports, n
     """
     environment, name = plan.environment, plan.remote.name
     refuse_bad_patterns([environment, *(read.environment for read in plan.reads)])
-    stored_value = _stored(plan, source, value)
+    before = source.read([name]).get(name) if plan.remote.property else None
+    stored_value = _stored(plan, source, value, before)
+    plan = plan.but(reads=[read for read in plan.reads if _has_value(read, stored_value)])
     sealers = {overlay: ports.sealer(reads[0].environment) for overlay, reads in plan.sealed.items()}
     # What can't be sealed afterwards must not be written: External Secrets Operator would spread it, and the same
     # command could not take another value for it.
@@ -167,14 +161,16 @@ def rotate(plan: Plan, source: WritableSource, value: Sensitive, ports: Ports, n
     _refuse_unusable(plan, rehearsed.opened_by)
     entry = {"overlay": environment.name, "address": plan.address, "name": name}
     identity = environment.source_identity or ()
-    with journal.opened(environment.project, identity, environment.same_name(name), entry) as begun:
+    same_value = "#".join(filter(None, (environment.same_name(name), plan.remote.property)))
+    with journal.opened(environment.project, identity, same_value, entry) as begun:
         # A new rotation has an id that nothing can carry yet.
         written = begun.resumed and source.written(name, begun.id)
         if not written:
+            _refuse_what_changed(plan, source, before)
             source.write(name, stored_value, begun.id)
         results = _seal(plan, sealers, ports, now, dry_run=False)
         begun.finish()
-    used = not written or source.read([name])[name].value.reveal() == stored_value.reveal()
+    used = not written or _holds(plan.remote, source.read([name])[name].value, value)
     return Rotated(plan=plan, written=not written, used=used, sealed=results)
 
 
@@ -218,14 +214,47 @@ def _seal(plan: Plan, sealers: Mapping[str, Sealer], ports: Ports, now: datetime
     return results
 
 
-def _stored(plan: Plan, source: WritableSource, value: Sensitive) -> Sensitive:
+def _holds(remote: Remote, content: Sensitive, value: Sensitive) -> bool:
+    """Whether a key finds this value in what the source holds."""
+    try:
+        return extract(remote, content).reveal() == value.reveal()
+    except ValueError:
+        return False
+
+
+def _has_value(read: SourceRead, stored_value: Sensitive) -> bool:
+    """Whether a key finds its own property in the value that is written; another's may be absent still."""
+    try:
+        extract(read.remote, stored_value)
+    except Absent:
+        return False
+    except ValueError:
+        return True  # which is reported with its reason
+    return True
+
+
+def _refuse_what_changed(plan: Plan, source: WritableSource, before: SourceValue | None) -> None:
+    """Raise Refusal if somebody changed another property of the value meanwhile, which would be undone."""
+    name = plan.remote.name
+    if plan.remote.property is None:
+        return
+    now = source.read([name]).get(name)
+    if (now and now.value.reveal()) != (before and before.value.reveal()):
+        raise Refusal(Mistake(f"{name} in {source.shown} was changed meanwhile, and nothing was written"))
+
+
+def _stored(plan: Plan, source: WritableSource, value: Sensitive, before: SourceValue | None) -> Sensitive:
     """Return the value as the source holds it. Raises InputError if the source or a key that reads it can't take it."""
     objections = gate.objections_to(plan.address, plan.remote, value, which="the new value")
     if mistakes := [objection.mistake for objection in objections]:
         raise InputError(*mistakes)
-    stored_value = stored(plan.remote, value)
+    try:
+        stored_value = replaced(plan.remote, value, before.value if before else None)
+    except ValueError as error:
+        raise InputError(Mistake(f"{plan.address}: {plan.remote.name} {error}", plan.remote.key.origin.at())) from None
     if wrong := source.refused(plan.remote.name, stored_value):
         raise InputError(Mistake(f"{plan.address}: {wrong}", plan.remote.key.origin.at()))
-    if mistakes := [mistake for read in plan.reads for mistake in refused(read, stored_value)]:
+    changed = [read for read in plan.reads if read.remote.property in (None, plan.remote.property)]
+    if mistakes := [mistake for read in changed for mistake in refused(read, stored_value)]:
         raise InputError(*mistakes)
     return stored_value

@@ -7,19 +7,20 @@ from ..errors import Mistake, Place
 from ..frozen import Record
 from ..model.resolution import Environment, Remote, SourceRead
 from ..values.forms import How, forms
-from ..values.gate import Objection, Values, objections
+from ..values.gate import Address, Objection, Values, objections
 from . import Finding, rule
 
 
 class Held(Record):
     """What the source of an environment holds: the names that are there, the values, and what can't be used.
 
-    `disabled` are names of which every version is.
+    `disabled` are names of which every version is, `lacking` keys and inputs whose property is absent in its value.
     """
 
     environment: Environment
     names: Collection[str]
     disabled: Collection[str] = ()
+    lacking: Collection[Address] = ()
     values: Values
     unusable: Sequence[Mistake]
     written: Sequence["Written"] = ()
@@ -43,9 +44,9 @@ def missing(held: Sequence[Held]) -> Iterator[Finding]:
     for holding in held:
         for secret in holding.environment.secrets.values():
             for key in secret.keys:
-                for remote in secret.remotes(key).values():
-                    if remote.name not in holding.names:
-                        text = f"the source of {holding.environment.name} has no {remote.name}"
+                for entry, remote in secret.remotes(key).items():
+                    if remote.name not in holding.names or (secret.name, entry) in holding.lacking:
+                        text = f"the source of {holding.environment.name} has no {remote.shown()}"
                         if remote.name in holding.disabled:
                             text = f"{remote.name} is disabled in the source of {holding.environment.name}"
                         message = f"{secret.name}/{key}: {text}"

@@ -1,15 +1,18 @@
 """From what the source holds to what the Secret holds: a property of a JSON value, a decoded value."""
 
 import binascii
-import json
 import re
 
 from ..model.resolution import Remote
 from ..sensitive import Sensitive
+from . import properties
 
 
 def extract(remote: Remote, content: Sensitive) -> Sensitive:
-    """Return the value of a key. Raises ValueError with what is wrong, never with the value."""
+    """Return the value of a key.
+
+    Raises ValueError with what is wrong, never with the value; properties.Absent where the key's property is not there.
+    """
     value = _property(content, remote.property) if remote.property else content
     if remote.encoding == "base64":
         return Sensitive(from_base64(value.reveal()))
@@ -28,36 +31,37 @@ def from_base64(text: bytes) -> bytes:
     return binascii.a2b_base64(joined)
 
 
-def stored(remote: Remote, value: Sensitive) -> Sensitive:
+def _stored(remote: Remote, value: Sensitive) -> Sensitive:
     """Return the value of a key as the source holds it: what `extract` turns into the value again."""
     return Sensitive(binascii.b2a_base64(value.reveal(), newline=False)) if remote.encoding == "base64" else value
 
 
-def _property(content: Sensitive, path: str) -> Sensitive:
-    """Return a member of a JSON object: by its path, or by its whole name where that holds a dot, as gjson reads it."""
+def replaced(remote: Remote, value: Sensitive, before: Sensitive | None) -> Sensitive:
+    """Return what the source will hold when a key has another value; `before` is what it holds now.
+
+    Of a JSON value only the key's own property changes. Raises ValueError with what is wrong, never with the value.
+    """
+    new = _stored(remote, value)
+    if remote.property is None:
+        return new
     try:
-        # An integer is its digits, however many; int refuses more than 4,300.
-        document = json.loads(content.reveal(), parse_int=str)
-    except (ValueError, RecursionError):
-        raise ValueError(f"is not JSON, so it has no property {path}") from None
-    member = _member(document, path.split("."))
-    if member is None and isinstance(document, dict):
-        member = document.get(path)
-    if member is None:
-        raise ValueError(f"has no property {path}")
-    if isinstance(member, bool):
-        return Sensitive(b"true" if member else b"false")
-    if not isinstance(member, str):
-        raise ValueError(f"has no text as its property {path}")
+        text = new.reveal().decode()
+    except UnicodeDecodeError:
+        raise ValueError("can hold text alone; add encoding: base64 to the key") from None
+    document = _text(before, remote.property) if before is not None else "{}"
+    return Sensitive(properties.with_member(document, remote.property, text).encode())
+
+
+def _property(content: Sensitive, property_: str) -> Sensitive:
+    member = properties.member(_text(content, property_), property_)
     try:
         return Sensitive(member.encode())
     except UnicodeEncodeError:
-        raise ValueError(f"has no valid text as its property {path}") from None
+        raise ValueError(f"has no valid text as its property {property_}") from None
 
 
-def _member(document: object, path: list[str]) -> object:
-    for name in path:
-        if not isinstance(document, dict):
-            return None
-        document = document.get(name)
-    return document
+def _text(content: Sensitive, property_: str) -> str:
+    try:
+        return content.reveal().decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"is not JSON, so it has no property {property_}") from None

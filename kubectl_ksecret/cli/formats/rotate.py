@@ -9,7 +9,7 @@ from ...model.types.backends import ExternalSecret
 
 def plan(plan: Plan) -> str:
     """Return everything that will be touched."""
-    lines = [f"A new value for {plan.address}: {plan.remote.name} in {plan.environment.source_shown}"]
+    lines = [f"A new value for {plan.address}: {plan.remote.shown()} in {plan.environment.source_shown}"]
     for overlay, reads in plan.sealed.items():
         lines += [f"{overlay}: seal anew", *(f"  {address}" for address in _addresses(reads))]
     for overlay, reads in plan.fetched.items():
@@ -25,7 +25,7 @@ def _addresses(reads: Iterable[SourceRead]) -> list[str]:
 
 def done(rotated: Rotated) -> str:
     """Return what was done, and the next steps."""
-    name = rotated.plan.remote.name
+    name = rotated.plan.remote.shown()
     lines = [f"{name}: a new value" if rotated.written else f"{name}: the new value of an interrupted run stands"]
     for sealed in rotated.sealed:
         lines += [f"{sealed.environment}: sealed", *(f"  {address}" for address in sealed.sealed)]

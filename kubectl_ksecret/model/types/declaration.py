@@ -69,7 +69,7 @@ class Key(Stated):
 
     purpose: What the value is for.
     remoteName: Name of the value in the source, before the overlay's pattern; default is the key's own name.
-    property: Member of the value, which is a JSON object; a path with dots.
+    property: Member of the value, which is JSON; a path as gjson reads it, such as user.password or users.0.name.
     encoding: base64 if the source holds base64 and the Secret the bytes.
     rules: What a value must satisfy.
     generate: How a new value is made.

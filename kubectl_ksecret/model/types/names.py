@@ -40,9 +40,7 @@ LiteralReason = Annotated[
         hint="say why the value is meant as it is, as literal: The application expands it itself",
     ),
 ]
-Property = Annotated[
-    str, Form("a property such as password, or database.password", r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
-]
+Property = Annotated[str, Form("a property such as password, or database.password", r"[^\x00-\x1f\x7f]+", 1024)]
 Address = Annotated[str, Form("an address, SECRET/KEY", rf"{_SUBDOMAIN}/[-._a-zA-Z0-9]+")]
 Duration = Annotated[str, Form("a duration such as 1h or 30m", r"([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+|0")]
 Period = Annotated[str, Form("a period such as 90d, 12h or 30m", r"[1-9][0-9]{0,4}[dhm]")]
@@ -81,12 +79,6 @@ def seconds(duration: str) -> float:
 def is_date(text: str) -> bool:
     """Whether a text is a Date."""
     form: Form = Date.__metadata__[0]  # type: ignore[attr-defined]
-    return form.fits(text)
-
-
-def is_property(text: str) -> bool:
-    """Whether a text is a Property."""
-    form: Form = Property.__metadata__[0]  # type: ignore[attr-defined]
     return form.fits(text)
 
 

@@ -62,7 +62,7 @@ class KeyOverride(Stated):
     """Where one key differs in this environment.
 
     remoteName: Name as it stands in the source; no pattern is applied.
-    property: Member of the value, which is a JSON object.
+    property: Member of the value, which is JSON; a path as gjson reads it.
     omit: Why the key is absent here, on purpose.
     literal: Why its value here is meant as it is, though it looks like a placeholder or another stand-in.
     """

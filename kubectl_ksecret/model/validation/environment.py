@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 from ...errors import InputError, Mistake, Place, nearest, shown, typo
+from ..propertypath import unread
 from ..resolution import Derived, Environment, Secret, bring_together
 from ..template import references
 from ..types.declaration import DeclarationSpec, SecretDeclaration
-from ..types.names import is_property
 from ..types.overlay import KeyOverride, SecretOverlay, SourceSpec
 from ..types.sources import Source, SourceUse, UsedName
 from .declaration import lacking, mistakes_in, reserved
@@ -120,14 +120,13 @@ def _pattern_mistakes(source: SourceSpec, field: str, pattern: str) -> Iterator[
 
 
 def _property_mistakes(environment: Environment) -> Iterator[Mistake]:
-    """Find the keys of which the pattern of properties makes none."""
-    source = environment.overlay.spec.source
-    if source is None or source.property is None or any(_pattern_mistakes(source, "property", source.property)):
+    """Find properties that only External Secrets Operator could read, where this tool has to."""
+    if environment.backend is None or environment.backend.fetched:
         return
     for read in environment.source_reads():
-        if read.remote.property and not is_property(read.remote.property):
-            message = f"the pattern makes no property of {read.address}"
-            yield Mistake(message, source.origin.at("property"), "set the key's own property, or its remoteName")
+        if read.remote.property and (wrong := unread(read.remote.property)):
+            message = f"the property of {read.address} has {wrong}, which only External Secrets Operator reads"
+            yield Mistake(message, read.stated_at("property"), f"for a name that has it, write \\{wrong[0]}")
 
 
 def _override_mistakes(overlay: SecretOverlay, declaration: SecretDeclaration) -> Iterator[Mistake]:
