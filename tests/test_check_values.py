@@ -63,8 +63,8 @@ def test_each_kind_of_finding_is_told_with_its_place(tmp_path: Path, vault: KeyV
     assert (done.code, done.err) == (1, "")
     hint = "hint: set a value of its own in the source of test"
     assert done.out.splitlines() == [
-        "error: generators/app.yaml:13:7: app/part: the source of prod has no part-prod [value-missing]",
-        "error: generators/app.yaml:13:7: app/part: part-test has no property a.b [value-unusable]",
+        "error: generators/app.yaml:13:7: app/part: the source of prod has no part-prod#a.b [value-missing]",
+        "error: generators/app.yaml:13:7: app/part: the source of test has no part-test#a.b [value-missing]",
         "error: generators/app.yaml:9:20: the value of app/shared breaks minLength: 8 in prod [value-breaks-rule]",
         "error: generators/app.yaml:9:20: the value of app/token breaks minLength: 8 in prod [value-breaks-rule]",
         "error: generators/app.yaml:9:20: the value of app/shared breaks minLength: 8 in test [value-breaks-rule]",

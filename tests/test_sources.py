@@ -572,15 +572,13 @@ def test_a_property_is_taken_out_of_a_json_value_and_base64_is_decoded(tmp_path:
     [
         ("{", {"property": "a"}, "X is not JSON, so it has no property a"),
         ("[" * 100_000, {"property": "a"}, "X is not JSON, so it has no property a"),
-        ('{"b": 1}', {"property": "a"}, "X has no property a"),
-        ('["a"]', {"property": "a"}, "X has no property a"),
-        ('{"a": {"c": 1}}', {"property": "a"}, "X has no text as its property a"),
-        ('{"a": null}', {"property": "a"}, "X has no property a"),
+        ('{"a": null}', {"property": "a"}, "X has no text as its property a"),
+        ('{"a": 1e999}', {"property": "a"}, "X has a number that is too large as its property a"),
         ('{"a": "\\ud800"}', {"property": "a"}, "X has no valid text as its property a"),
         ("YQ=", {"encoding": "base64"}, "X is not base64"),
         ('{"a": "%"}', {"property": "a", "encoding": "base64"}, "X is not base64"),
     ],
-    ids=range(9),
+    ids=range(7),
 )
 def test_a_value_of_another_form_is_told_without_showing_it(
     tmp_path: Path, value: str, key: dict[str, Any], message: str

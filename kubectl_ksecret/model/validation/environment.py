@@ -126,7 +126,11 @@ def _property_mistakes(environment: Environment) -> Iterator[Mistake]:
     for read in environment.source_reads():
         if read.remote.property and (wrong := unread(read.remote.property)):
             message = f"the property of {read.address} has {wrong}, which only External Secrets Operator reads"
-            yield Mistake(message, read.stated_at("property"), f"for a name that has it, write \\{wrong[0]}")
+            by_pattern = (
+                environment.source and not read.remote.key.property and environment.source.origin.at("property")
+            )
+            place = read.overridden_at("property") or by_pattern or read.stated_at("property")
+            yield Mistake(message, place, f"for a name that has it, write \\{wrong[0]}")
 
 
 def _override_mistakes(overlay: SecretOverlay, declaration: SecretDeclaration) -> Iterator[Mistake]:
