@@ -335,7 +335,6 @@ REFUSED = {
     "ap/token": 'overlay prod has no Secret ap\nhint: did you mean "app"?',
     "app": "app has no key … in prod",
     "given/key": "given/key does not say how it is made\nhint: declare generate: {length: 32}, or give the value with",
-    "part/key": "part/key of prod is a property of the value part",
 }
 
 
@@ -345,7 +344,6 @@ def test_what_can_not_be_rotated_is_told(tmp_path: Path, address: str) -> None:
     project = shop(tmp_path)
     project.declare("app", {"token": {"generate": {"length": 40}}, "url": {"template": "x{{ token }}"}})
     project.declare("given", {"key": {}})
-    project.declare("part", {"key": {"remoteName": "part", "property": "a", "rules": {"minLength": 1}}})
     project.sealed_overlay(source={"azureKeyVault": {"vaultUrl": "https://127.0.0.1:1"}})
     before = project.files()
     done = project.ksecret("rotate", "prod", address, "--yes")
