@@ -1,6 +1,6 @@
 """Can anybody read a Secret through the API who is none of its readers?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..model.resolution import Environment
 from ..objects.access import Permissions, Way
@@ -54,29 +54,36 @@ def _deployed(supply: Supply, environment: Environment, readers: tuple[str, ...]
 
 
 def _finding(environment: Environment, way: Way, secrets: list[str]) -> Finding:
-    binding, field = way.binding.subject, ("subjects", way.position, "name")
-    verb = "can read" if way.direct else "has a way to"
-    message = f"{way.holder} {verb} {_few(secrets)}: {binding.kind} {binding.name} gives it {way.role}"
+    field = ("subjects", way.position, "name")
     return Finding(
-        message=f"{message}, which allows {', '.join(way.rights)}",
+        message=sentence(way, secrets),
         place=way.binding.place(*field),
-        hint=_hint(environment, way, secrets),
-        subject=binding,
+        hint=advice(way, environment.namespace, secrets),
+        subject=way.binding.subject,
         field=dotted(field),
         overlay=environment.name,
         milder=None if way.direct else "warning",
     )
 
 
-def _hint(environment: Environment, way: Way, secrets: list[str]) -> str:
-    if way.holder.name and way.holder.namespace == environment.namespace:
-        return (
-            f"if it may, add {way.holder.name} to spec.readers of {_few(secrets)}; else take the right out of the role"
-        )
+def sentence(way: Way, secrets: Sequence[str]) -> str:
+    """Return who can read Secrets that have other readers, and by which binding."""
+    verb, binding = "can read" if way.direct else "has a way to", way.binding.subject
+    rights = ", ".join(way.rights)
+    return (
+        f"{way.holder} {verb} {_few(secrets)}: {binding.kind} {binding.name} gives it {way.role}, which allows {rights}"
+    )
+
+
+def advice(way: Way, namespace: str, secrets: Sequence[str]) -> str:
+    """Return what to do about a way to Secrets of a namespace."""
+    if way.holder.name and way.holder.namespace == namespace:
+        may = f"if it may, add {way.holder.name} to spec.readers of {_few(secrets)}"
+        return f"{may}; else take the right out of the role"
     return "take the right out of the role, or bind only those that need it"
 
 
-def _few(secrets: list[str]) -> str:
+def _few(secrets: Sequence[str]) -> str:
     """Return names for a sentence: all of a few, else how many more there are."""
     shown = secrets if len(secrets) <= 3 else [*secrets[:2], f"{len(secrets) - 2} more"]
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))

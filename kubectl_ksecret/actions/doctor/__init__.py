@@ -14,7 +14,7 @@ from ...objects.documents import Document
 from ...sources import Progress
 from ..addresses import secrets_of
 from ..deployment import DeployedSecret, Deployment, deployment
-from . import azurekeyvault, externalsecrets, operator, secrets, signin, stores
+from . import access, azurekeyvault, externalsecrets, operator, secrets, signin, stores
 from .examination import DoctorRequest, Examination, Question, Step, Verdict
 
 _PAUSE_SECONDS = 2.0
@@ -30,7 +30,7 @@ CHAINS: Mapping[str, Sequence[Question]] = {
     ),
     "SealedSecret": (),
 }
-FROM_THE_SECRET_ON: Sequence[Question] = (*secrets.QUESTIONS,)
+FROM_THE_SECRET_ON: Sequence[Question] = (*secrets.QUESTIONS, *access.QUESTIONS)
 
 
 def examine(
