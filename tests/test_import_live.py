@@ -253,7 +253,7 @@ def test_a_right_that_is_missing_is_named(shop: Namespace) -> None:
     done = shop.imports()
     assert done.code == 3
     assert "the cluster refused to list secrets in shop: 403 Forbidden" in done.err
-    assert "kubectl create role ksecret --namespace=shop --verb=list --resource=secrets" in done.err
+    assert "kubectl create role ksecret-me-list-secrets --namespace=shop --verb=list --resource=secrets" in done.err
 
 
 def test_a_further_environment_joins_what_is_declared(shop: Namespace) -> None:

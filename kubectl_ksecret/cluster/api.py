@@ -13,7 +13,8 @@ from ..errors import Mistake, Refusal, printable, shown
 from ..model.kubernetes import Object
 from ..sensitive import Sensitive
 from .kubeconfig import KubectlFlags, Settings, read
-from .resources import NAMESPACES, NonResource, Resources, Target
+from .resources import Resources, Target
+from .rights import MissingRight, missing_right
 from .signin import Credential, sign_in
 
 # Not a name that begins with "kubectl": Flux strips what such managers own, and another roll-out would follow.
@@ -46,9 +47,14 @@ class Refused(Refusal):
     the reason and the names of the fields.
     """
 
-    def __init__(self, mistake: Mistake, status: int, reason: str) -> None:
+    def __init__(self, mistake: Mistake, status: int, reason: str, right: MissingRight | None = None) -> None:
         super().__init__(mistake)
-        self.status, self.reason = status, reason
+        self.status, self.reason, self.right = status, reason, right
+
+    def but_named(self, names: Sequence[str]) -> "Refused":
+        """Return the refusal with a hint that gives the right on objects of some names alone."""
+        [mistake], right = self.mistakes, self.right and self.right.but(names=names)
+        return Refused(mistake._replace(hint=right.remedy if right else ""), self.status, self.reason, right)
 
 
 class Api:
@@ -243,27 +249,11 @@ def _refused(method: str, target: Target, status: int, content: bytes) -> Refuse
     message = f"the cluster refused to {verb} {target}: {status} {reason}".rstrip()
     if fields:
         message += f" ({', '.join(dict.fromkeys(fields))})"
-    # An admission rule refuses with 403 too; the text is looked at, and never shown.
-    lacks_right = status == 403 and any(f"cannot {verb} {thing}" in text for thing in ("resource", "path"))
-    return Refused(Mistake(message, hint=_remedy(status, verb, target, lacks_right)), status, reason)
-
-
-def _remedy(status: int, verb: str, target: Target, lacks_right: bool) -> str:
-    """Return the next step after a refusal, where it is known."""
+    right = missing_right(text) if status == 403 else None
+    hint = right.remedy if right else ""
     if status == 401:
-        return "the kubeconfig's credential is not accepted; kubectl auth whoami asks who you are"
-    if lacks_right and isinstance(target, NonResource):
-        return (
-            f"a role that allows it: kubectl create clusterrole ksecret --verb={verb} --non-resource-url={target.path}"
-        )
-    if lacks_right:
-        subresource = target.subresource.partition("/")[0]
-        resource = target.resources.full_name + (f"/{subresource}" if subresource else "")
-        # A Role of the namespace itself allows to read the namespace.
-        namespace = target.name if target.resources == NAMESPACES else target.namespace
-        kind, scope = ("role", f" --namespace={namespace}") if namespace else ("clusterrole", "")
-        return f"a Role that allows it: kubectl create {kind} ksecret{scope} --verb={verb} --resource={resource}"
-    return ""
+        hint = "the kubeconfig's credential is not accepted; kubectl auth whoami asks who you are"
+    return Refused(Mistake(message, hint=hint), status, reason, right)
 
 
 def _cause(error: BaseException) -> str:

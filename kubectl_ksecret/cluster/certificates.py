@@ -28,15 +28,18 @@ def from_controller(api: Api, controller: Controller, *, otherwise: str) -> byte
     Service alone, so the Service itself need not be readable.
     """
     refusal: Refused | None = None
+    asked: list[str] = []
     for name in controller.names:
         for port in _ports(api, controller.namespace, name):
-            proxy = SERVICES.among(controller.namespace, f"http:{name}:{port}", "proxy/v1/cert.pem")
+            asked.append(f"http:{name}:{port}")
+            proxy = SERVICES.among(controller.namespace, asked[-1], "proxy/v1/cert.pem")
             try:
                 return api.text(proxy).encode()
             except Refused as refused:
                 refusal = refused if refusal is None or refusal.status == 404 else refusal
     if refusal is not None and refusal.status != 404:
-        raise refusal
+        # To all Services of a namespace is more than anybody should be given.
+        raise refusal.but_named(asked) if refusal.right else refusal
     names = " or ".join(controller.names)
     raise Refusal(
         Mistake(

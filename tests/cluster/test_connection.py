@@ -63,7 +63,7 @@ def test_a_credential_plugin_signs_in_by_token_and_by_certificate(shop: Shop, tm
 def test_who_is_impersonated_has_the_rights_and_nobody_else(shop: Shop) -> None:
     done = shop.ksecret("cluster", "pin", "test", "--as=clara", "--as-group=shop")
     assert done.code == 3
-    assert f"create role ksecret --namespace={shop.namespace} --verb=get --resource=namespaces" in done.err
+    assert f"--namespace={shop.namespace} --verb=get --resource=namespaces" in done.err
     grant(shop, "clara", "--verb=get --resource=namespaces")
     assert shop.ksecret("cluster", "pin", "test", "--as=clara", "--as-group=shop").code == 0
 

@@ -4,6 +4,7 @@ docs/doctor.md lists what can't be run here: the commands of the Azure CLI.
 """
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -346,10 +347,11 @@ def test_a_service_principal_without_its_key_is_named(shop: Shop) -> None:
 def test_with_too_few_rights_each_question_names_the_missing_verb(external: Shop) -> None:
     kubeconfig = str(external.cluster.user(external.namespace, "nobody"))
     unknown = _steps(external, verdict="unknown", KUBECONFIG=kubeconfig)
-    verbs = {step["question"]: step["remedies"][0].partition(": ")[2] for step in unknown}
-    role = f"kubectl create role ksecret --namespace={external.namespace}"
+    commands = {step["question"]: step["remedies"][0].partition(" && ")[0] for step in unknown}
+    verbs = {question: re.sub(r".*create (role|clusterrole) \S+ ", r"\1 ", text) for question, text in commands.items()}
+    role = f"role --namespace={external.namespace}"
     assert verbs == {
-        "its controller runs": "kubectl create clusterrole ksecret --verb=list --resource=pods",
+        "its controller runs": "clusterrole --verb=list --resource=pods",
         "the store is there and ready": f"{role} --verb=get --resource=secretstores.external-secrets.io",
         "the ExternalSecret is synced": f"{role} --verb=list --resource=externalsecrets.external-secrets.io",
         "a refresh can be forced": f"{role} --verb=list --resource=externalsecrets.external-secrets.io",
