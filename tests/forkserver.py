@@ -32,6 +32,7 @@ _ON_USE = (
     "kubernetes.client.api_client",
     "ruamel.yaml",
     "urllib.request",
+    "urllib3",
 )
 _LONGEST_REQUEST = 1 << 16
 

@@ -156,7 +156,7 @@ def test_mistakes_of_a_toy_have_their_place(toys: Toys) -> None:
 SOURCE = '''
 from collections.abc import Iterable, Iterator
 from kubectl_ksecret.errors import Mistake, Place
-from kubectl_ksecret.model.types.sources import PathBase, Source, SourceUse
+from kubectl_ksecret.model.types.source import PathBase, Source, SourceUse
 
 class Drawer(Source):
     """A drawer."""

@@ -37,7 +37,7 @@ def test_each_key_is_sealed_from_its_member(tmp_path: Path, vault: KeyVault) -> 
     project = shop_of_one_value(tmp_path, vault)
     project.done("seal", "prod")
     assert opened_by_kubeseal(project.manifest("app")) == {"token": b"first", "password": b"the password"}
-    assert vault.values_read == ["shop-app"]
+    assert vault.values_read == ["/secrets/shop-app"]
     rows = json.loads(project.done("status", "prod", "-o", "json"))["items"]
     (version,) = {row["source"][0].pop("version") for row in rows}
     assert version

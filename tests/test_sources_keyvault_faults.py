@@ -142,7 +142,7 @@ def test_a_fault_is_told_with_what_to_do(tmp_path: Path, vault: KeyVault, name: 
 
 def impatient(project: Project, folder: Path) -> None:
     """Let the command wait a second for a vault that throttles, not a minute."""
-    code = "from kubectl_ksecret.sources import keyvaultretry\nkeyvaultretry.PATIENCE = 1.0\n"
+    code = "from kubectl_ksecret.sources import patience\npatience.PATIENCE = 1.0\n"
     project.environment["PYTHONPATH"] = str(starting_with(folder, code))
 
 

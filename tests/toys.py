@@ -26,11 +26,12 @@ from kubectl_ksecret.model.resolution import Environment, Secret
 from kubectl_ksecret.model.types import backends as backend_types
 from kubectl_ksecret.model.types import sources as source_types
 from kubectl_ksecret.model.types.names import Line, Path
+from kubectl_ksecret.model.types.source import PathBase, Source, SourceUse
 from kubectl_ksecret.sensitive import Sensitive
 from kubectl_ksecret.sources import Progress, SourceValue, Version
 
 
-class JsonFile(source_types.Source):
+class JsonFile(Source):
     """A JSON file, which holds a value and a version for each name.
 
     file: Path of the file, from the overlay's folder.
@@ -52,7 +53,7 @@ class JsonFile(source_types.Source):
         """Return the name itself."""
         return name
 
-    def shown(self, base: source_types.PathBase) -> str:
+    def shown(self, base: PathBase) -> str:
         """Return the file's path."""
         return base.shown_path(self.file)
 
@@ -60,7 +61,7 @@ class JsonFile(source_types.Source):
         """Return the file."""
         return [(self.file, self.origin.at("file"))]
 
-    def mistakes(self, use: source_types.SourceUse) -> Iterator[Mistake]:
+    def mistakes(self, use: SourceUse) -> Iterator[Mistake]:
         """Find names that begin with an underscore: this source keeps those for itself."""
         for address, name, origin in use.names:
             if name.startswith("_"):

@@ -6,8 +6,7 @@ It lies in Git's own folder, out of every commit; without Git there is no place 
 import hashlib
 import json
 import os
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from ..errors import InputError, Mistake, Refusal
@@ -31,12 +30,19 @@ class Journal:
 
 
 @contextmanager
-def opened(project: Project, identity: tuple[str, ...], name: str, plan: Mapping[str, object]) -> Iterator[Journal]:
+def opened(
+    project: Project,
+    identity: tuple[str, ...],
+    name: str,
+    *,
+    plan: Mapping[str, object],
+    new_id: Callable[[], str],
+) -> Iterator[Journal]:
     """Open the journal of an unfinished rotation, or a new one; no other rotation of the name runs beside it.
 
-    `identity` is that of the source, `name` the form that is the same for all names of the one value. Raises InputError
-    without Git, Refusal if a journal can't be read or written. To what is raised inside it adds that the rotation is
-    not finished.
+    `identity` is that of the source, `name` the form that is the same for all names of the one value, `new_id` gives
+    the id of a rotation that begins. Raises InputError without Git, Refusal if a journal can't be read or written. To
+    what is raised inside it adds that the rotation is not finished.
     """
     if project.common_git_folder is None:
         raise InputError(Mistake("rotate needs a Git work tree: its journal lies in Git's own folder"))
@@ -44,7 +50,7 @@ def opened(project: Project, identity: tuple[str, ...], name: str, plan: Mapping
     with locked(os.path.join(project.common_git_folder, _FOLDER)) as folder:
         file = f"{key}.json"
         unfinished = _id(os.path.join(folder.path, file))
-        id_ = unfinished or uuid.uuid4().hex
+        id_ = unfinished or new_id()
         if unfinished is None:
             folder.write(file, json.dumps({"id": id_, **plan}, indent=2).encode())
         try:

@@ -1,12 +1,11 @@
 """Makes first values for what a source lacks and its declaration can generate."""
 
-import uuid
 from collections.abc import Mapping, Sequence
 
 from ..errors import InputError, Mistake, Refusal
 from ..model.resolution import Environment, Remote, SourceRead
 from ..sensitive import Sensitive
-from ..sources import SourceValue, WritableSource
+from ..sources import SourceValue, WritableSource, new_id
 from ..values.extraction import extract, replaced
 from ..values.generation import generate
 from ..values.properties import Absent
@@ -37,7 +36,7 @@ def generate_missing(environment: Environment, source: WritableSource, dry_run: 
             shown[name] = [reads[0].remote.shown() for reads in missing]
     for index, (name, value) in enumerate(made.items() if not dry_run else ()):
         try:
-            source.write(name, value, uuid.uuid4().hex)
+            source.write(name, value, new_id(source, name))
         except Refusal as error:
             before = [value for earlier in list(made)[:index] for value in shown[earlier]]
             kept = [Mistake(f"made before that, and kept: {', '.join(before)}")] if before else []

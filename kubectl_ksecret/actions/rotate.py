@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from ..errors import InputError, Mistake, Refusal, nearest
 from ..frozen import Record
@@ -9,7 +10,7 @@ from ..model.loading import select
 from ..model.resolution import Derived, Environment, Remote, SourceRead
 from ..sealing import Sealer
 from ..sensitive import Sensitive
-from ..sources import OpenedBy, Progress, SourceValue, WritableSource
+from ..sources import NumberedSource, OpenedBy, Progress, SourceValue, WritableSource, new_id
 from ..values import gate
 from ..values.extraction import extract, replaced
 from ..values.generation import generate
@@ -19,6 +20,8 @@ from .provision import SourceValues, refuse_bad_patterns
 from .rehearsal import WithNewValue, refused
 from .seal_overlay import OverlayRequest, Sealed, seal_overlay
 from .trust import Consent, admit, refuse, statement_of
+
+_ATTEMPTS = 3  # where others write properties of one value at the same time
 
 
 class Plan(Record):
@@ -140,11 +143,26 @@ def new_value(plan: Plan) -> Sensitive:
         raise InputError(Mistake(f"{plan.address}: {error}", generation.origin.at())) from None
 
 
+class _Outdated(Exception):
+    """What a rotation would write was made of a value that somebody has changed meanwhile."""
+
+
 def rotate(plan: Plan, source: WritableSource, value: Sensitive, ports: Ports, now: datetime) -> Rotated:
     """Write a new version and seal it everywhere; what an interrupted run has done already is not done again.
 
     Raises InputError or Refusal; a rotation that has begun is finished by the next call.
     """
+    for _ in range(_ATTEMPTS):
+        try:
+            return _rotate(plan, source, value, ports, now)
+        except _Outdated:
+            continue
+    message = f"{plan.remote.name} in {source.shown} was changed meanwhile, and nothing was written"
+    raise Refusal(Mistake(message, hint="run the same command again"))
+
+
+def _rotate(plan: Plan, source: WritableSource, value: Sensitive, ports: Ports, now: datetime) -> Rotated:
+    """Rotate a key. Raises _Outdated, and forgets that it has begun, where another property has changed meanwhile."""
     environment, name = plan.environment, plan.remote.name
     refuse_bad_patterns([environment, *(read.environment for read in plan.reads)])
     before = source.read([name]).get(name) if plan.remote.property else None
@@ -162,16 +180,35 @@ def rotate(plan: Plan, source: WritableSource, value: Sensitive, ports: Ports, n
     entry = {"overlay": environment.name, "address": plan.address, "name": name}
     identity = environment.source_identity or ()
     same_value = "#".join(filter(None, (environment.same_name(name), plan.remote.property)))
-    with journal.opened(environment.project, identity, same_value, entry) as begun:
+    id_of = partial(new_id, source, name)
+    with journal.opened(environment.project, identity, same_value, plan=entry, new_id=id_of) as begun:
         # A new rotation has an id that nothing can carry yet.
-        written = begun.resumed and source.written(name, begun.id)
+        written = begun.resumed and _is_written(plan.remote, source, begun.id)
         if not written:
-            _refuse_what_changed(plan, source, before)
+            if _is_outdated(plan, source, before):
+                begun.finish()
+                raise _Outdated
             source.write(name, stored_value, begun.id)
         results = _seal(plan, sealers, ports, now, dry_run=False)
         begun.finish()
     used = not written or _holds(plan.remote, source.read([name])[name].value, value)
     return Rotated(plan=plan, written=not written, used=used, sealed=results)
+
+
+def _is_written(remote: Remote, source: WritableSource, id_: str) -> bool:
+    """Whether a rotation that was interrupted has written its value already."""
+    if not isinstance(source, NumberedSource) or not source.written(remote.name, id_):
+        return source.written(remote.name, id_)
+    # There is a newer version, which may be of another property alone.
+    before, now = source.before(remote.name, id_), source.read([remote.name]).get(remote.name)
+    return _found(remote, before) is None or _found(remote, before) != _found(remote, now)
+
+
+def _found(remote: Remote, reading: SourceValue | None) -> bytes | None:
+    try:
+        return extract(remote, reading.value).reveal() if reading else None
+    except ValueError:
+        return None
 
 
 def _refuse_unusable(plan: Plan, opened_by: OpenedBy) -> None:
@@ -233,14 +270,13 @@ def _has_value(read: SourceRead, stored_value: Sensitive) -> bool:
     return True
 
 
-def _refuse_what_changed(plan: Plan, source: WritableSource, before: SourceValue | None) -> None:
-    """Raise Refusal if somebody changed another property of the value meanwhile, which would be undone."""
+def _is_outdated(plan: Plan, source: WritableSource, before: SourceValue | None) -> bool:
+    """Whether somebody has changed the value of which one property is set; a change of another would be undone."""
     name = plan.remote.name
     if plan.remote.property is None:
-        return
+        return False
     now = source.read([name]).get(name)
-    if (now and now.value.reveal()) != (before and before.value.reveal()):
-        raise Refusal(Mistake(f"{name} in {source.shown} was changed meanwhile, and nothing was written"))
+    return (now and now.value.reveal()) != (before and before.value.reveal())
 
 
 def _stored(plan: Plan, source: WritableSource, value: Sensitive, before: SourceValue | None) -> Sensitive:

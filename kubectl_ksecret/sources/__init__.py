@@ -1,5 +1,6 @@
 """Where plaintext is read, and where possible written: one module a source, imported when it is opened."""
 
+import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -7,7 +8,16 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from ..errors import InputError, Mistake, Refusal
 from ..frozen import Record
 from ..model.resolution import Environment
-from ..model.types.sources import SOURCES, AlibabaKms, AzureKeyVault, Command, Dotenv, EnvironmentVariables, Source
+from ..model.types.source import Source
+from ..model.types.sources import (
+    SOURCES,
+    AlibabaKms,
+    AzureKeyVault,
+    Command,
+    Dotenv,
+    EnvironmentVariables,
+    Vault,
+)
 from ..sensitive import Sensitive
 
 Progress = Callable[[int, int], None]  # done, of how many
@@ -91,6 +101,25 @@ class WritableSource(OpenSource, Protocol):
         """Whether a value of this id was written."""
 
 
+@runtime_checkable
+class NumberedSource(WritableSource, Protocol):
+    """A source that numbers its versions: an id of its own holds the version that stood when a write began.
+
+    Where a version can't carry an id, what it replaced tells whether it was made.
+    """
+
+    def new_id(self, name: str) -> str:
+        """Return an id for a write that begins now."""
+
+    def before(self, name: str, id_: str) -> SourceValue | None:
+        """Return the value that stood when the id was made; None if there was none, or it is gone."""
+
+
+def new_id(source: WritableSource, name: str) -> str:
+    """Return an id for a write that begins now."""
+    return source.new_id(name) if isinstance(source, NumberedSource) else uuid.uuid4().hex
+
+
 OpenedBy = Callable[[Environment], OpenSource]
 Opener = Callable[[Environment, Any, Progress], OpenSource]  # Any is the type that SOURCES has under the same name
 
@@ -118,6 +147,16 @@ def _alibaba_kms(environment: Environment, source: AlibabaKms, progress: Progres
     return alibabakms.open_source(environment, source, progress)
 
 
+def _vault(environment: Environment, source: Vault, progress: Progress) -> OpenSource:
+    try:
+        from . import vault
+    except ImportError:
+        from ..files import installation
+
+        raise Refusal(Mistake("urllib3 is not installed", source.origin.at(), installation.extra("vault"))) from None
+    return vault.open_source(environment, source, progress)
+
+
 def _dotenv(environment: Environment, source: Dotenv, _progress: Progress) -> OpenSource:
     from . import dotenv
 
@@ -140,6 +179,7 @@ def _command(_environment: Environment, source: Command, _progress: Progress) ->
 IMPLEMENTATIONS: dict[str, Opener] = {
     "azureKeyVault": _azure_key_vault,
     "alibabaKms": _alibaba_kms,
+    "vault": _vault,
     "dotenv": _dotenv,
     "environment": _environment,
     "command": _command,

@@ -1,14 +1,13 @@
 """How often a request to Key Vault is made again: a vault that throttles is waited out by time, all else by count."""
 
 import time
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import RetryPolicy
 
-from .patience import PATIENCE, Throttling
+from . import patience
+from .patience import Throttling, asked_for
 
 _THROTTLED = 429
 
@@ -27,26 +26,14 @@ class Patience(RetryPolicy[Any, Any]):
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """Send a request until the vault no longer throttles it, for a minute at most."""
         options = dict(request.context.options)  # the SDK takes out what it reads
-        deadline, attempt = time.monotonic() + PATIENCE, 0
+        deadline, attempt = time.monotonic() + patience.PATIENCE, 0
         while True:
             response = super().send(request)
             attempt += 1
             if response.http_response.status_code != _THROTTLED:
                 return response
-            if not self._throttling.wait(attempt, deadline, _asked_for(response)):
+            asked = asked_for(response.http_response.headers.get("Retry-After", ""))
+            if not self._throttling.wait(attempt, deadline, asked):
                 return response
             request.context.options.clear()
             request.context.options.update(options)
-
-
-def _asked_for(response: PipelineResponse[Any, Any]) -> float:
-    """Return the seconds that a vault asks to wait, given as a number or as a date; 0 if it does not say."""
-    text = response.http_response.headers.get("Retry-After", "")
-    try:
-        return max(float(text), 0.0)
-    except ValueError:
-        pass
-    try:
-        return max((parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds(), 0.0)
-    except (ValueError, TypeError):
-        return 0.0

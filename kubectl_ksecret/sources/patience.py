@@ -3,6 +3,8 @@
 import logging
 import threading
 import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 PATIENCE = 60.0  # seconds for one request; Key Vault counts in windows of 10
 LONGEST_PAUSE = 30.0
@@ -44,3 +46,15 @@ class Throttling:
                 return
             self._noticed = now
         _log.info("%s is throttling: trying again in %d s, for a minute at most", self._shown, max(round(pause), 1))
+
+
+def asked_for(retry_after: str) -> float:
+    """Return the seconds that a service asks to wait, in Retry-After as a number or a date; 0 if it does not say."""
+    try:
+        return max(float(retry_after), 0.0)
+    except ValueError:
+        pass
+    try:
+        return max((parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds(), 0.0)
+    except (ValueError, TypeError):
+        return 0.0

@@ -14,6 +14,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 def server_context(subject: str, *hosts: str) -> tuple[ssl.SSLContext, bytes]:
     """The TLS side of a server on 127.0.0.1, of these hosts too, and the PEM of the CA that signed its certificate."""
+    key, certificate, ca = server_certificate(subject, *hosts)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory() as folder:
+        chain = Path(folder, "server.pem")  # the ssl module reads keys from files only
+        chain.write_bytes(key + certificate)
+        context.load_cert_chain(chain)
+    return context, ca
+
+
+def server_certificate(subject: str, *hosts: str) -> tuple[bytes, bytes, bytes]:
+    """The key and the certificate of a server on 127.0.0.1, of these hosts too, and that of its CA, all PEM."""
     names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, hosts)]
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{subject} CA")])
@@ -36,17 +47,9 @@ def server_context(subject: str, *hosts: str) -> tuple[ssl.SSLContext, bytes]:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory() as folder:
-        chain = Path(folder, "server.pem")  # the ssl module reads keys from files only
-        chain.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-            + certificate.public_bytes(serialization.Encoding.PEM)
-        )
-        context.load_cert_chain(chain)
-    return context, ca.public_bytes(serialization.Encoding.PEM)
+    pem = serialization.Encoding.PEM
+    private_key = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return private_key, certificate.public_bytes(pem), ca.public_bytes(pem)
 
 
 def _builder(subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:

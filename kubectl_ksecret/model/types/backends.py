@@ -7,7 +7,7 @@ from typing import Literal
 from ...errors import Mistake, Place
 from .names import AgeRecipient, AnnotationName, Duration, LabelName, LabelValue, Path
 from .origin import Alternative, Stated
-from .sources import Source
+from .source import Source
 from .stores import AUTHS_OF, Store
 
 _SCOPES = ("sealedsecrets.bitnami.com/namespace-wide", "sealedsecrets.bitnami.com/cluster-wide")

@@ -61,6 +61,18 @@ HostName = Annotated[
     str, Form("a host such as kms.example.org, with its port if it has one", r"[A-Za-z0-9.-]+(:[0-9]+)?")
 ]
 RegionName = Annotated[str, Form("a region such as cn-hangzhou", r"[a-z0-9]+(-[a-z0-9]+)+")]
+_LOOPBACK = r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])"
+VaultAddress = Annotated[
+    str,
+    Form(
+        "an address such as https://vault.example:8200",
+        rf"(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])|http://{_LOOPBACK})(:[0-9]+)?/?",
+        hint="without a path; http:// is taken for loopback addresses alone, such as http://127.0.0.1:8200",
+    ),
+]
+VaultPath = Annotated[
+    str, Form("a path in Vault such as secret or team/kv", r"(?!.*(^|/)\.{1,2}(/|$))[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
+]
 # The second form is that of post-quantum keys.
 _AGE_RECIPIENT = r"age1[02-9ac-hj-np-z]{58}|age1pq1[02-9ac-hj-np-z]{1952}"
 AgeRecipient = Annotated[str, Form("an age recipient (age1…)", _AGE_RECIPIENT)]

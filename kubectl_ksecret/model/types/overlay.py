@@ -21,7 +21,8 @@ from .names import (
     Uid,
 )
 from .origin import Stated
-from .sources import SOURCES, Source
+from .source import Source
+from .sources import SOURCES
 
 FILE = "ksecret.yaml"
 

@@ -2,12 +2,9 @@
 
 import os
 import re
-from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, Protocol
 
 from ...errors import Mistake, Place
-from ...frozen import Record
 from .names import (
     ALIBABA_KMS_NAME,
     KEY_VAULT_NAME,
@@ -19,98 +16,11 @@ from .names import (
     Path,
     Period,
     RegionName,
+    VaultAddress,
+    VaultPath,
 )
-from .origin import Alternative, Origin, Stated
-
-
-class PathBase(Protocol):
-    """What an overlay knows of the paths that it names."""
-
-    def path(self, named: str) -> str:
-        """Return where a path leads."""
-
-    def shown_path(self, named: str) -> str:
-        """Return a path as messages show it, from the project's root."""
-
-
-class UsedName(NamedTuple):
-    """A name that a key takes from a source, and where the name is stated, if it is."""
-
-    address: str
-    name: str
-    origin: Origin
-
-
-class SourceUse(Record):
-    """How an overlay uses its source.
-
-    pattern: The overlay's pattern of names with `x` for each placeholder.
-    pattern_place: Where the pattern stands.
-    fetched: Whether an operator in the cluster reads the source, which may know more kinds of names.
-    names: The names that the keys take.
-    """
-
-    pattern: str
-    pattern_place: Place
-    fetched: bool
-    names: Iterable[UsedName]
-
-
-class Source(Alternative):
-    """A place where plaintext lives. Each member below is one that a type of source must have."""
-
-    @property
-    def field(self) -> str:
-        """Return the name under which SourceSpec holds a source of this type, such as `azureKeyVault`."""
-        return next(name for name, type_ in SOURCES.items() if type_ is type(self))
-
-    @property
-    @abstractmethod
-    def versioned(self) -> bool:
-        """Return whether it shows that a value has changed without showing the value itself."""
-
-    @property
-    @abstractmethod
-    def writable(self) -> bool:
-        """Return whether `rotate` and `seal --generate-missing` can write to it."""
-
-    @property
-    @abstractmethod
-    def lists_names(self) -> bool:
-        """Return whether it can list its names without printing a value."""
-
-    @property
-    @abstractmethod
-    def runs_program(self) -> bool:
-        """Return whether reading runs a program that the overlay names; `check` must not."""
-
-    @property
-    @abstractmethod
-    def names_are_variables(self) -> bool:
-        """Return whether its names are those of environment variables, such as JWT_SECRET_KEY."""
-
-    @abstractmethod
-    def identity(self, folder: str) -> tuple[str, ...]:
-        """Return what is the same for two sources of this type in which one name means one value.
-
-        Paths start at `folder`, that of the overlay.
-        """
-
-    @abstractmethod
-    def same_name(self, name: str) -> str:
-        """Return the form that is the same for all names which mean one value in it."""
-
-    @abstractmethod
-    def shown(self, base: PathBase) -> str:
-        """Return what a user knows it by, such as its URL."""
-
-    @abstractmethod
-    def paths(self) -> Iterable[tuple[str, Place]]:
-        """Return the paths in the project that it names, with where they are named."""
-
-    @abstractmethod
-    def mistakes(self, use: SourceUse) -> Iterator[Mistake]:
-        """Find what is wrong with it, and with the names that it is asked for."""
+from .origin import Stated
+from .source import PathBase, Source, SourceUse
 
 
 class KeyVaultWrite(Stated):
@@ -247,6 +157,76 @@ class AlibabaKms(Source):
                 yield Mistake(message, origin.at("remoteName"), f"set remoteName; {_KMS_NAMES}")
 
 
+class Vault(Source):
+    """HashiCorp Vault or OpenBao, a KV engine of version 2; a name is the path of an entry below the mount.
+
+    address: Address of the server, such as https://vault.example:8200.
+    mount: Path under which the engine is mounted, such as secret.
+    namespace: Namespace of the mount.
+    caFile: PEM file of the CA that the server's certificate is of, from the overlay's folder.
+    parallelism: How many requests run side by side.
+    """
+
+    address: VaultAddress
+    mount: VaultPath
+    namespace: VaultPath | None = None
+    ca_file: Path | None = None
+    parallelism: int = 16
+
+    versioned = True
+    writable = True
+    lists_names = True
+    runs_program = False
+    names_are_variables = False
+
+    @property
+    def shown_address(self) -> str:
+        """Return the address as messages show it."""
+        return self.address.rstrip("/")
+
+    def identity(self, folder: str) -> tuple[str, ...]:
+        """Return the server, the namespace and the mount; host names have no case."""
+        return (self.shown_address.lower(), self.namespace or "", self.mount)
+
+    def same_name(self, name: str) -> str:
+        """Return the name itself."""
+        return name
+
+    def shown(self, base: PathBase) -> str:
+        """Return the server's address."""
+        return self.shown_address
+
+    def paths(self) -> Iterable[tuple[str, Place]]:
+        """Return the CA's file."""
+        return [(self.ca_file, self.origin.at("caFile"))] if self.ca_file else []
+
+    def mistakes(self, use: SourceUse) -> Iterator[Mistake]:
+        """Find names that are no path of an entry, or that repeat the mount, which the operator would cut off."""
+        if not 1 <= self.parallelism <= 64:
+            yield Mistake("parallelism must lie between 1 and 64", self.origin.at("parallelism"))
+        if not _is_path(use.pattern):
+            yield Mistake("this pattern gives names that no entry of Vault has", use.pattern_place, _ENTRY_NAMES)
+            return
+        mount = f"{self.mount}/" if self.mount else "/"
+        if use.pattern.startswith(mount):
+            yield Mistake(f"this pattern begins with the mount, {mount}", use.pattern_place, _BELOW_THE_MOUNT)
+            return
+        for address, name, origin in use.names:
+            # The name itself is not shown: it may be a value that was pasted here.
+            if not _is_path(name):
+                message = f"Vault has no entry of a name like that of {address}"
+                yield Mistake(message, origin.at("remoteName"), f"set remoteName; {_ENTRY_NAMES}")
+            elif name.startswith(mount):
+                message = f"the name of {address} begins with the mount, {mount}"
+                yield Mistake(message, origin.at("remoteName"), _BELOW_THE_MOUNT)
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name is a path of entries: segments between slashes, none of which leads elsewhere."""
+    segments = name.split("/")
+    return all(segment not in ("", ".", "..") and segment.isprintable() for segment in segments)
+
+
 class Dotenv(Source):
     """A dotenv file that Git does not track; its values are literal, without interpolation.
 
@@ -356,12 +336,15 @@ class Command(Source):
 
 
 _KMS_NAMES = "a name in KMS has up to 192 letters, digits and _/+=.@-, and does not begin with acs/"
+_BELOW_THE_MOUNT = "a name is the path below the mount, without data/"
+_ENTRY_NAMES = "a name in Vault is a path such as shop/prod/backend, without a slash at its ends"
 _VAULT_NAMES = "a name in Key Vault has up to 127 letters, digits and -"
 
 # Read whenever an overlay is read, so that a type that is added later is known as well.
 SOURCES: dict[str, type[Source]] = {
     "azureKeyVault": AzureKeyVault,
     "alibabaKms": AlibabaKms,
+    "vault": Vault,
     "dotenv": Dotenv,
     "environment": EnvironmentVariables,
     "command": Command,

@@ -9,7 +9,7 @@ from ..resolution import Derived, Environment, Secret, bring_together
 from ..template import references
 from ..types.declaration import DeclarationSpec, SecretDeclaration
 from ..types.overlay import KeyOverride, SecretOverlay, SourceSpec
-from ..types.sources import Source, SourceUse, UsedName
+from ..types.source import Source, SourceUse, UsedName
 from .declaration import lacking, mistakes_in, reserved
 
 _PLACEHOLDERS = ("remoteName", "secret", "key")

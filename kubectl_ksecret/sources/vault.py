@@ -1,0 +1,274 @@
+"""HashiCorp Vault or OpenBao, KV version 2: entries of properties, read whole, compared by version, written once.
+
+A name is the path of an entry, and its value is the entry as JSON text, as External Secrets Operator hands it out.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple, NoReturn, TypeVar
+
+from ..errors import Mistake, Refusal
+from ..model.resolution import Environment
+from ..model.types.sources import Vault
+from ..sensitive import Sensitive
+from ..values import document
+from . import Progress, SourceValue, Version, sidebyside
+from . import vaulterrors as errors
+from .vaultapi import Answer, VaultApi, moment
+from .vaulterrors import Failure
+
+T = TypeVar("T")
+_WRITES = 5
+
+
+class Entry(NamedTuple):
+    """A version of an entry: its number, 0 where there never was one, and its text, None of one that is deleted."""
+
+    number: int
+    text: Sensitive | None = None
+    created: datetime | None = None
+    deleted: str = ""
+
+    @property
+    def version(self) -> Version:
+        """Return it as a source shows it."""
+        return Version(id=str(self.number), created=self.created)
+
+
+def open_source(environment: Environment, source: Vault, progress: Progress) -> "KeyValueEntries":
+    """Open the mount that an overlay names. Nothing is asked yet."""
+    place = source.origin.at("caFile")
+    ca = environment.project.read(environment.path(source.ca_file), place) if source.ca_file else None
+    try:
+        api = VaultApi(source, ca)
+    except Failure as failure:
+        message, hint = errors.report(failure, source.shown_address, "")
+        raise Refusal(Mistake(message, place if ca else source.origin.at("address"), hint)) from None
+    return KeyValueEntries(source, api, progress)
+
+
+class KeyValueEntries:
+    """The entries of one mount. Every failure is a Refusal that names the server, the entry and what to do."""
+
+    def __init__(self, source: Vault, api: VaultApi, progress: Progress) -> None:
+        self._source, self._api, self._progress = source, api, progress
+        self.shown = source.shown_address
+        self._absent: set[str] = set()
+        self._warned: set[str] = set()
+        self._numbers: dict[str, int] = {}  # of the versions that were read
+        self._is_checked = False
+
+    def versions(self, names: Collection[str]) -> Mapping[str, Version | None]:
+        """Return the current version of each entry that has one, without reading a value."""
+        entries = self._side_by_side(names, self._metadata)
+        return {name: entry.version for name, entry in entries.items() if self._is_there(name, entry)}
+
+    def read(self, names: Collection[str]) -> Mapping[str, SourceValue]:
+        """Return the current entries, each with its version; each is read once, however many keys take part of it."""
+        entries = self._side_by_side(names, self._entry)
+        return {
+            name: SourceValue(value=entry.text, version=entry.version)
+            for name, entry in entries.items()
+            if self._is_there(name, entry) and entry.text is not None
+        }
+
+    def names(self) -> Collection[str]:
+        """Return the entries beside those that were asked for and are not there, where listing is allowed."""
+        found: set[str] = set()
+        for folder in sorted({name.rpartition("/")[0] for name in self._absent}):
+            try:
+                answer = self._api.ask("GET", self._path("metadata", folder), query="?list=true")
+            except Failure:
+                continue
+            keys = _mapping(answer.members.get("data")).get("keys")
+            listed = keys if answer.status == 200 and isinstance(keys, list) else []
+            found |= {f"{folder}/{key}".lstrip("/") for key in listed if not str(key).endswith("/")}
+        return found
+
+    def refused(self, name: str, value: Sensitive) -> str:
+        """Return why it can't hold a value as a whole entry: an entry is a JSON object."""
+        try:
+            if not isinstance(document.parsed(value.reveal()), dict):
+                raise ValueError
+        except ValueError:
+            return "an entry of Vault is a JSON object; set property, of the key or of the source"
+        self._refuse_unwritable(name)
+        return ""
+
+    def new_id(self, name: str) -> str:
+        """Return an id for a write: it holds the version that the entry has now."""
+        return f"{uuid.uuid4().hex}@{self._number_of(name)}"
+
+    def before(self, name: str, id_: str) -> SourceValue | None:
+        """Return the entry as it was when the id was made."""
+        number = _number_in(id_)
+        entry = self._ask_for(name, lambda _: self._entry(name, number)) if number else Entry(0)
+        return SourceValue(value=entry.text, version=entry.version) if entry.text is not None else None
+
+    def written(self, name: str, id_: str) -> bool:
+        """Whether the entry has another version than when the id was made."""
+        return self._ask_for(name, self._entry).number != _number_in(id_)
+
+    def write(self, name: str, value: Sensitive, id_: str) -> None:
+        """Write an entry in place of the version that was read here, or stood when the id was made.
+
+        Check-and-set refuses it where somebody else has written meanwhile.
+        """
+        replaced = self._numbers.get(name, _number_in(id_))
+        body = b'{"data":%s,"options":{"cas":%d}}' % (value.reveal(), replaced)
+        for attempt in range(1, _WRITES + 1):
+            try:
+                answer = self._api.ask("POST", self._path("data", name), body, again=False)
+            except Failure as failure:
+                if attempt == _WRITES or not errors.may_have_arrived(failure):
+                    self._fail({name: failure})
+                time.sleep(0.25 * 2.0**attempt)
+            else:
+                if answer.status in (200, 204):
+                    return
+                if "check-and-set" not in answer.errors:
+                    self._fail({name: Failure("refused", answer.status)})
+            # Behind an answer that got lost may stand the version that was to be made.
+            entry = self._ask_for(name, self._entry)
+            if entry.number != replaced:
+                if entry.text is None or document.parsed(entry.text.reveal()) != document.parsed(value.reveal()):
+                    self._fail({name: Failure("conflict")})
+                return
+
+    def _number_of(self, name: str) -> int:
+        """Return the version that was read here last, and else the current one."""
+        return self._numbers[name] if name in self._numbers else self._ask_for(name, self._entry).number
+
+    def _refuse_unwritable(self, name: str) -> None:
+        """Raise Refusal if a policy lacks the right to write an entry, before anything is written."""
+        path = self._path("data", name)
+        needed = "update" if self._number_of(name) else "create"
+        try:
+            answer = self._api.ask("POST", "sys/capabilities-self", document.text({"paths": [path]}).encode())
+        except Failure:
+            return  # who may not ask can only try
+        rights = _mapping(answer.members.get("data")).get(path)
+        if isinstance(rights, list) and not {"root", needed} & set(rights):
+            failure = Failure("forbidden", 403)
+            failure.path, failure.capability = path, needed
+            self._fail({name: failure})
+
+    def _ask_for(self, name: str, call: Callable[[str], T]) -> T:
+        try:
+            return call(name)
+        except Failure as failure:
+            self._fail({name: failure})
+
+    def _entry(self, name: str, number: int = 0) -> Entry:
+        """Return the current version of an entry, or one by its number."""
+        answer = self._api.ask("GET", self._path("data", name), query=f"?version={number}" if number else "")
+        body = _mapping(answer.members.get("data"))
+        stated = _mapping(body.get("metadata"))
+        if not stated:
+            return self._nothing(answer)
+        held = body.get("data")
+        if answer.status == 404:
+            return Entry(_number(stated, "version"), deleted=_deletion(stated))
+        if held is not None and not isinstance(held, dict):
+            raise Failure("strange", answer.status)
+        text = Sensitive(document.text(held or {}).encode())
+        return Entry(_number(stated, "version"), text, moment(stated.get("created_time")))
+
+    def _metadata(self, name: str) -> Entry:
+        """Return the current version of an entry without its text."""
+        answer = self._api.ask("GET", self._path("metadata", name))
+        body = _mapping(answer.members.get("data"))
+        number = _number(body, "current_version") if body else 0
+        if not number:
+            return self._nothing(answer)
+        version = _mapping(_mapping(body.get("versions")).get(str(number)))
+        return Entry(number, created=moment(version.get("created_time")), deleted=_deletion(version))
+
+    def _nothing(self, answer: Answer) -> Entry:
+        """Return what stands for an entry that is not there. Raises Failure if the mount has no entries at all."""
+        if answer.status not in (200, 404):
+            raise Failure("refused", answer.status)
+        if answer.status == 200 and "current_version" not in _mapping(answer.members.get("data")):
+            raise Failure("v1", path=self._path("data", ""))
+        if not self._is_checked:
+            self._is_checked = True
+            try:
+                mount = self._api.ask("GET", f"sys/internal/ui/mounts/{self._source.mount}")
+            except Failure:
+                return Entry(0)  # who may not ask sees what comes
+            options = _mapping(_mapping(mount.members.get("data")).get("options"))
+            if mount.status == 200 and options.get("version") != "2":
+                raise Failure("v1", path=self._path("data", ""))
+        return Entry(0)
+
+    def _is_there(self, name: str, entry: Entry) -> bool:
+        """Whether an entry has a current version; of a deleted one is said once how it comes back."""
+        if entry.deleted and name not in self._warned:
+            self._warned.add(name)
+            logging.getLogger(__name__).warning("%s", self._deletion(name, entry).said("warning"))
+        self._numbers[name] = entry.number
+        if not entry.number or entry.deleted:
+            self._absent.add(name)
+        return bool(entry.number) and not entry.deleted
+
+    def _deletion(self, name: str, entry: Entry) -> Mistake:
+        message = f"{self.shown}: version {entry.number} of {name}, the current one, is {entry.deleted}"
+        undelete = f"vault kv undelete -mount={self._source.mount} -versions={entry.number} {name}"
+        hint = f"bring it back: {undelete}" if entry.deleted == "deleted" else "write a new version"
+        return Mistake(message, self._source.origin.at("mount"), hint)
+
+    def _side_by_side(self, names: Collection[str], call: Callable[[str], T]) -> Mapping[str, T]:
+        results, failures = sidebyside.ask(
+            names,
+            call,
+            parallelism=self._source.parallelism,
+            failures=sidebyside.Failures((Failure,), _ends),
+            progress=self._progress,
+        )
+        if failures:
+            self._fail(failures)
+        return results
+
+    def _path(self, endpoint: str, name: str) -> str:
+        return f"{self._source.mount}/{endpoint}/{name}"
+
+    def _fail(self, failures: Mapping[str, Exception]) -> NoReturn:
+        raise Refusal(*self._mistakes(failures))
+
+    def _mistakes(self, failures: Mapping[str, Exception]) -> Iterator[Mistake]:
+        for name, failure in failures.items():
+            assert isinstance(failure, Failure)
+            message, hint = errors.report(failure, self.shown, name)
+            yield Mistake(message, self._source.origin.at(errors.FIELDS.get(failure.reason, "address")), hint)
+
+
+def _ends(error: Exception, succeeded: bool) -> bool:
+    """Whether other names would fail too; policies may be of a path each: then all that lack one are reported."""
+    return errors.concerns_all(error) and not (succeeded and errors.is_of_policies(error))
+
+
+def _number_in(id_: str) -> int:
+    """Return the version that an id holds."""
+    return int(id_.rpartition("@")[2])
+
+
+def _deletion(version: Mapping[str, object]) -> str:
+    """Return whether a version is deleted, by now, or destroyed."""
+    if version.get("destroyed") is True:
+        return "destroyed"
+    time_of_deletion = moment(version.get("deletion_time"))
+    return "deleted" if time_of_deletion and time_of_deletion <= datetime.now(UTC) else ""
+
+
+def _number(members: Mapping[str, object], name: str) -> int:
+    try:
+        return int(str(members.get(name)))
+    except ValueError:
+        raise Failure("strange") from None
+
+
+def _mapping(stated: object) -> Mapping[str, object]:
+    return stated if isinstance(stated, dict) else {}

@@ -1,0 +1,216 @@
+"""The HTTP API of a Vault server: requests are made again where that helps, and no answer gets into a message."""
+
+import json
+import logging
+import os
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from urllib.parse import quote
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from ..model.types.sources import Vault
+from ..sensitive import Sensitive
+from ..values import document
+from . import patience
+from .patience import Throttling
+from .vaulterrors import Failure
+from .vaultsignin import Login, credential, is_loopback
+
+_TIMEOUT = urllib3.Timeout(connect=10, read=30)
+_ATTEMPTS = 3  # of what can't be reached or is cut off
+_ATTEMPTS_OF_A_FAILING_SERVER = 6
+_LONGEST_PAUSE = 10.0
+_CAPABILITIES = {"GET": "read", "POST": "update", "list": "list"}
+_PASSING = (408, 412, 500, 502, 503, 504)
+_HEALTH = {429: "standby", 472: "standby", 473: "standby", 501: "uninitialised", 503: "sealed"}
+
+
+class Answer(NamedTuple):
+    """An answer of Vault: its status and its members; those of a failure tell what it means."""
+
+    status: int
+    members: Mapping[str, Any]
+
+    @property
+    def errors(self) -> str:
+        """Return the errors in it, to be searched and not to be shown."""
+        stated = self.members.get("errors")
+        return " ".join(map(str, stated)) if isinstance(stated, list) else ""
+
+
+class VaultApi:
+    """One server, signed in to when it is first asked. Every failure is a Failure."""
+
+    def __init__(self, source: Vault, ca: bytes | None) -> None:
+        """`ca` are certificates in PEM that are trusted instead of the machine's own."""
+        for name in ("urllib3", "urllib3.connectionpool"):  # its warnings show headers
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        self._source, self._address = source, source.address.rstrip("/")
+        self._throttling = Throttling(self._address)
+        self._token: Sensitive | None = None
+        self._signing_in = threading.Lock()
+        self._pool = _pool(source, ca)
+
+    def ask(self, method: str, path: str, body: bytes | None = None, *, query: str = "", again: bool = True) -> Answer:
+        """Send a request as whoever is signed in; one that is not to be made `again` may only wait for a throttle.
+
+        Raises Failure unless the answer is one of Vault about what was asked for.
+        """
+        try:
+            answer = self._send(method, f"{quote(path)}{query}", body, token=self._signed_in(), again=again)
+            if answer.status == 403:
+                raise Failure("forbidden" if self._token_is_accepted() else "token", 403)
+            if answer.status == 404 and "namespace not found" in answer.errors:
+                raise Failure("no-namespace", 404)
+            if answer.status == 404 and "no handler for route" in answer.errors:
+                raise Failure("no-mount", 404)
+        except Failure as failure:
+            failure.path = failure.path or path
+            failure.capability = _CAPABILITIES["list" if "list" in query else method]
+            raise
+        return answer
+
+    def _signed_in(self) -> Sensitive:
+        with self._signing_in:
+            if self._token is None:
+                way = credential(self._source)
+                self._token = self._log_in(way) if isinstance(way, Login) else way
+            return self._token
+
+    def _log_in(self, login: Login) -> Sensitive:
+        body = json.dumps({name: value() for name, value in login.body.items()}).encode()
+        answer = self._send("POST", quote(f"auth/{login.path}"), body, token=None, again=True)
+        auth = answer.members.get("auth")
+        token = auth.get("client_token") if isinstance(auth, dict) else None
+        if answer.status != 200 or not isinstance(token, str) or not token:
+            raise Failure("sign-in", answer.status, f"auth/{login.path}")
+        return Sensitive(token.encode())
+
+    def _token_is_accepted(self) -> bool:
+        """Ask about the token itself: a bad one and a policy that lacks a right give the same answer."""
+        return self._send("GET", "auth/token/lookup-self", None, token=self._token, again=True).status == 200
+
+    def _send(self, method: str, path: str, body: bytes | None, *, token: Sensitive | None, again: bool) -> Answer:
+        deadline = time.monotonic() + patience.PATIENCE
+        attempt = throttled = 0
+        while True:
+            attempt += 1
+            try:
+                response = self._request(method, path, body, token)
+            except Failure as failure:
+                if not again or failure.reason not in ("no-answer", "cut", "unreached") or attempt >= _ATTEMPTS:
+                    raise
+                time.sleep(_pause(attempt))
+                continue
+            asked = patience.asked_for(response.headers.get("Retry-After", ""))
+            if response.status == 429:
+                throttled += 1
+                attempt -= 1
+                if not self._throttling.wait(throttled, deadline, asked):
+                    raise Failure("throttled", 429)
+                continue
+            if response.status not in _PASSING:
+                return _read(response)
+            reason = self._health()
+            if not again or reason in ("sealed", "uninitialised") or attempt >= _ATTEMPTS_OF_A_FAILING_SERVER:
+                raise Failure(reason, response.status)
+            time.sleep(_pause(attempt, asked))
+
+    def _request(self, method: str, path: str, body: bytes | None, token: Sensitive | None) -> urllib3.BaseHTTPResponse:
+        headers = {"X-Vault-Request": "true"}
+        if token is not None:
+            headers["X-Vault-Token"] = token.reveal().decode()
+        if self._source.namespace:
+            headers["X-Vault-Namespace"] = self._source.namespace
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            response = self._pool.request(
+                method,
+                f"{self._address}/v1/{path}",
+                body=body,
+                headers=headers,
+                retries=False,
+                redirect=False,
+            )
+        except SSLError as error:
+            raise Failure("untrusted" if "CERTIFICATE" in str(error) else "strange") from None
+        except (NewConnectionError, ConnectTimeoutError, ProxyError):
+            raise Failure("unreached") from None
+        except ReadTimeoutError:
+            raise Failure("no-answer") from None
+        except (HTTPError, ValueError) as error:
+            raise Failure("cut" if "Incomplete" in str(error) else "no-answer") from None
+        if 300 <= response.status < 400:
+            raise Failure("redirect", response.status)
+        return response
+
+    def _health(self) -> str:
+        """Return why a server fails, as it tells anybody."""
+        try:
+            return _HEALTH.get(self._request("GET", "sys/health", None, None).status, "failed")
+        except Failure:
+            return "failed"
+
+
+def _pool(source: Vault, ca: bytes | None) -> urllib3.PoolManager:
+    """Return the connections to a server, through the proxy that the environment names for it."""
+    context: ssl.SSLContext | None = None
+    if source.address.startswith("https:"):
+        context = ssl.create_default_context()
+        try:
+            if ca is not None:
+                context = ssl.create_default_context(cadata=ca.decode())
+            elif file := os.environ.get("VAULT_CACERT"):
+                context = ssl.create_default_context(cafile=file)
+        except (ssl.SSLError, OSError, ValueError):
+            raise Failure("ca") from None
+    options: dict[str, Any] = {"maxsize": source.parallelism, "timeout": _TIMEOUT, "ssl_context": context}
+    scheme, _, host = source.address.rstrip("/").partition("://")
+    proxy = getproxies().get(scheme)
+    if proxy and not is_loopback(source.address) and not proxy_bypass(host):
+        return urllib3.ProxyManager(proxy, **options)
+    return urllib3.PoolManager(**options)
+
+
+def _pause(attempt: int, asked: float = 0.0) -> float:
+    return min(asked or 0.25 * 2.0 ** (attempt - 1), _LONGEST_PAUSE)
+
+
+def _read(response: urllib3.BaseHTTPResponse) -> Answer:
+    """Return an answer of Vault. Raises Failure for that of anything else, such as a proxy's page."""
+    if not response.data and response.status in (204, 404):
+        return Answer(response.status, {})
+    try:
+        members = document.parsed(response.data)
+    except ValueError:
+        raise Failure("cut" if response.status == 200 and _is_json(response) else "strange", response.status) from None
+    if not isinstance(members, dict) or not (members.keys() & {"request_id", "errors"}):
+        raise Failure("strange", response.status)
+    return Answer(response.status, members)
+
+
+def _is_json(response: urllib3.BaseHTTPResponse) -> bool:
+    return str(response.headers.get("Content-Type", "")).startswith("application/json")
+
+
+def moment(text: object) -> datetime | None:
+    """Return a time of Vault's, which has nanoseconds; None where it states none."""
+    try:
+        return datetime.fromisoformat(str(text)[:26].rstrip("Z")).replace(tzinfo=UTC) if text else None
+    except ValueError:
+        return None

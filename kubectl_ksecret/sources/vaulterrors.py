@@ -1,0 +1,102 @@
+"""What can go wrong with a Vault server, in words of ours: its answers are read, and never quoted."""
+
+from collections.abc import Mapping
+
+Report = tuple[str, str]  # message and hint
+
+
+class Failure(Exception):
+    """A request failed. It holds why, a word of `_REPORTS`, and nothing of the answer.
+
+    `path` is that of the API which was asked, `capability` what a policy must grant for it.
+    """
+
+    def __init__(self, reason: str, status: int = 0, path: str = "", capability: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.status, self.path, self.capability = reason, status, path, capability
+
+
+def concerns_all(error: Exception) -> bool:
+    """Whether other names would fail in the same way."""
+    return not (isinstance(error, Failure) and error.reason in ("conflict", "refused"))
+
+
+def is_of_policies(error: Exception) -> bool:
+    """Whether a policy lacks a right, which may be given for one path alone."""
+    return isinstance(error, Failure) and error.reason == "forbidden"
+
+
+def may_have_arrived(error: Failure) -> bool:
+    """Whether a request that failed may have been carried out all the same."""
+    return error.reason in ("no-answer", "cut", "failed")
+
+
+def report(error: Failure, address: str, name: str) -> Report:
+    """Return what went wrong with an entry, and what to do."""
+    message, hint = _REPORTS[error.reason]
+    mount = error.path.partition("/data/")[0].partition("/metadata/")[0]
+    fields = {
+        "address": address,
+        "name": name,
+        "status": error.status,
+        "path": error.path,
+        "capability": error.capability,
+        "mount": mount,
+    }
+    return f"{address}{message.format(**fields)}", hint.format(**fields)
+
+
+# The field of the source that is likely at fault.
+FIELDS = {"no-mount": "mount", "v1": "mount", "no-namespace": "namespace", "ca": "caFile", "untrusted": "caFile"}
+
+# What is behind the address, and the hint.
+_REPORTS: Mapping[str, Report] = {
+    "forbidden": (
+        ": no permission for {name} (403)",
+        'the policy must have: path "{path}" {{ capabilities = ["{capability}"] }}',
+    ),
+    "token": (
+        " does not accept the token: it is not this server's, or it has expired (403)",
+        "sign in anew with vault login, or set VAULT_TOKEN",
+    ),
+    "sign-in": (
+        " refuses the sign-in at {path} ({status})",
+        "check VAULT_ROLE_ID and VAULT_SECRET_ID, or the ServiceAccount that VAULT_KUBERNETES_ROLE is bound to; "
+        "VAULT_AUTH_PATH is the path of the method, which vault auth list shows",
+    ),
+    "throttled": (
+        " is throttling; gave up at {name} (429)",
+        "a rate limit quota is used up: try again later, or set a lower parallelism",
+    ),
+    "no-mount": (" has nothing mounted at {mount}", "check source.vault.mount against vault secrets list"),
+    "no-namespace": (" has no such namespace", "check source.vault.namespace against vault namespace list"),
+    "v1": (
+        ": {mount} is no KV engine of version 2",
+        "name another mount in source.vault.mount, or upgrade it: vault kv enable-versioning {mount}",
+    ),
+    "sealed": (" is sealed (503)", "somebody must unseal it: vault operator unseal"),
+    "uninitialised": (
+        " is not initialised (501)",
+        "check source.vault.address; a new server needs vault operator init",
+    ),
+    "standby": (
+        " is a standby that can't reach the active node ({status})",
+        "try again later, or name another node in source.vault.address",
+    ),
+    "redirect": (
+        " sends the request elsewhere ({status}), where no token is sent",
+        "name the active node, or the load balancer, in source.vault.address",
+    ),
+    "failed": (" failed for {name} ({status})", "try again later"),
+    "refused": (" refused {name} ({status})", "see the rules of the server, such as the size of an entry"),
+    "conflict": (": somebody else changed {name} meanwhile", "run the same command again"),
+    "strange": (" does not answer as a Vault", "check source.vault.address, and the proxy if there is one"),
+    "cut": (": the answer for {name} was cut off", "try again; a proxy on the way may be at fault"),
+    "no-answer": (" gave no answer for {name}", "try again; it took too long, or the connection was cut"),
+    "unreached": (" can't be reached", "check source.vault.address, the network, and HTTPS_PROXY if it is set"),
+    "untrusted": (": its certificate is not trusted", "name its CA in source.vault.caFile, or in VAULT_CACERT"),
+    "ca": (
+        ": the trusted certificates can't be read",
+        "source.vault.caFile, or VAULT_CACERT, must name a file of certificates in PEM",
+    ),
+}

@@ -1,0 +1,382 @@
+"""`kubectl ksecret` with the source `vault`: the real OpenBao, and its faults in the tool's own words."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .keyvault import certificates
+from .keyvault.answers import Answer
+from .keyvault.faults import Garble, Refuse, cut
+from .openbao import OpenBao
+from .openbao.relay import Relay
+from .peers import ROOT
+from .projects import Done, Project, opened_by_kubeseal
+
+PLACE = "error: overlays/prod/secrets/ksecret.yaml:{}: "
+ENTRY = {"token": "first-token", "password": "p@ss <word>", "other": {"deep": [1, 2.5]}}
+
+
+def vault_shop(folder: Path, bao: OpenBao, mount: str, **fields: Any) -> Project:
+    """A Secret `app` of two keys, which are two properties of one entry; `prod` seals them."""
+    project = Project(folder)
+    project.environment |= bao.environment
+    project.declare("app", {"token": {"generate": {"length": 40}}, "password": {}})
+    vault = {"address": bao.url, "mount": mount, **fields}
+    project.sealed_overlay(source={"names": "shop/prod/{secret}", "property": "{remoteName}", "vault": vault})
+    return project
+
+
+@pytest.fixture
+def mount(bao: OpenBao) -> str:
+    """An engine with the entry of `app`."""
+    path = bao.mount()
+    bao.ask("POST", f"{path}/data/shop/prod/app", {"data": ENTRY})
+    return path
+
+
+def entry(bao: OpenBao, mount: str) -> dict[str, Any]:
+    """The current properties of the entry."""
+    properties: dict[str, Any] = bao.ask("GET", f"{mount}/data/shop/prod/app")["data"]["data"]
+    return properties
+
+
+def versions(bao: OpenBao, mount: str) -> int:
+    """How many versions the entry has."""
+    return len(bao.ask("GET", f"{mount}/metadata/shop/prod/app")["data"]["versions"])
+
+
+def failed(project: Project, **environment: str) -> list[str]:
+    """The lines on standard error of a seal that must fail, show no value and leave everything as it is."""
+    before = project.files()
+    done = project.ksecret("seal", "prod", **environment)
+    assert (done.code, done.out, project.changed_since(before)) == (3, "", set()), done.err
+    assert_quiet(done)
+    return done.err.splitlines()
+
+
+def assert_quiet(done: Done) -> None:
+    """Nothing of a value, a token or Python's own ways."""
+    assert re.findall(r"first-token|p@ss|Traceback|File \"|permission denied", done.out + done.err) == []
+
+
+def test_an_entry_is_read_once_for_all_its_keys(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """A key without a property has the whole of it, as the operator hands it out; its version stands in the record."""
+    with Relay(bao.url) as relay:
+        project = vault_shop(tmp_path, bao, mount)
+        project.declare("app", {"token": {"property": "token"}, "password": {"property": "password"}, "whole": {}})
+        source = {"names": "shop/prod/{secret}", "vault": {"address": relay.url, "mount": mount}}
+        project.sealed_overlay(source=source)
+        project.done("seal", "prod")
+        assert relay.asked("GET", "/data/") == [f"/v1/{mount}/data/shop/prod/app"]
+    whole = rb'{"other":{"deep":[1,2.5]},"password":"p@ss \u003cword\u003e","token":"first-token"}'
+    values = {"token": b"first-token", "password": b"p@ss <word>", "whole": whole}
+    assert opened_by_kubeseal(project.manifest("app")) == values
+    assert "version=1" in project.manifest("app").read_text()
+
+
+def test_a_rotation_of_one_property_keeps_the_others(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """Whatever they are; what is sealed of the same entry goes over to its new version, and ESO's keys are told."""
+    project = vault_shop(tmp_path, bao, mount)
+    project.done("seal", "prod")
+    done = project.ksecret("rotate", "prod", "app/token", "--yes")
+    assert (done.code, done.out.splitlines()[0]) == (0, "shop/prod/app#token: a new value")
+    new = entry(bao, mount)
+    assert (new.pop("token") != "first-token", new) == (True, {name: ENTRY[name] for name in ("password", "other")})
+    assert versions(bao, mount) == 2
+    assert project.done("seal", "prod") == "prod: everything is sealed\n"
+    assert project.ksecret("status", "prod").code == 0
+
+
+def test_what_somebody_else_writes_in_between_is_kept(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """A rotation that failed at its write finds another property changed, and makes its one version of that."""
+    with Relay(bao.url) as relay:
+        project = vault_shop(tmp_path, bao, mount, address=relay.url)
+        project.done("seal", "prod")
+        relay.faults.add(Refuse(Answer(400, {"errors": ["no"]})), f"POST /v1/{mount}/**")
+        done = project.ksecret("rotate", "prod", "app/token", "--yes")
+        assert (done.code, "refused shop/prod/app (400)" in done.err) == (3, True)
+        bao.ask("POST", f"{mount}/data/shop/prod/app", {"data": ENTRY | {"password": "changed"}})
+        relay.faults.clear()
+        done = project.ksecret("rotate", "prod", "app/token", "--yes")
+        assert (done.code, done.out.splitlines()[0]) == (0, "shop/prod/app#token: a new value")
+    new = entry(bao, mount)
+    assert (new["password"], new["token"] == "first-token", versions(bao, mount)) == ("changed", False, 3)
+
+
+def test_a_property_that_somebody_else_rotated_is_not_overwritten(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """The value that was given is not used, and it is said."""
+    with Relay(bao.url) as relay:
+        project = vault_shop(tmp_path, bao, mount, address=relay.url)
+        project.done("seal", "prod")
+        relay.faults.add(Refuse(Answer(400, {"errors": ["no"]})), f"POST /v1/{mount}/**")
+        rotate = ("rotate", "prod", "app/token", "--from-stdin", "--yes")
+        assert project.ksecret(*rotate, stdin="mine").code == 3
+        bao.ask("POST", f"{mount}/data/shop/prod/app", {"data": ENTRY | {"token": "theirs"}})
+        relay.faults.clear()
+        done = project.ksecret(*rotate, stdin="mine")
+        assert (done.code, "the value that was given is not used" in done.err) == (1, True)
+    assert (entry(bao, mount)["token"], versions(bao, mount)) == ("theirs", 2)
+    assert opened_by_kubeseal(project.manifest("app"))["token"] == b"theirs"
+
+
+def test_missing_properties_of_an_entry_are_made_in_one_version(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """Of an entry that is there, and of one that is not; what can't be made is named."""
+    project = vault_shop(tmp_path, bao, mount)
+    project.declare("app", {"token": {}, "password": {}, **{key: {"generate": {"length": 20}} for key in "ab"}})
+    project.declare("new", {key: {"generate": {"length": 20}} for key in "ab"})
+    done = project.ksecret("seal", "prod")
+    assert (done.code, done.err.splitlines()[:2]) == (
+        3,
+        [
+            f"error: generators/app.yaml:10:7: app/a is read from shop/prod/app#a, which {bao.url} does not have",
+            "hint: make it: kubectl ksecret seal prod --generate-missing",
+        ],
+    )
+    out = project.done("seal", "prod", "--generate-missing")
+    assert out.startswith("prod: made in the source\n  shop/prod/app#a\n  shop/prod/app#b\n  shop/prod/new#a\n")
+    new = entry(bao, mount)
+    assert (new["token"], len(new["a"]), versions(bao, mount)) == ("first-token", 20, 2)
+    assert bao.ask("GET", f"{mount}/data/shop/prod/new")["data"]["metadata"]["version"] == 1
+
+
+def documented_policy(kind: str, mount: str) -> str:
+    """A policy of docs/vault.md, for another mount."""
+    text = (ROOT / "docs" / "vault.md").read_text()
+    (policy,) = re.findall(rf"<!-- policy: {kind} -->\n```hcl\n(.+?)```", text, re.DOTALL)
+    return str(policy).replace('"secret/', f'"{mount}/')
+
+
+def test_the_documented_policies_are_enough_and_no_more(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """Who may read may not write, which is found before anything is written; and other paths are closed."""
+    project = vault_shop(tmp_path, bao, mount)
+    project.environment["VAULT_TOKEN"] = bao.limited(documented_policy("read", mount))
+    project.done("seal", "prod")
+    assert project.ksecret("status", "prod").code == 0
+    done = project.ksecret("rotate", "prod", "app/token", "--yes")
+    path = f"{mount}/data/shop/prod/app"
+    assert done.code == 3
+    assert f"{bao.url}: no permission for shop/prod/app (403)\n" in done.err
+    assert f'hint: the policy must have: path "{path}" {{ capabilities = ["update"] }}\n' in done.err
+    assert (versions(bao, mount), list((project.root / ".git" / "ksecret" / "rotations").glob("*.json"))) == (1, [])
+    project.environment["VAULT_TOKEN"] = bao.limited(documented_policy("write", mount))
+    project.declare("new", {"a": {"generate": {"length": 20}}})
+    project.done("seal", "prod", "--generate-missing")
+    assert project.ksecret("rotate", "prod", "app/token", "--yes").code == 0
+    project.declare("app", {"token": {"remoteName": "x"}})
+    vault = {"address": bao.url, "mount": mount}
+    project.sealed_overlay(source={"names": "shop/test/{secret}", "property": "{remoteName}", "vault": vault})
+    assert failed(project)[0].endswith(f"{bao.url}: no permission for shop/test/app (403)")
+
+
+def test_an_app_role_and_a_pod_sign_in(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """Each by its own variables; a refused sign-in is its own message."""
+    project = vault_shop(tmp_path, bao, mount)
+    del project.environment["VAULT_TOKEN"]
+    method = f"roles-{mount}"
+    bao.ask("POST", f"sys/auth/{method}", {"type": "approle"})
+    bao.ask("PUT", f"sys/policies/acl/{mount}", {"policy": documented_policy("read", mount)})
+    bao.ask("POST", f"auth/{method}/role/shop", {"token_policies": [mount]})
+    role = {
+        "VAULT_ROLE_ID": bao.ask("GET", f"auth/{method}/role/shop/role-id")["data"]["role_id"],
+        "VAULT_SECRET_ID": bao.ask("POST", f"auth/{method}/role/shop/secret-id")["data"]["secret_id"],
+    }
+    assert failed(project, **role)[0].endswith(f"{bao.url} refuses the sign-in at auth/approle/login (403)")
+    role["VAULT_AUTH_PATH"] = method
+    wrong = role | {"VAULT_SECRET_ID": "guessed"}
+    assert failed(project, **wrong)[0].endswith(f"{bao.url} refuses the sign-in at auth/{method}/login (400)")
+    assert project.ksecret("seal", "prod", **role).code == 0
+    no_token = {"VAULT_KUBERNETES_ROLE": "shop", "VAULT_KUBERNETES_TOKEN_FILE": "no-such-file"}
+    assert failed(project, **no_token)[0].endswith("no-such-file holds no token of a ServiceAccount")
+
+
+def test_a_token_that_vault_login_wrote_is_used_and_none_is_missed(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """It lies in the home folder; VAULT_TOKEN goes before."""
+    project = vault_shop(tmp_path, bao, mount)
+    del project.environment["VAULT_TOKEN"]
+    assert failed(project)[0].endswith(f"{bao.url}: not signed in to Vault")
+    Path(project.environment["HOME"], ".vault-token").write_text(f"{bao.token}\n")
+    refused = failed(project, VAULT_TOKEN="of another server")
+    assert refused[0].endswith(f"{bao.url} does not accept the token: it is not this server's, or it has expired (403)")
+    project.done("seal", "prod")
+
+
+@pytest.mark.parametrize("named", ["", "https://vault.example", "https://elsewhere.example:8200"])
+def test_no_token_is_sent_to_a_server_that_the_user_did_not_name(
+    tmp_path: Path, bao: OpenBao, mount: str, named: str
+) -> None:
+    """A pull request may change the address. A loopback address needs no VAULT_ADDR, and must agree with one."""
+    address = "https://vault.example:8200"
+    project = vault_shop(tmp_path, bao, mount, address=address)
+    variables = {"VAULT_ADDR": named} if named else {}
+    problem = f"VAULT_ADDR is {named}" if named else "VAULT_ADDR is not set"
+    assert failed(project, **variables) == [
+        f"{PLACE.format('17:16')}{problem}, so nothing is sent to {address}",
+        f"hint: if the token is of that server: export VAULT_ADDR={address}",
+    ]
+
+
+def test_a_namespace_is_part_of_what_is_read(tmp_path: Path, bao: OpenBao) -> None:
+    """One that is not there is named as such."""
+    bao.ask("POST", "sys/namespaces/team-a", {})
+    mount = bao.mount(namespace="team-a")
+    bao.ask("POST", f"{mount}/data/shop/prod/app", {"data": ENTRY}, namespace="team-a")
+    project = vault_shop(tmp_path, bao, mount, namespace="team-a")
+    project.done("seal", "prod")
+    vault = {"address": bao.url, "mount": mount, "namespace": "team-b"}
+    project.sealed_overlay(source={"names": "shop/prod/{secret}", "property": "{key}", "vault": vault})
+    project.declare("app", {"token": {}, "password": {}, "another": {}})
+    assert failed(project)[0].endswith(f"{bao.url} has no such namespace")
+
+
+def test_a_deleted_version_is_missing_and_it_is_said_how_it_comes_back(
+    tmp_path: Path, bao: OpenBao, mount: str
+) -> None:
+    """A destroyed one does not."""
+    project = vault_shop(tmp_path, bao, mount)
+    bao.ask("DELETE", f"{mount}/data/shop/prod/app")
+    lines = failed_and_rendered(project)
+    assert lines[:2] == [
+        f"{PLACE.format('18:14').replace('error', 'warning')}{bao.url}: version 1 of shop/prod/app, the current one, "
+        "is deleted",
+        f"hint: bring it back: vault kv undelete -mount={mount} -versions=1 shop/prod/app",
+    ]
+    bao.ask("POST", f"{mount}/destroy/shop/prod/app", {"versions": [1]})
+    assert failed_and_rendered(project)[0].endswith("the current one, is destroyed")
+    assert project.ksecret("rotate", "prod", "app/token", "--yes").code == 0
+    assert list(entry(bao, mount)) == ["token"]
+
+
+def failed_and_rendered(project: Project) -> list[str]:
+    """The lines on standard error of a seal in which values are missing."""
+    done = project.ksecret("seal", "prod")
+    assert done.code == 3
+    assert_quiet(done)
+    return done.err.splitlines()
+
+
+MOUNTS = {
+    "nothing": ("elsewhere", "has nothing mounted at elsewhere"),
+    "version 1": ("", ": {} is no KV engine of version 2"),
+}
+
+
+@pytest.mark.parametrize("case", MOUNTS)
+def test_a_mount_that_is_none_of_version_2_is_named(tmp_path: Path, bao: OpenBao, case: str) -> None:
+    """The server itself says of an engine of version 1 that the entry is not there."""
+    named, message = MOUNTS[case]
+    mount = named or bao.mount(version=1)
+    project = vault_shop(tmp_path, bao, mount)
+    line, _ = failed(project)
+    assert line.startswith(PLACE.format("18:14"))
+    assert line.endswith(message.format(mount))
+
+
+def test_a_quota_is_the_servers_own_429(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """Without Retry-After; it is waited for, and in the end named."""
+    project = vault_shop(tmp_path, bao, mount)
+    (tmp_path / "sitecustomize.py").write_text(
+        "from kubectl_ksecret.sources import patience\npatience.PATIENCE = 1.0\n"
+    )
+    limit = {"rate": 0.01, "path": f"{mount}/", "interval": "100s"}
+    bao.ask("POST", f"sys/quotas/rate-limit/{mount}", limit)
+    bao.request("GET", f"{mount}/config")
+    try:
+        assert failed(project, PYTHONPATH=str(tmp_path))[0].endswith(
+            f"{bao.url} is throttling; gave up at shop/prod/app (429)"
+        )
+    finally:
+        bao.ask("DELETE", f"sys/quotas/rate-limit/{mount}")
+
+
+NOT_READY = 'storage "inmem" {}\nlistener "tcp" {\n  address = "ADDRESS"\n  tls_disable = true\n}\n'
+
+
+def test_a_server_that_is_not_ready_says_so_at_once(tmp_path: Path) -> None:
+    """Not initialised, and then sealed; nobody waits for it."""
+    with OpenBao(NOT_READY) as server:
+        project = vault_shop(tmp_path, server, "secret")
+        assert failed(project)[0].endswith(f"{server.url} is not initialised (501)")
+        keys = server.ask("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+        assert keys
+        assert failed(project)[0].endswith(f"{server.url} is sealed (503)")
+
+
+STRANGERS: Mapping[str, Answer] = {
+    "a page": Answer(200, {"html": "Sign in"}),
+    "a page that is not there": Answer(404, {"message": "first-token"}),
+    "no object": Answer(200, {"request_id": "1", "data": {"data": "first-token", "metadata": {"version": 1}}}),
+    "no number": Answer(200, {"request_id": "1", "data": {"data": {}, "metadata": {"version": "first-token"}}}),
+}
+
+
+@pytest.mark.parametrize("case", STRANGERS)
+def test_a_server_that_is_no_vault_is_named(tmp_path: Path, bao: OpenBao, mount: str, case: str) -> None:
+    """And above all nothing of its answer is sealed or shown."""
+    with Relay(bao.url) as relay:
+        relay.faults.add(Refuse(STRANGERS[case]), "GET /v1/**")
+        project = vault_shop(tmp_path, bao, mount, address=relay.url)
+        assert failed(project)[0].endswith(f"{relay.url} does not answer as a Vault")
+
+
+def test_a_redirect_is_not_followed(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """The token would go along."""
+    with Relay(bao.url) as elsewhere, Relay(bao.url) as relay:
+        relay.faults.add(Refuse(Answer(307, {}, {"Location": f"{elsewhere.url}/v1/x"})), "GET /v1/**")
+        project = vault_shop(tmp_path, bao, mount, address=relay.url)
+        message = f"{relay.url} sends the request elsewhere (307), where no token is sent"
+        assert failed(project)[0].endswith(message)
+        assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize("fault", [cut("within"), Garble()], ids=["cut within", "garbled"])
+def test_half_an_answer_is_named(tmp_path: Path, bao: OpenBao, mount: str, fault: Any) -> None:
+    """Nothing of the half that came is shown."""
+    with Relay(bao.url) as relay:
+        relay.faults.add(fault, f"GET /v1/{mount}/**")
+        project = vault_shop(tmp_path, bao, mount, address=relay.url)
+        assert failed(project)[0].endswith(f"{relay.url}: the answer for shop/prod/app was cut off")
+
+
+def test_the_certificate_is_held_against_the_named_ca(tmp_path: Path) -> None:
+    """That of the project, or of VAULT_CACERT; nothing is sent to a server of another CA."""
+    key, certificate, ca = certificates.server_certificate("OpenBao")
+    (tmp_path / "key.pem").write_bytes(key)
+    (tmp_path / "certificate.pem").write_bytes(certificate)
+    (tmp_path / "ca.pem").write_bytes(ca)
+    listener = (
+        f'storage "inmem" {{}}\nlistener "tcp" {{\n  address = "ADDRESS"\n  tls_key_file = "{tmp_path}/key.pem"\n'
+        f'  tls_cert_file = "{tmp_path}/certificate.pem"\n}}\n'
+    )
+    with OpenBao(listener) as server:
+        project = vault_shop(tmp_path, server, "secret")
+        assert failed(project)[0].endswith(f"{server.url}: its certificate is not trusted")
+        ready = f"{server.url} is not initialised (501)"
+        assert failed(project, VAULT_CACERT=str(tmp_path / "ca.pem"))[0].endswith(ready)
+        project.write("overlays/prod/secrets/ca.pem", ca)
+        vault = {"address": server.url, "mount": "secret", "caFile": "ca.pem"}
+        project.sealed_overlay(source={"names": "{secret}", "property": "{key}", "vault": vault})
+        assert failed(project)[0].endswith(ready)
+        project.write("overlays/prod/secrets/ca.pem", "none")
+        assert failed(project)[0].endswith(f"{server.url}: the trusted certificates can't be read")
+
+
+def test_without_urllib3_its_installation_is_named(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """A folder that hides the installed one stands for its absence."""
+    project = vault_shop(tmp_path, bao, mount)
+    (tmp_path / "urllib3.py").write_text("raise ModuleNotFoundError(\"No module named 'urllib3'\")\n")
+    line, hint = failed(project, PYTHONPATH=str(tmp_path))
+    assert line.endswith("urllib3 is not installed")
+    assert hint.startswith("hint: pip install ")
+
+
+def test_a_start_that_needs_no_vault_imports_nothing_for_it(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """Rendering goes well where urllib3 can't be imported."""
+    project = vault_shop(tmp_path, bao, mount)
+    (tmp_path / "urllib3.py").write_text("raise ModuleNotFoundError(\"No module named 'urllib3'\")\n")
+    source = {"names": "shop/{secret}", "property": "{key}", "vault": {"address": bao.url, "mount": mount}}
+    store = {"name": "vault", "auth": {"kubernetes": {"role": "shop", "serviceAccountName": "shop"}}}
+    project.overlay("aks", {"externalSecret": {"store": store}}, source=source)
+    assert "property: token\n" in project.done("render", "aks", PYTHONPATH=str(tmp_path))
