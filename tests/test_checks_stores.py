@@ -131,3 +131,21 @@ def test_a_store_of_the_cluster_may_exist_already(tmp_path: Path) -> None:
     head = "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: old}\nspec:\n"
     project.write(f"{OVERLAY}/old.yaml", f"{head}  secretStoreRef: {{name: platform, kind: ClusterSecretStore}}\n")
     assert found(project, MISSING) == []
+
+
+def vault_store(name: str, kind: str = "SecretStore") -> str:
+    """A store of Vault that signs in as a ServiceAccount."""
+    return (
+        f"apiVersion: external-secrets.io/v1\nkind: {kind}\nmetadata:\n  name: shared\nspec:\n  provider:\n"
+        "    vault:\n      server: https://vault.example:8200\n      path: secret\n      auth:\n        kubernetes:\n"
+        f"          role: shop\n          serviceAccountRef:\n            name: {name}\n"
+    )
+
+
+@pytest.mark.parametrize(("name", "is_found"), [("writer", True), ("reader", False), ("default", False)])
+def test_a_store_of_vault_needs_its_account_and_no_annotation(tmp_path: Path, name: str, is_found: bool) -> None:
+    """Every namespace has the ServiceAccount default."""
+    project = deployed(tmp_path, "reader.yaml", "store.yaml")
+    project.write(ACCOUNT, account(client="", tenant=""))
+    project.write(STORE, vault_store(name))
+    assert found(project, IDENTITY) == ([line(project, STORE, f"name: {name}")] if is_found else [])

@@ -89,6 +89,11 @@ AUTHS = {
     "managed": {"managedIdentity": {"identityId": "3f1c2b7e-5a94-4d0e-9c1b-8e6f7a2d4c35"}},
     "system": {"managedIdentity": {}},
 }
+VAULT_AUTHS = {
+    "kubernetes": {"kubernetes": {"role": "shop", "serviceAccountName": "reader"}},
+    "approle": {"appRole": {"roleId": "shop", "secretRef": {"name": "login", "key": "id"}}},
+    "token": {"token": {"secretRef": {"name": "login", "key": "token"}}},
+}
 CLOUDS = ("vault.azure.net", "vault.azure.cn", "vault.usgovcloudapi.net")
 METADATA_OF_MANIFESTS = {"labels": {"team": "shop"}, "annotations": {"argocd.argoproj.io/sync-wave": "-1"}}
 
@@ -129,6 +134,14 @@ def external_overlays(project: Project) -> Iterator[str]:
             source = {"names": f"{{remoteName}}-{overlay}", "azureKeyVault": vault}
             project.overlay(overlay, {"externalSecret": backend}, source=source, parameters={"host": "{{ host }}"})
             yield overlay
+        for name, auth in VAULT_AUTHS.items():
+            overlay = f"{kind.lower()}-{name}"
+            project.write(f"overlays/{overlay}/secrets/ca.pem", sealing(1).certificate)
+            vault = {"address": "https://vault.example:8200", "mount": "kv", "namespace": "shop", "caFile": "ca.pem"}
+            source = {"names": "{secret}/{remoteName}", "property": "{key}", "vault": vault}
+            backend = {"store": {"name": "vault", "kind": kind, "auth": auth}}
+            project.overlay(overlay, {"externalSecret": backend}, source=source, parameters={"host": "{{ host }}"})
+            yield overlay
 
 
 def test_every_object_of_the_sample_is_valid() -> None:
@@ -143,11 +156,11 @@ def test_every_object_of_the_sample_is_valid() -> None:
 
 
 def test_external_secrets_and_stores_of_every_form_are_valid(tmp_path: Path) -> None:
-    """Every field of an overlay and of a declaration that reaches them: 8 stores, 16 ExternalSecrets."""
+    """Every field of an overlay and of a declaration that reaches them: 14 stores, 28 ExternalSecrets."""
     project = Project(tmp_path)
     declare_every_field(project)
     manifests = rendered(project.root, *external_overlays(project))
-    assert [mistakes(manifest) for manifest in manifests] == [[]] * 24
+    assert [mistakes(manifest) for manifest in manifests] == [[]] * 42
     assert {manifest["kind"] for manifest in manifests} == {"SecretStore", "ClusterSecretStore", "ExternalSecret"}
     text = json.dumps(manifests)
     for field in ("property", "decodingStrategy", "refreshPolicy", "deletionPolicy", "environmentType", "identityId"):

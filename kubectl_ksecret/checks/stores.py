@@ -16,14 +16,17 @@ from .scope import Build, Repository
 _CLIENT, _TENANT = "azure.workload.identity/client-id", "azure.workload.identity/tenant-id"
 _AZURE: Path = ("spec", "provider", "azurekv")
 _ACCOUNT: Path = (*_AZURE, "serviceAccountRef")
+_ACCOUNT_OF_VAULT: Path = ("spec", "provider", "vault", "auth", "kubernetes", "serviceAccountRef")
+_DEFAULT = "default"  # the ServiceAccount that every namespace has
 
 
 @rule("store-identity", "error")
 def store_identity(repository: Repository) -> Iterator[Finding]:
     """The ServiceAccount with which a store signs in is missing, or does not say who it is, or says it twice.
 
-    The store is never ready, and no Secret comes to be. Put the ServiceAccount into the build, with the annotations
-    azure.workload.identity/client-id and tenant-id; a client or tenant that the store names must not stand there too.
+    The store is never ready, and no Secret comes to be. Put the ServiceAccount into the build. For Azure Key Vault it
+    needs the annotations azure.workload.identity/client-id and tenant-id; a client or tenant that the store names must
+    not stand there too. A store of Vault signs in with the ServiceAccount alone.
     """
     yield from once(fault for root in repository.builds for fault in _of_root(repository, root))
 
@@ -31,9 +34,9 @@ def store_identity(repository: Repository) -> Iterator[Finding]:
 def _of_root(repository: Repository, root: Build) -> Iterator[Finding]:
     for store in _stores(root):
         azure = _azure(store)
-        account = mapping(azure.get("serviceAccountRef"))
-        if azure.get("authType") == "WorkloadIdentity" and isinstance(account.get("name"), str):
-            yield from _of_store(repository, root, store, str(account["name"]))
+        if azure.get("authType") == "WorkloadIdentity":
+            yield from _of_store(repository, root, store, _ACCOUNT)
+        yield from _of_store(repository, root, store, _ACCOUNT_OF_VAULT)
 
 
 def _stores(root: Build) -> list[Document]:
@@ -44,14 +47,17 @@ def _azure(store: Document) -> dict[str, object]:
     return mapping(mapping(mapping(store.object.get("spec")).get("provider")).get("azurekv"))
 
 
-def _of_store(repository: Repository, root: Build, store: Document, name: str) -> Iterator[Finding]:
-    subject = store.subject
-    text = mapping(_azure(store).get("serviceAccountRef")).get("namespace")
+def _of_store(repository: Repository, root: Build, store: Document, path: Path) -> Iterator[Finding]:
+    """Look for the ServiceAccount that a store names at a path."""
+    subject, reference = store.subject, _below(store.object, path)
+    name, text = reference.get("name"), reference.get("namespace")
+    if not isinstance(name, str):
+        return
     where = str(text or "") if subject.kind == "ClusterSecretStore" else subject.namespace
-    place, overlay = _named_at(root, store)
+    place, overlay = _named_at(root, store, path)
     if subject.kind == "SecretStore" and text not in (None, "", subject.namespace) and subject.namespace:
         message = f"SecretStore {subject.name} names a ServiceAccount of another namespace than its own"
-        field = (*_ACCOUNT, "namespace")
+        field = (*path, "namespace")
         yield Finding(
             message=message,
             place=store.place(*field),
@@ -63,19 +69,21 @@ def _of_store(repository: Repository, root: Build, store: Document, name: str) -
         return
     accounts = [account for account in _accounts(repository) if _lies_in(account, where)]
     account = next((account for account in accounts if account.subject.name == name), None)
-    if account is not None:
+    if account is not None and path == _ACCOUNT:
         yield from _of_account(root, store, account, overlay)
+    if account is not None or (path == _ACCOUNT_OF_VAULT and name == _DEFAULT):
         return
     elsewhere = where and not any(_lies_in(document, where) for document in root.objects if document.subject.namespace)
+    annotations = ", with the annotations of its workload identity" if path == _ACCOUNT else ""
     hint = nearest(name, [account.subject.name for account in accounts]) or (
-        "" if elsewhere else "add it to the kustomization, with the annotations of its workload identity"
+        "" if elsewhere else f"add it to the kustomization{annotations}"
     )
     yield Finding(
         message=f"{subject.kind} {subject.name} signs in as ServiceAccount {name}, which is not in the build",
         place=place,
         hint=hint,
         subject=subject,
-        field=dotted((*_ACCOUNT, "name")),
+        field=dotted((*path, "name")),
         overlay=overlay,
         milder="note" if elsewhere else None,
     )
@@ -93,14 +101,20 @@ def _lies_in(document: Document, namespace: str) -> bool:
     return not namespace or document.subject.namespace in ("", namespace)
 
 
-def _named_at(root: Build, store: Document) -> tuple[Place, str]:
+def _below(object_: object, path: Path) -> dict[str, object]:
+    for name in path:
+        object_ = mapping(object_).get(str(name))
+    return mapping(object_)
+
+
+def _named_at(root: Build, store: Document, path: Path) -> tuple[Place, str]:
     """Return where the ServiceAccount was named: in the overlay of a store that is rendered, else in the store."""
     for environment in root.environments:
         text = _rendered_store(environment)
         rendered_into = environment.project.name(environment.path("manifests"))
         if text and text.auth and text.auth.account_name and store.file.startswith(f"{rendered_into}/"):
             return text.auth.origin.at("serviceAccountName"), environment.name
-    return store.place(*_ACCOUNT, "name"), ""
+    return store.place(*path, "name"), ""
 
 
 def _rendered_store(environment: Environment) -> Store | None:

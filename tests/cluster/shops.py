@@ -27,7 +27,7 @@ class Shop:
         backend = {"externalSecret": {"store": {"name": "fake"}, **spec}}
         source = {"azureKeyVault": {"vaultUrl": "https://shop.vault.example"}}
         self.project.overlay(name, backend, source=source, namespace=self.namespace)
-        self._kustomization(name)
+        self.kustomization(name)
         done = self.ksecret("render", name, "--write")
         assert done.code == 0, done.err
 
@@ -37,13 +37,13 @@ class Shop:
         source = {"dotenv": {"file": "../../../.env"}}
         backend = {"sealedSecret": {"certificate": "sealing.pem"}}
         self.project.overlay(name, backend, source=source, namespace=self.namespace)
-        self._kustomization(name)
+        self.kustomization(name)
 
     def secret_overlay(self, name: str = "manual", **source: Any) -> None:
         """An overlay of plain Secrets; the values are in .env, unless another source is given."""
         stated = source or {"dotenv": {"file": "../../../.env"}}
         self.project.overlay(name, {"secret": {}}, source=stated, namespace=self.namespace)
-        self._kustomization(name)
+        self.kustomization(name)
         done = self.ksecret("render", name, "--write")
         assert done.code == 0, done.err
 
@@ -51,7 +51,7 @@ class Shop:
         """An overlay of Secrets that SOPS encrypted; the values are in .env."""
         source = {"dotenv": {"file": "../../../.env"}}
         self.project.overlay(name, {"sops": {"age": [recipient]}}, source=source, namespace=self.namespace)
-        self._kustomization(name)
+        self.kustomization(name)
 
     def values(self, **values: str) -> None:
         """Put values in .env, by the keys' names."""
@@ -100,7 +100,8 @@ class Shop:
         """The generations of the workloads: a restart counts one up."""
         return {name: self.object("deployment", name)["metadata"]["generation"] for name in ("reader", "other")}
 
-    def _kustomization(self, name: str) -> None:
+    def kustomization(self, name: str) -> None:
+        """Let an overlay be deployed: the workloads, and what is rendered."""
         folder = f"overlays/{name}"
         text = f"resources: [../base, secrets]\nnamespace: {self.namespace}\n"
         self.project.write(f"{folder}/kustomization.yaml", text)

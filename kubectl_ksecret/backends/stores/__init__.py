@@ -9,6 +9,7 @@ from ...model.resolution import Environment
 from ...model.types.backends import ExternalSecret
 from ...model.types.stores import AUTHS_OF, Store
 from .azurekv import AzureKeyVaultProvider
+from .vault import VaultProvider
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -29,7 +30,7 @@ class Provider(Protocol):
 
 
 # By the field of the source.
-PROVIDERS: dict[str, Provider] = {"azureKeyVault": AzureKeyVaultProvider()}
+PROVIDERS: dict[str, Provider] = {"azureKeyVault": AzureKeyVaultProvider(), "vault": VaultProvider()}
 if lacking := AUTHS_OF.keys() - PROVIDERS.keys():
     raise ImportError(f"nothing renders the stores of {', '.join(sorted(lacking))}")
 

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from typing import Annotated, Literal
 
 from .forms import OneOf
-from .names import KeyName, Line, Name
+from .names import KeyName, Line, Name, VaultPath
 from .origin import Alternative, Stated
 
 
@@ -69,6 +69,61 @@ class ManagedIdentity(Auth):
     account_name = ""
 
 
+class Kubernetes(Auth):
+    """The store signs in to Vault by its Kubernetes method, as a ServiceAccount.
+
+    mountPath: Path of the method in Vault.
+    role: Role there, which is bound to the ServiceAccount.
+    serviceAccountName: The ServiceAccount, in the overlay's namespace.
+    """
+
+    mount_path: VaultPath = "kubernetes"
+    role: Line
+    service_account_name: Name
+
+    @property
+    def account_name(self) -> str:
+        """Return the ServiceAccount."""
+        return self.service_account_name
+
+
+class SecretKey(Stated):
+    """A key of a Secret in the overlay's namespace.
+
+    name: Name of the Secret.
+    key: Key in it.
+    """
+
+    name: Name
+    key: KeyName
+
+
+class AppRole(Auth):
+    """The store signs in to Vault by its AppRole method.
+
+    path: Path of the method in Vault.
+    roleId: Id of the role.
+    secretRef: Where the secret id is.
+    """
+
+    path: VaultPath = "approle"
+    role_id: Line
+    secret_ref: SecretKey
+
+    account_name = ""
+
+
+class Token(Auth):
+    """The store signs in to Vault with a token.
+
+    secretRef: Where the token is.
+    """
+
+    secret_ref: SecretKey
+
+    account_name = ""
+
+
 # By the field of the source whose store it is.
 AUTHS_OF: dict[str, dict[str, type[Auth]]] = {
     "azureKeyVault": {
@@ -76,6 +131,7 @@ AUTHS_OF: dict[str, dict[str, type[Auth]]] = {
         "servicePrincipal": ServicePrincipal,
         "managedIdentity": ManagedIdentity,
     },
+    "vault": {"kubernetes": Kubernetes, "appRole": AppRole, "token": Token},
 }
 AUTHS: dict[str, type[Auth]] = {name: auth for auths in AUTHS_OF.values() for name, auth in auths.items()}
 
