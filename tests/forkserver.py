@@ -191,7 +191,9 @@ def _import_all() -> None:
     import kubectl_ksecret
 
     for module in pkgutil.walk_packages(kubectl_ksecret.__path__, "kubectl_ksecret."):
-        importlib.import_module(module.name)
+        # A module of an extra that is not installed: the command that needs it says so.
+        with suppress(ImportError):
+            importlib.import_module(module.name)
     for name in _ON_USE:
         importlib.import_module(name)
 

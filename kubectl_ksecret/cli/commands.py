@@ -21,6 +21,7 @@ COMMANDS = {
     "import": "importing",
     "init": "init",
     "list": "inventory",
+    "migrate": "migrate",
     "render": "render",
     "rotate": "rotate",
     "seal": "seal",

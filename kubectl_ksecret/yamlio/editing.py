@@ -25,6 +25,8 @@ Path = Sequence[str]
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Text that needs no quotes, in a list in brackets neither, unless it is read as something else.
 _PLAIN = re.compile(r"[\w./][\w ./@()+'-]*")
+# In the place of a value: the field goes.
+_GONE = object()
 # Long enough that no text is folded.
 _WIDTH = 1 << 20
 
@@ -49,7 +51,7 @@ def only_document(text: str, file: str) -> ForeignDocument | None:
 
 
 def with_field(text: str, file: str, path: Path, value: Any) -> str:
-    """Return the text with this value in a field of its one mapping; of a list, only what differs is edited.
+    """Return the text with this value in a field of its one mapping; of lists and mappings only what differs is edited.
 
     ruamel.yaml is imported only if the field has another value yet.
 
@@ -62,6 +64,8 @@ def with_field(text: str, file: str, path: Path, value: Any) -> str:
     before = value_at(document.value, path)
     if before == value or (before is None and value == []):
         return text
+    if isinstance(before, dict) and isinstance(value, dict) and before and value:
+        return _with_members(text, file, path, before, value)
     if isinstance(before, list) and isinstance(value, list):
         remaining = [element for element in before if element in value]
         # What goes and what comes are two edits, so that a comment of the one is not left to the other.
@@ -82,6 +86,17 @@ def with_field(text: str, file: str, path: Path, value: Any) -> str:
     return edited
 
 
+def _with_members(text: str, file: str, path: Path, before: dict[str, Any], value: dict[str, Any]) -> str:
+    """Return the text with other members in a mapping; new ones come first, so that it is never empty."""
+    for name, member in value.items():
+        if name not in before or before[name] != member:
+            text = with_field(text, file, (*path, name), member)
+    for name in before:
+        if name not in value:
+            text = with_field(text, file, (*path, name), _GONE)
+    return text
+
+
 def value_at(document: Any, path: Path) -> Any:
     """Return the value of a field of a document; None if it has none."""
     for name in path:
@@ -94,6 +109,8 @@ def _with(document: Any, path: Path, value: Any) -> Any:
     if not path:
         return value
     fields = document if isinstance(document, dict) else {}
+    if len(path) == 1 and value is _GONE:
+        return {name: field for name, field in fields.items() if name != path[0]}
     return fields | {path[0]: _with(fields.get(path[0]), path[1:], value)}
 
 
@@ -111,6 +128,8 @@ def _nearest_node(node: Node, path: Path) -> Node:
 
 
 def _by_hand(path: Path, before: Any, after: Any) -> str:
+    if after is _GONE:
+        return f"take out there: {path[-1]}"
     if not isinstance(after, list):
         return f"write there: {path[-1]}: {_on_one_line(after)}"
     listed = before if isinstance(before, list) else []
@@ -199,6 +218,9 @@ def _change(document: Any, path: Path, value: Any, is_json: bool) -> None:
         document = document[name]
     field = path[-1]
     before = document.get(field)
+    if value is _GONE:
+        del document[field]
+        return
     if not isinstance(before, list) or not before or not isinstance(value, list):
         document[_styled(field, is_json)] = _styled(value, is_json)
         return
