@@ -137,6 +137,7 @@ CHAPTERS: Mapping[str, tuple[str, ...]] = {
         "What a value must be, and how a new one is made",
         "Where environments differ",
         "SOPS instead of Sealed Secrets",
+        "Another backend, or another source",
         "A lost cluster",
         "A Key Vault certificate as a TLS Secret",
     ),

@@ -90,7 +90,7 @@ def migrate(environment: Environment, request: MigrateRequest, ports: MigratePor
     sealed, files = None, [shown_file]
     if not request.dry_run:
         with _replaced(path, content, editing.encoded(text, content)):
-            sealed, written = _written(target, provision, sealer, ports, now)
+            sealed, written = _written(target, provision, sealer, _given_keys(target, given), ports=ports, now=now)
             files += written
         if sealer is not None:
             # What the user typed is trusted from now on, as after `init`.
@@ -215,10 +215,19 @@ def _provision(target: Environment, given: GivenSecrets | None, ports: MigratePo
     return SourceValues(target, ports.opened_by) if target.source is not None else None
 
 
+def _given_keys(target: Environment, given: GivenSecrets | None) -> Sequence[str]:
+    """Return the addresses of the keys that were given: they are sealed, be they sealed already."""
+    declared = {(name, key) for name, secret in target.secrets.items() for key in secret.keys}
+    addresses = [(name, key) for name, keys in (given.values if given else {}).items() for key in keys]
+    return [f"{name}/{key}" for name, key in addresses if (name, key) in declared]
+
+
 def _written(
     target: Environment,
     provision: ValueProvider | None,
     sealer: Sealer | None,
+    addresses: Sequence[str],
+    *,
     ports: MigratePorts,
     now: datetime,
 ) -> tuple[Sealed | None, Sequence[str]]:
@@ -229,7 +238,7 @@ def _written(
         environment=target,
         provision=provision,
         sealer=sealer,
-        request=OverlayRequest(),
+        request=OverlayRequest(addresses=addresses),
         now=now,
         progress=ports.sealing,
     )

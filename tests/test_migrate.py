@@ -1,0 +1,166 @@
+"""`kubectl ksecret migrate`: an overlay gets another backend or source, and its values come along."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .keyvault import KeyVault
+from .keyvault.faults import no_role
+from .projects import Project, age, opened_by_kubeseal, opened_by_sops, shop
+
+VALUES = {"token": b"the token", "password": b"the password"}
+
+
+@pytest.fixture
+def vault() -> Iterator[KeyVault]:
+    """An empty vault."""
+    with KeyVault() as double:
+        yield double
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """SealedSecrets of two keys, with their values in .env."""
+    project = shop(tmp_path)
+    project.done("seal", "prod")
+    return project
+
+
+def overlay(project: Project) -> str:
+    return (project.root / "overlays/prod/secrets/ksecret.yaml").read_text()
+
+
+def to_vault(vault: KeyVault) -> str:
+    return f"azureKeyVault: {{vaultUrl: {vault.url}}}"
+
+
+def test_each_backend_after_the_other_holds_the_same_values(project: Project) -> None:
+    """Sealed, encrypted, nothing committed, and sealed again; only what was typed changes in ksecret.yaml."""
+    before = overlay(project)
+    sops = f"sops: {{age: [{age('anna').recipient}]}}"
+    done = project.ksecret("migrate", "prod", "--to", sops)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[:3] == [
+        "2 keys sealed",
+        "overlays/prod/secrets/ksecret.yaml written",
+        "overlays/prod/secrets/manifests/app.yaml written",
+    ]
+    assert opened_by_sops(project.manifest("app"), "anna") == VALUES
+    project.done("migrate", "prod", "--to", "secret")
+    assert not project.manifest("app").exists()
+    assert "sops" not in overlay(project)
+    project.done("migrate", "prod", "--to", "sealedSecret: {certificate: sealing.pem, scope: strict}")
+    assert opened_by_kubeseal(project.manifest("app")) == VALUES
+    assert overlay(project) == before
+    assert project.done("render", "--check") == ""
+
+
+def test_it_says_how_the_secret_stays_while_its_object_changes(project: Project) -> None:
+    """The old object is deleted without its Secret, then the new one takes the Secret over."""
+    out = project.done("migrate", "prod", "--to", "secret", "--dry-run")
+    assert [line.strip() for line in out.splitlines() if line.startswith("   ")] == [
+        "kubectl delete sealedsecret.bitnami.com app --namespace=shop-prod --cascade=orphan",
+        "kubectl ksecret sync prod --adopt",
+    ]
+    assert "sealedSecret" in overlay(project)
+
+
+def test_values_go_into_a_vault_once_and_are_sealed_from_there(project: Project, vault: KeyVault) -> None:
+    """The names follow the new pattern; what was in .env stays there, and a second run writes nothing."""
+    project.environment |= vault.environment
+    arguments = ("migrate", "prod", "--to", to_vault(vault), "--names", "{remoteName}-prod")
+    done = project.ksecret(*arguments, "--dry-run")
+    assert (done.code, done.err, vault.versions("token-prod")) == (0, "", [])
+    assert "2 would be copied; 0 were there already" in done.out
+    done = project.ksecret(*arguments)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[:4] == [
+        "password-prod copied",
+        "token-prod copied",
+        "2 copied, each read back; 0 were there already",
+        "2 keys sealed",
+    ]
+    assert (vault.value("token-prod"), vault.value("password-prod")) == ("the token", "the password")
+    assert opened_by_kubeseal(project.manifest("app")) == VALUES
+    [version] = [version.id for version in vault.versions("token-prod")]
+    assert f"version={version}" in project.manifest("app").read_text()
+    assert (project.root / ".env").read_text() == "TOKEN=the token\nPASSWORD=the password\n"
+    again = project.ksecret(*arguments)
+    assert (again.code, len(vault.versions("token-prod"))) == (0, 1)
+
+
+def test_a_name_that_holds_another_value_is_not_written_over_unasked(project: Project, vault: KeyVault) -> None:
+    project.environment |= vault.environment
+    vault.set("token", "somebody's")
+    vault.set("password", "the password")
+    before = project.files()
+    done = project.ksecret("migrate", "prod", "--to", to_vault(vault))
+    assert (done.code, done.out) == (2, "")
+    assert "holds another value of token" in done.err
+    assert "--overwrite" in done.err
+    assert (vault.value("token"), project.files()) == ("somebody's", before)
+    done = project.ksecret("migrate", "prod", "--to", to_vault(vault), "--overwrite")
+    assert (done.code, done.err) == (0, "")
+    assert "1 copied, each read back; 1 were there already" in done.out
+    assert (vault.value("token"), len(vault.versions("password"))) == ("the token", 1)
+
+
+def test_keys_become_properties_of_one_name(project: Project, vault: KeyVault) -> None:
+    """One JSON value is written, once; a property that stands beside is kept."""
+    project.environment |= vault.environment
+    vault.set("app", '{"other": 1}')
+    patterns = ("--names", "{secret}", "--property", "{remoteName}")
+    done = project.ksecret("migrate", "prod", "--to", to_vault(vault), *patterns)
+    assert (done.code, done.err) == (0, "")
+    assert vault.value("app") == '{"other": 1, "password": "the password", "token": "the token"}'
+    assert len(vault.versions("app")) == 2
+    assert opened_by_kubeseal(project.manifest("app")) == VALUES
+
+
+def test_given_values_take_the_place_of_the_source(project: Project, vault: KeyVault) -> None:
+    """From `kubectl get secret`; a key that is not among them has no value, which is told with 3."""
+    project.environment |= vault.environment
+    secret = '{"kind": "Secret", "metadata": {"name": "app"}, "stringData": {"token": "a live one"}}'
+    done = project.ksecret("migrate", "prod", "--to", to_vault(vault), "-f", "-", stdin=secret)
+    assert (done.code, done.err) == (3, "error: app/password has no value that could be copied\n")
+    assert vault.value("token") == "a live one"
+    assert opened_by_kubeseal(project.manifest("app"))["token"] == b"a live one"
+
+
+def test_a_source_that_refuses_leaves_the_overlay_as_it_was(project: Project, vault: KeyVault) -> None:
+    project.environment |= vault.environment
+    vault.faults.add(no_role(), "PUT /secrets/*")
+    before = project.files()
+    done = project.ksecret("migrate", "prod", "--to", to_vault(vault))
+    assert done.code == 3
+    assert project.files() == before
+
+
+def test_what_is_typed_is_held_to_the_same_rules_as_an_overlay(project: Project) -> None:
+    """A mistake is one of --to, not of a line that nobody has written."""
+    mistakes = {
+        "sealedSecre: {}": "error: --to: no backend or source is named sealedSecre\nhint: did you mean",
+        "sealedSecret: {}": 'error: --to: "certificate" is missing\n',
+        "environment": "error: the source environment takes no values\n",
+        "externalSecret: {store: {name: a, auth: {managedIdentity: {}}}}": "error: --to: externalSecret needs a source",
+        "[": "error: --to takes one backend or source as YAML\n",
+    }
+    before = project.files()
+    for typed, message in mistakes.items():
+        done = project.ksecret("migrate", "prod", "--to", typed)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith(message)
+    assert project.files() == before
+
+
+def test_nothing_is_read_of_a_source_that_is_not_trusted(tmp_path: Path, vault: KeyVault) -> None:
+    """A pull request could have named the old source: reading it is asked for as sealing is."""
+    project = shop(tmp_path)
+    project.environment |= vault.environment
+    project.overlay("prod", {"externalSecret": {"store": {"name": "store"}}}, source={"command": {"command": ["id"]}})
+    project.sealed_overlay("prod")
+    done = project.untrusting("migrate", "prod", "--to", to_vault(vault))
+    assert done.code == 2
+    assert "KSECRET_ACCEPT=prod@sha256:" in done.err
+    assert vault.values_read == []
