@@ -2,6 +2,7 @@
 
 import os
 
+from ..backends import backend_of
 from ..cluster.api import Api
 from ..cluster.guard import namespace_uid, refuse_another_namespace
 from ..files.folder import locked
@@ -13,13 +14,17 @@ from .deployment import deployment
 
 
 class Pin(Record):
-    """The UID of the namespace that an overlay is deployed to, and the one that was written before."""
+    """The UID of the namespace that an overlay is deployed to, and the one that was written before.
+
+    `seals` says whether the overlay seals for a certificate, which a cluster's controller has.
+    """
 
     file: str
     namespace: str
     server: str
     uid: str
     before: str
+    seals: bool
 
     @property
     def changed(self) -> bool:
@@ -41,6 +46,7 @@ def pin(environment: Environment, api: Api) -> Pin:
         server=api.server,
         uid=namespace_uid(api, namespace),
         before=cluster.uid if cluster else "",
+        seals=backend_of(environment).certificate(environment) is not None,
     )
     if outcome.changed:
         _write(environment, outcome.uid)

@@ -37,7 +37,7 @@ class Sealed(Record):
 
     `staying` are those of which the source can't tell whether they changed, `gone` those that it no longer gives a
     value for, be they deleted or disabled. `missing` are those without a value that nobody asked for, `absent` is what
-    is to be reported of those that somebody did.
+    is to be reported of those that somebody did. `goes_over` says whether all go over to another certificate.
     """
 
     environment: str
@@ -49,6 +49,7 @@ class Sealed(Record):
     left_out: Collection[str]
     changed: Collection[str]
     warnings: Collection[Mistake]
+    goes_over: bool
 
 
 def seal_overlay(
@@ -74,13 +75,15 @@ def seal_overlay(
         waiting = _waiting(environment, choice, provided)
         objects: list[Object] = []
         warnings: list[Mistake] = []
-        done = 0
+        done, goes_over = 0, False
         total = sum(map(len, provided.values()))
         for name, secret in environment.secrets.items():
             manifest = manifests.get(name)
             held = {key: text for key, text in sealer.held(secret, manifest).items() if key in secret.keys}
             old = record.of(manifest.object, backend) if manifest else {}
-            entries = _entries(held, old, provided[name], by=sealer.fingerprint(secret), now=now)
+            by = sealer.fingerprint(secret)
+            entries = _entries(held, old, provided[name], by=by, now=now)
+            goes_over |= any(old[key].by not in ("", by) for key in provided[name] if key in old)
             values = {key: value.value for key, value in provided[name].items()}
             document = sealer.seal(secret, manifest, values, entries)
             if document is not None:
@@ -106,6 +109,7 @@ def seal_overlay(
         left_out=provision.left_out,
         changed=[environment.project.name(environment.path(name)) for name in changes.files],
         warnings=[*warnings, *_warnings(environment, provided, now)],
+        goes_over=goes_over and request.reseal and backend.certificate(environment) is not None,
     )
 
 

@@ -40,3 +40,8 @@ def pin(overlay: arguments.OneOverlay, connect: Callable[[], "Api"]) -> None:
     outcome = action.pin(environment, connect())
     state = "pinned to" if outcome.changed else "already pinned to"
     click.echo(f"{outcome.file}: {state} namespace {outcome.namespace} ({outcome.uid}) at {outcome.server}")
+    if outcome.changed:
+        step = (
+            "certificate {} --fetch takes its controller's certificate" if outcome.seals else "sync {} delivers to it"
+        )
+        click.echo(f"hint: kubectl ksecret {step.format(environment.name)}", err=True)

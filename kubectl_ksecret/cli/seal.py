@@ -93,6 +93,8 @@ def report(outcome: action.SealOutcome, *, dry_run: bool) -> int:
         for warning in outcome.sealed.warnings:
             click.echo(warning.said("warning"), err=True)
         click.echo(format_.text(outcome.sealed, dry_run), nl=False)
+        if outcome.sealed.goes_over and not dry_run:
+            click.echo(format_.next_step(outcome.environment), err=True)
     for mistake in outcome.mistakes:
         click.echo(mistake, err=True)
     return outcome.exit_code

@@ -7,7 +7,7 @@ from ..frozen import Record
 from ..model.kubernetes import Object
 from .api import MERGE, Api
 from .arrival import Expectation, Outcome, View
-from .ownership import gitops_owner, take_over_from_kubectl
+from .ownership import applied_by_kubectl, gitops_owner, take_over_from_kubectl
 from .resources import Resources, Target
 from .secrets import LiveSecret, read_secret
 
@@ -61,9 +61,12 @@ class Delivery(Protocol):
         """Write the object and return what is to be expected, or the outcome where that is known at once."""
 
 
-def arrived(api: Api, order: Order, *, owner: str) -> Outcome:
-    """Return the outcome of what a controller says it has done: it counts only with the Secret and its keys."""
-    live = read_secret(api, order.namespace, order.name)
+def arrived(api: Api, order: Order, *, owner: str, live: LiveSecret | None = None) -> Outcome:
+    """Return the outcome of what a controller says it has done: it counts only with the Secret and its keys.
+
+    `live` is the Secret, where it was read just now.
+    """
+    live = live or read_secret(api, order.namespace, order.name)
     if live is None:
         return Outcome(state="failed", cause=f"{owner} reports success, but there is no Secret {order.name}")
     if missing := sorted(order.keys - live.keys):
@@ -84,17 +87,18 @@ def refused_adoption(order: Order, kind: str) -> Outcome | None:
     return Outcome(state="failed", cause=f"the Secret {order.name} exists and is {maker}; --adopt takes it over{loss}")
 
 
-def apply(api: Api, order: Order, target: Target) -> Object:
+def apply(api: Api, order: Order, target: Target, before: View) -> Object:
     """Apply the object unless a GitOps controller owns it, and return it as it is in the cluster then.
 
     Conflicts are forced: ESO owns the durations and lists that it wrote anew in its own form, and what people apply
-    by hand is ours from now on.
+    by hand is ours from now on. What was listed before is not asked for again, but to take it over as it is now.
     """
-    live = api.find(target)
+    live = before.objects.get(order.object_name)
     if live is not None:
         if gitops_owner(live):
             return live
-        take_over_from_kubectl(api, target, live, dry_run=order.dry_run)
+        if applied_by_kubectl(live) and (live := api.find(target)) is not None:
+            take_over_from_kubectl(api, target, live, dry_run=order.dry_run)
     metadata = order.manifest["metadata"]
     annotations = {**(metadata.get("annotations") or {}), **order.mark}
     manifest = order.manifest | {"metadata": metadata | {"annotations": annotations}}

@@ -33,7 +33,7 @@ class ExternalSecretDelivery(Delivery):
         target = EXTERNAL_SECRETS.among(order.namespace, order.object_name)
         if order.object_name not in before.objects and (refusal := refused_adoption(order, KIND)):
             return refusal
-        live = apply(api, order, target)
+        live = apply(api, order, target, before)
         if reason := ignores_refresh(live):
             return Outcome(state="never", cause=f"{reason}; it does after: {way_out(order.namespace, order.name)}")
         body = {"metadata": {"annotations": {FORCE: str(time.time_ns()), **order.mark}}}

@@ -33,16 +33,22 @@ def gitops_owner(live: Object) -> str:
     return "Flux" if managers & {"kustomize-controller", "helm-controller"} else ""
 
 
+def applied_by_kubectl(live: Object) -> list[Object]:
+    """Return the entries of managedFields that kubectl left when it applied or created an object."""
+    entries: list[Object] = live["metadata"].get("managedFields") or []
+    return [entry for entry in entries if entry.get("manager") in _KUBECTL and not entry.get("subresource")]
+
+
 def take_over_from_kubectl(api: Api, target: Target, live: Object, *, dry_run: bool = False) -> None:
     """Make what kubectl applied or created ours.
 
     Else a key that is no longer declared would stay, owned by a manager that never comes back, and so would the old
     values in the last-applied annotation. kubectl itself renames its entry when it goes over to server-side apply.
     """
-    entries: list[Object] = live["metadata"].get("managedFields") or []
-    old = [entry for entry in entries if entry.get("manager") in _KUBECTL and not entry.get("subresource")]
+    old = applied_by_kubectl(live)
     if not old:
         return
+    entries: list[Object] = live["metadata"].get("managedFields") or []
     ours = [entry for entry in entries if (entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply")]
     fields: Object = {}
     for entry in (*ours, *old):

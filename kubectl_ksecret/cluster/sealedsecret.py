@@ -4,6 +4,7 @@ Tried on 0.38.4. The condition alone is not believed. If anybody writes the obje
 works on it, the status update conflicts and is lost for good; with --update-status=false there is none at all.
 """
 
+import time
 from collections.abc import Mapping
 
 from ..manifests import record
@@ -16,6 +17,7 @@ from .resources import SEALED_SECRETS, SECRETS
 from .secrets import read_secret
 
 KIND = "SealedSecret"
+_OWNER = "the Sealed Secrets controller"
 _MANAGED = "sealedsecrets.bitnami.com/managed"
 
 
@@ -35,7 +37,7 @@ class SealedSecretDelivery(Delivery):
         elif order.adopt and order.before is not None and not order.dry_run:
             self._let_take_over(api, order)
         live_before = before.objects.get(order.object_name)
-        live = apply(api, order, target)
+        live = apply(api, order, target, before)
         if order.dry_run:
             return Outcome(state="arrived")
         touched = live_before is None or live_before["metadata"]["generation"] != live["metadata"]["generation"]
@@ -60,6 +62,7 @@ class _Unsealing(Expectation):
         self._touched = touched
         self._record = _record_of(written)
         self._failure = Failure()
+        self._next_read, self._pause = 0.0, 0.25
 
     def look(self, view: View) -> Outcome | None:
         """Return the outcome once this generation has been unsealed, or fails for some time."""
@@ -69,28 +72,42 @@ class _Unsealing(Expectation):
             return Outcome(state="failed", cause="somebody deleted the SealedSecret")
         if live["metadata"]["generation"] != metadata["generation"]:
             return Outcome(state="failed", cause="somebody else changed the SealedSecret")
-        if self._record and self._has_record():
-            return arrived(self._api, self._order, owner="the Sealed Secrets controller")
         status = live.get("status") or {}
         current = status.get("observedGeneration") == metadata["generation"]
         synced = condition(status, "Synced") if current else {}
         unsealed = view.new_events(metadata["uid"], self._events, "Unsealed")
+        if self._record and self._is_time(witnessed=bool(unsealed) or bool(synced)):
+            secret = read_secret(self._api, self._order.namespace, self._order.name)
+            if secret is not None and secret.record_text == self._record:
+                return arrived(self._api, self._order, owner=_OWNER, live=secret)
         if synced.get("status") == "True" or (unsealed and not self._record):
-            return arrived(self._api, self._order, owner="the Sealed Secrets controller")
+            return arrived(self._api, self._order, owner=_OWNER)
         failures = view.new_events(metadata["uid"], self._events, "ErrUnsealFailed", "ErrUpdateFailed")
         if synced.get("status") == "False" or failures:
             message = synced.get("message") or failures[-1]["message"]
             self._failure.note(scrubbed(message, names_of(self._written)))
         return Outcome(state="failed", cause=self._failure.cause) if self._failure.lasts() else None
 
-    def _has_record(self) -> bool:
-        secret = read_secret(self._api, self._order.namespace, self._order.name)
-        return secret is not None and secret.record_text == self._record
+    def _is_time(self, *, witnessed: bool) -> bool:
+        """Whether to read the Secret: at once, when anything tells of it, and else after twice as long each time.
+
+        Status and Events may both be missing for good. But of many Secrets most are still waiting, and a read of each
+        at every look would be nearly all that the API server is asked.
+        """
+        now = time.monotonic()
+        if not witnessed and now < self._next_read:
+            return False
+        self._pause *= 2
+        self._next_read = now + self._pause
+        return True
 
     def give_up(self, view: View) -> Outcome:
         """Return that the controller did not answer, which says nothing of what had been applied before."""
+        secret = read_secret(self._api, self._order.namespace, self._order.name)
+        if self._record and secret is not None and secret.record_text == self._record:
+            return arrived(self._api, self._order, owner=_OWNER, live=secret)
         if not self._touched:
-            outcome = arrived(self._api, self._order, owner="the Sealed Secrets controller")
+            outcome = arrived(self._api, self._order, owner=_OWNER, live=secret)
             if outcome.state == "arrived":
                 cause = "it was applied before, and nothing says whether it was ever unsealed"
                 return Outcome(state="unknown", cause=cause)

@@ -26,6 +26,11 @@ def text(done: Sealed, dry_run: bool) -> str:
     return "".join(blocks)
 
 
+def next_step(overlay: str) -> str:
+    """Return what follows once values went over to another certificate."""
+    return f"hint: kubectl ksecret sync {overlay} brings them to the cluster that has its key"
+
+
 def made(environment: str, names: Collection[str], dry_run: bool) -> str:
     """Return the first values that the source has, or would have, now."""
     return _block(f"{environment}: {'would make' if dry_run else 'made'} in the source", names)
