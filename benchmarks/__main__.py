@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from . import building, checking, importing, reading, sealing, starting, tools
+from . import building, checking, importing, reading, recovery, sealing, starting, tools
 from .measure import Line
 
 SUBJECTS = {
@@ -14,6 +14,7 @@ SUBJECTS = {
     "checking": checking.lines,
     "importing": importing.lines,
     "starting": starting.lines,
+    "recovery": recovery.lines,
 }
 ROW = "{:<76} {:>8} {:>8} {:>7} {:>9} {:>5} {:>6} {:>11}"
 

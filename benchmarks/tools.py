@@ -68,7 +68,8 @@ def _pip_install(python: Path) -> None:
                 shutil.copyfile(ROOT / name, copies[0] / name)
         pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--python", python, "install")
         subprocess.run(
-            [*pip, "--compile", "-c", ROOT / "constraints.txt", f"{copies[0]}[azure,vault]", copies[1]], check=True
+            [*pip, "--compile", "-c", ROOT / "constraints.txt", f"{copies[0]}[azure,cluster,vault]", copies[1]],
+            check=True,
         )
 
 

@@ -47,10 +47,18 @@ class Request(NamedTuple):
 
 
 class Cluster:
-    """The programs of one cluster. `kubeconfig` is an administrator's; `user` makes one for anybody else."""
+    """The programs of one cluster. `kubeconfig` is an administrator's; `user` makes one for anybody else.
 
-    def __init__(self, folder: Path, controllers: Sequence[str] = CONTROLLERS) -> None:
-        self.folder, self.controllers = folder, controllers
+    `flags` are further ones of programs, by their names.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        controllers: Sequence[str] = CONTROLLERS,
+        flags: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.folder, self.controllers, self._flags = folder, controllers, flags or {}
         self.kubeconfig, self.audit_log = folder / "kubeconfig", folder / "audit.log"
         self.certificate = folder / "certificates" / "apiserver.crt"
         self.programs: dict[str, Program] = {}
@@ -324,7 +332,7 @@ class Cluster:
         self, name: str, *flags: str, within: Sequence[str] = (), environment: Mapping[str, str] | None = None
     ) -> None:
         """Start a program; `within` is a command that runs it in surroundings of its own."""
-        command = [*within, *ended_with_parent([peer(name), *flags])]
+        command = [*within, *ended_with_parent([peer(name), *flags, *self._flags.get(name, ())])]
         self.programs[name] = Program(
             name, command, environment=environment or {}, log=self._log(name), starter=self._starter
         )
