@@ -53,9 +53,9 @@ def command(
     if fetch:
         outcome = action.fetch(environment, connect(), controller, now)
     elif url is not None:
-        from ..cluster import certificates
+        from ..cluster import certificateurl
 
-        outcome = action.replace(environment, certificates.from_url(url), now, trusted=False)
+        outcome = action.replace(environment, certificateurl.from_url(url), now, trusted=False)
     else:
         outcome = action.current(environment, now)
     click.echo(format_.text(outcome), nl=False)
