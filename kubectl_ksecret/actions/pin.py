@@ -58,5 +58,9 @@ def _write(environment: Environment, uid: str) -> None:
     folder, name = os.path.split(path)
     with locked(folder) as held:
         content, shown = environment.project.read(path), environment.project.name(path)
-        text = editing.with_field(decode(content, shown), shown, ("spec", "cluster"), {"uid": uid})
+        text = decode(content, shown)
+        if environment.overlay.spec.cluster is None:
+            text = editing.with_field(text, shown, ("spec", "cluster"), {"uid": uid})
+        else:
+            text = editing.with_field(text, shown, ("spec", "cluster", "uid"), uid)
         held.write(name, editing.encoded(text, content))

@@ -15,6 +15,8 @@ from ..objects.documents import Document, Tree
 from . import extracting, ownership
 from .collecting import CollectedObjects
 from .externalsecrets import store_of
+from .normalising import TARGET_DEFAULTS
+from .secrets import below
 from .selecting import secret_name
 
 _HELM = "meta.helm.sh/release-name"
@@ -75,6 +77,11 @@ def place_of(namespace: str) -> Place:
 
 def _external(api: Api, namespace: str, request: LiveRequest) -> list[Document]:
     live = listing.objects(api, EXTERNAL_SECRETS, "ExternalSecret", namespace, request.selector)
+    for external in live:
+        target = below(external, "spec", "target")
+        for field, default in TARGET_DEFAULTS.items():
+            if target.get(field) == default:  # the server fills it in, and nobody need have meant it
+                del target[field]
     return _chosen(map(_document, live), request.names)
 
 

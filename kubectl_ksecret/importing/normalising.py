@@ -21,7 +21,7 @@ _OF_THE_SERVER = (
     *("ownerReferences", "finalizers"),
 )
 _REMOTE_DEFAULTS = {"conversionStrategy": "Default", "metadataPolicy": "None"}
-_TARGET_DEFAULTS = {"creationPolicy": "Owner", "deletionPolicy": "Retain", "immutable": False}
+TARGET_DEFAULTS = {"creationPolicy": "Owner", "deletionPolicy": "Retain", "immutable": False}
 _STORE_DEFAULTS = {"authType": "ServicePrincipal", "environmentType": "PublicCloud"}
 
 
@@ -80,7 +80,7 @@ def _external_secret(object_: Object) -> Object:
             "refreshPolicy": "CreatedOnce" if every == 0 else spec.get("refreshPolicy") or "Periodic",
             "secretStoreRef": {"kind": "SecretStore"} | below(spec, "secretStoreRef"),
             "data": {name: _entry(entry) for name, entry in entries.items()},
-            "target": _TARGET_DEFAULTS
+            "target": TARGET_DEFAULTS
             | {name: value for name, value in target.items() if value not in (None, "")}
             | {
                 "name": _other_name(target, object_),

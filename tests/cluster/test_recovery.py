@@ -98,7 +98,8 @@ def test_many_secrets_take_one_list_of_each_kind_and_few_requests_each(shop: Sho
     values = {f"{name}-key".replace("-", "_"): f"of {name}" for name in names}
     shop.ksecret("cluster", "pin", "prod")
     shop.project.write("overlays/prod/secrets/sealing.pem", shop.cluster.sealing_certificate())
-    shop.seal("prod", **VALUES, **values)
+    shop.values(**VALUES, **values)
+    assert shop.ksecret("seal", "prod", "--reseal").code == 0
     start = shop.cluster.audit_log.stat().st_size
     done = shop.ksecret("sync", "prod", "--restart=never")
     assert (done.code, done.err) == (0, "")
