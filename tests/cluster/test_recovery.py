@@ -105,7 +105,7 @@ def test_many_secrets_take_one_list_of_each_kind_and_few_requests_each(shop: Sho
     assert (done.code, done.err) == (0, "")
     asked = shop.cluster.requests(start, "admin")
     of_each = [request for request in asked if re.search(r"/(app|part-\d\d)(\?|$)", request.uri)]
-    assert len(of_each) <= 6 * (len(names) + 1)
+    assert len(of_each) <= 8 * (len(names) + 1)
     start = shop.cluster.audit_log.stat().st_size
     assert shop.ksecret("diff", "prod").code == 0
     asked = shop.cluster.requests(start, "admin")
