@@ -24,9 +24,7 @@ def instructions(before: Environment, after: Environment) -> list[Instruction]:
     if _stands_for_secrets(old):
         steps.append(
             Instruction(
-                reason="Free the Secrets of their old objects, so that their deletion takes no Secret with it."
-                " A deployer that would make these again, such as Argo CD or Flux, is suspended until the new ones are"
-                " committed",
+                reason="With Argo CD or Flux suspended until this is committed, free the Secrets of their old objects",
                 command=_orphaning(before, old),
             )
         )
