@@ -15,9 +15,9 @@ LINE = re.compile(r"^(?:hint|note|next): (.*)$", re.MULTILINE)
 # A command of ours in a sentence: it ends where a pipe, a redirection or the next part of the sentence begins.
 OURS = re.compile(r"kubectl ksecret ([a-z]+)((?: (?![|>;&])[^\s;,()]+)*)")
 OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
-# Another program's options are its own matter.
+# Another program's options are its own matter. A colon within an argument ends no part of a sentence.
 OTHERS = re.compile(
-    r"\b(?:git|kubeseal|kubectl(?! ksecret)|kustomize|pip|pipx|openssl|az|age|sops|setpriv|argocd)\b[^;:]*"
+    r"\b(?:git|kubeseal|kubectl(?! ksecret)|kustomize|pip|pipx|openssl|az|age|sops|setpriv|argocd)\b(?:[^;:]|:(?! ))*"
 )
 
 

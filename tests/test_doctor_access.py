@@ -120,3 +120,30 @@ def test_without_the_right_to_list_cluster_roles_the_rest_is_asked_and_the_verb_
     assert (unknown["verdict"], failed["verdict"]) == ("unknown", "failed")
     assert "the cluster refused to list clusterroles.rbac.authorization.k8s.io: 403" in unknown["cause"]
     assert failed["subject"] == f"rolebinding.{RBAC}/ci"
+
+
+def test_what_the_overlay_accepts_is_no_fault_until_its_last_day(project: Project, mock: tuple[Any, Path]) -> None:
+    """By the exceptions that check has; it can't know that the cluster has the binding, and calls none unused."""
+    project.declare("app", {"token": {}}, readers=[])
+    project.write("overlays/test/kustomization.yaml", "namespace: shop-test\nresources: [secrets]\n")
+    objects = [
+        binding("ClusterRoleBinding", name, "ClusterRole/cluster-admin", account(name, name))
+        for name in ("argocd", "flux", "old")
+    ]
+    exceptions = [
+        {"rule": "readable-by-others", "object": "ClusterRoleBinding/argocd", "reason": "It deploys all of it"},
+        {
+            "rule": "readable-by-others",
+            "object": "ClusterRoleBinding/old",
+            "reason": "Goes soon",
+            "until": "2020-01-01",
+        },
+    ]
+    source = {"dotenv": {"file": "../../../.env"}}
+    project.overlay("test", {"secret": {}}, source=source, exceptions=exceptions)
+    answers = steps(project, mock, *objects)
+    names = [step["subject"].partition("/")[2] for step in answers if step["verdict"] == "failed"]
+    assert names == ["flux", "old"]
+    assert answers[-1]["cause"] == "these have to: ServiceAccount argocd/argocd, by an exception of the overlay"
+    assert project.ksecret("render", "test", "--write").code == 0
+    assert "exception-unused" not in project.ksecret("check", "test").out

@@ -14,6 +14,7 @@ from ..yamlio import Node
 from ..yamlio.editing import scalars
 from . import Finding, rule
 
+_OF_CLUSTER = "readable-by-others"
 PLAINTEXT = "plaintext-secret"
 _RULES = "docs/rules.md has them all"
 _MARK = "ksecret:"
@@ -199,12 +200,15 @@ def unused(judged: Judged) -> Iterator[Finding]:
     """An exception matches no finding.
 
     It would silence the next one, which nobody has thought about. Remove it, or correct its rule, object or line. With
-    some overlays chosen, or values not read, what only the others would show is not reported.
+    some overlays chosen, or values not read, what only the others would show is not reported. Those of the rule
+    readable-by-others never are: `doctor` heeds them, for bindings that only the cluster has.
     """
     for exception in judged.stated:
         if (
             exception in judged.used
             or exception.rule not in judged.complete
+            # It may be for a binding that only the cluster has; `doctor` heeds it.
+            or exception.rule == _OF_CLUSTER
             or not _is_valid(exception, judged.rules, judged.today)
         ):
             continue

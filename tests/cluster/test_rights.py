@@ -131,8 +131,7 @@ def test_the_role_of_sync_suffices_for_the_secrets_that_it_writes_itself(shop: S
     done_well(shop.ksecret("seal", "sops"))
     kubeconfig, start = user_with(shop, "ksecret-sync-plain"), shop.cluster.audit_log.stat().st_size
     shop.kubectl("apply", "--server-side", "-f", str(shop.project.root / "overlays/base/workloads.yaml"))
-    accepted = shop.project.accepting("sync", "manual")
-    done_well(shop.ksecret("sync", "manual", KUBECONFIG=kubeconfig, **accepted))
+    done_well(shop.ksecret("sync", "manual", KUBECONFIG=kubeconfig))
     identity = {"SOPS_AGE_KEY": age("anna").identity}
     done_well(shop.ksecret("sync", "sops", "--restart=always", KUBECONFIG=kubeconfig, **identity))
     unseen = {"create secrets", *every("get list patch", "rollouts"), *every("get patch", "statefulsets daemonsets")}
@@ -141,6 +140,7 @@ def test_the_role_of_sync_suffices_for_the_secrets_that_it_writes_itself(shop: S
 
 def test_the_roles_of_pin_certificate_and_import_suffice(shop: Shop) -> None:
     shop.sealed_overlay()
+    shop.seal(token="one", password="p")
     shop.external_overlay()
     shop.store(token="one", password="p")
     done_well(shop.ksecret("sync", "test", "--restart=never"))

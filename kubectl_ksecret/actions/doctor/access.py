@@ -1,8 +1,9 @@
 """Who else than its readers can read a Secret through the API of the cluster."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
-from ...checks.access import advice, sentence
+from ...checks.access import advice, readable_by_others, sentence
 from ...cluster.api import Refused
 from ...cluster.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES, Resources
 from ...objects.access import Permissions, Way
@@ -65,7 +66,12 @@ def _of_ways(examination: Examination, permissions: Permissions, readers: dict[s
         for way in permissions.ways(secret, accounts):
             _, secrets = ways.setdefault((id(way.binding), way.position), (way, []))
             secrets.append(secret)
-    others = [(way, secrets) for way, secrets in ways.values() if not (way.operator or _is_of_kubernetes(way))]
+    accepted = [way for way, _ in ways.values() if not way.operator and _is_accepted(examination, way)]
+    others = [
+        (way, secrets)
+        for way, secrets in ways.values()
+        if not (way.operator or _is_of_kubernetes(way) or way in accepted)
+    ]
     for way, secrets in others:
         yield Step(
             question=_NOBODY_ELSE,
@@ -74,7 +80,7 @@ def _of_ways(examination: Examination, permissions: Permissions, readers: dict[s
             cause=sentence(way, secrets),
             remedy=advice(way, examination.namespace, secrets),
         )
-    expected = _expected([way for way, _ in ways.values()])
+    expected = _expected([way for way, _ in ways.values()], accepted)
     if not others:
         yield _step(examination, "passed", expected and f"besides, as it has to be: {expected}")
     elif expected:
@@ -88,12 +94,25 @@ def _is_of_kubernetes(way: Way) -> bool:
     return is_bootstrapped and way.holder.namespace == "kube-system" and bool(way.holder.name)
 
 
-def _expected(ways: Sequence[Way]) -> str:
+def _is_accepted(examination: Examination, way: Way) -> bool:
+    """Whether the overlay has an exception for the binding, of the rule of `check` that finds the same in a build."""
+    kind, namespace, name = way.binding.subject
+    names, today = (f"{kind}/{name}", f"{kind}/{namespace}/{name}"), f"{datetime.now(UTC):%Y-%m-%d}"
+    return any(
+        exception.rule == readable_by_others.name
+        and exception.object in names
+        and (exception.until is None or exception.until >= today)
+        for exception in examination.environment.overlay.spec.exceptions
+    )
+
+
+def _expected(ways: Sequence[Way], accepted: Sequence[Way]) -> str:
     """Return whose rights are left out, in words."""
     own = {way.holder for way in ways if _is_of_kubernetes(way)}
     operators = sorted({f"{way.holder}, which makes Secrets" for way in ways if way.operator})
     controllers = [f"{len(own)} of Kubernetes' own controllers"] if own else []
-    return "; ".join([*controllers, *operators])
+    by_exception = sorted({f"{way.holder}, by an exception of the overlay" for way in accepted})
+    return "; ".join([*controllers, *operators, *by_exception])
 
 
 def _name(way: Way) -> str:
