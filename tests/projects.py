@@ -110,9 +110,11 @@ class Project:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
-    def declare(self, secret: str, keys: Mapping[str, Mapping[str, Any]], **spec: Any) -> None:
-        """A SecretDeclaration in generators/."""
-        self.write(f"generators/{secret}.yaml", _object("SecretDeclaration", secret, {"keys": keys, **spec}))
+    def declare(
+        self, secret: str, keys: Mapping[str, Mapping[str, Any]], folder: str = "generators", **spec: Any
+    ) -> None:
+        """A SecretDeclaration in generators/, or another folder."""
+        self.write(f"{folder}/{secret}.yaml", _object("SecretDeclaration", secret, {"keys": keys, **spec}))
 
     def overlay(self, name: str, backend: Mapping[str, Any], **spec: Any) -> None:
         """A SecretOverlay in overlays/NAME/secrets; its namespace is shop-NAME unless `spec` has another."""

@@ -196,6 +196,42 @@ def test_all_pages_are_read_and_a_table_asks_for_metadata_alone(mock: tuple[Any,
     assert "as=Table" in dict(headers(handler))["Accept"]
 
 
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (
+            "secrets \"app\" is denied: ValidatingAdmissionPolicy 'no-canary' with binding 'b' denied request: it is "
+            'canary-value, as in admission webhook "canary.value" denied',
+            "422 Invalid, by the ValidatingAdmissionPolicy no-canary",
+        ),
+        (
+            'admission webhook "validate.example.org" denied the request: canary-value',
+            "422 Invalid, by the admission webhook validate.example.org",
+        ),
+        ('admission webhook "canary value" denied the request', "422 Invalid"),
+    ],
+)
+def test_of_an_admission_rule_its_name_is_shown_and_nothing_that_it_says(
+    mock: tuple[Any, Path], message: str, shown: str
+) -> None:
+    handler, path = mock
+    handler[f"patch {PATH}/app"] << 422 << {"kind": "Status", "reason": "Invalid", "message": message}
+    with pytest.raises(Refused) as refusal:
+        api(path).apply(SECRET, {})
+    assert str(refusal.value) == f"error: the cluster refused to patch secrets/app in shop: {shown}"
+
+
+def test_a_namespace_and_a_kind_that_are_not_there_come_with_the_next_step(mock: tuple[Any, Path]) -> None:
+    handler, path = mock
+    missing = {"kind": "Status", "reason": "NotFound", "details": {"kind": "namespaces", "name": "shop"}}
+    handler[f"patch {PATH}/app"] << 404 << missing
+    with pytest.raises(Refused, match="hint: kubectl create namespace shop, or name the right cluster with --context"):
+        api(path).apply(SECRET, {})
+    handler[f"get {PATH}"] << 404 << {"kind": "Status", "reason": "NotFound"}
+    with pytest.raises(Refused, match="hint: the cluster does not serve secrets: is their controller installed"):
+        api(path).all(SECRETS.among("shop"))
+
+
 def test_impersonation_is_sent_with_every_group(mock: tuple[Any, Path]) -> None:
     handler, path = mock
     handler[f"get {PATH}/app"] << {}

@@ -1,10 +1,12 @@
 """A word of help, a rendering and a list import only what they need; test_function.py holds the same of a build."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from kubectl_ksecret.cli.commands import COMMANDS
 
@@ -31,6 +33,38 @@ def test_no_commands_help_imports_azure(command: str) -> None:
     """Not even of those that read the vault: it is loaded when a vault is opened."""
     code = f"from kubectl_ksecret.cli.commands import group\ngroup([{command!r}, '--help'], standalone_mode=False)"
     assert imported(code) & {"azure", "msal", "requests"} == set()
+
+
+CLUSTER = {"kubernetes", "urllib3"}
+
+
+@pytest.mark.parametrize("arguments", [["render", "test"], ["list"], ["status", "prod", "--offline"], ["check"]])
+def test_what_asks_no_cluster_imports_no_client_of_one(arguments: list[str]) -> None:
+    """The extra costs nothing elsewhere: neither the client nor our own side of it is loaded."""
+    code = f"""
+from kubectl_ksecret.cli.commands import group
+try:
+    group({arguments!r}, standalone_mode=False)
+except SystemExit:
+    pass
+import sys
+assert [name for name in sys.modules if name.startswith("kubectl_ksecret.cluster.api")] == []"""
+    assert imported(code) & CLUSTER == set()
+
+
+@pytest.mark.parametrize("overlay", ["test", "prod"])
+def test_a_build_imports_no_client_of_a_cluster(overlay: str) -> None:
+    """What ksecret-fn does with the ResourceList that kustomize hands to it, from its beginning to its end."""
+    folder = ROOT / "overlays" / overlay / "secrets"
+    config = yaml.safe_load((folder / "ksecret.yaml").read_text())
+    head = {"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList"}
+    given = json.dumps({**head, "items": [config], "functionConfig": config}).encode()
+    code = f"""
+from kubectl_ksecret.krm.generator import generate
+assert generate({given!r}, {str(folder)!r}).text
+import sys
+assert [name for name in sys.modules if name.startswith("kubectl_ksecret.cluster")] == []"""
+    assert imported(code) & CLUSTER == set()
 
 
 def test_the_function_and_another_source_import_no_azure(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
-"""The addresses of the command line: SECRET or SECRET/KEY."""
+"""Parts of an overlay: by the addresses of the command line, SECRET or SECRET/KEY, or by the Secrets' labels."""
 
 from collections.abc import Sequence
 
 from ..errors import InputError, Mistake, nearest, shown
 from ..model.resolution import Environment
+from ..objects.selectors import Selector
 
 
 def secrets_of(environment: Environment, addresses: Sequence[str]) -> list[str]:
@@ -23,3 +24,14 @@ def secrets_of(environment: Environment, addresses: Sequence[str]) -> list[str]:
     if mistakes:
         raise InputError(*mistakes)
     return list(names) or list(environment.secrets)
+
+
+def selected(environment: Environment, addresses: Sequence[str], selector: Selector | None) -> list[str]:
+    """Return the Secrets that are addressed, or those whose declared labels match.
+
+    Raises InputError for what is addressed and not there.
+    """
+    if selector is None:
+        return secrets_of(environment, addresses)
+    secrets = environment.secrets.items()
+    return [name for name, secret in secrets if selector.matches(secret.declaration.spec.labels)]

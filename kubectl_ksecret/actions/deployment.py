@@ -8,6 +8,7 @@ from ..errors import InputError, Mistake
 from ..frozen import Record
 from ..kustomize.deployment import build_one
 from ..manifests.committed import FOLDER, file_of
+from ..manifests.upkeep import STORE_FILE
 from ..model.resolution import Environment, Secret
 from ..objects.documents import Document, Tree
 from .survey import root_of
@@ -27,9 +28,10 @@ class DeployedSecret(Record):
 
 
 class Deployment(Record):
-    """The Secrets that a build has, by their declared names, and all objects of the build."""
+    """The Secrets that a build has, by their declared names, the store that is rendered, and all objects of it."""
 
     secrets: Mapping[str, DeployedSecret]
+    store: Document | None = None
     objects: Sequence[Document]
     namespace: str
 
@@ -39,7 +41,7 @@ def deployment(environment: Environment) -> Deployment:
 
     Where nothing is committed there is nothing to build: `sync` makes the Secrets under their declared names.
     """
-    if not (environment.backend.seals or environment.backend.fetched):
+    if not environment.backend.commits:
         return Deployment(secrets={}, objects=[], namespace=environment.namespace)
     named_at = environment.overlay.spec.origin.at("kustomization")
     instead = f"kubectl ksecret check {environment.name} --built -"
@@ -54,7 +56,13 @@ def deployment(environment: Environment) -> Deployment:
         for document in candidates:
             if document.file == file:
                 secrets[name] = _deployed(environment, secret, document)
-    return Deployment(secrets=secrets, objects=objects, namespace=_namespace(environment, secrets))
+    store_file = environment.project.name(environment.path(os.path.join(FOLDER, STORE_FILE)))
+    return Deployment(
+        secrets=secrets,
+        store=next((document for document in objects if document.file == store_file), None),
+        objects=objects,
+        namespace=_namespace(environment, secrets),
+    )
 
 
 def _deployed(environment: Environment, secret: Secret, document: Document) -> DeployedSecret:

@@ -5,14 +5,13 @@ Secrets themselves the list that `kubectl get` prints is asked for, which holds 
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import zip_longest
-from typing import Any
 
 from ..backends import backend_of
-from ..cluster.api import FIELD_MANAGER, Api, Refused
+from ..cluster.api import Api, Refused
+from ..cluster.comparison import as_far_as
 from ..cluster.guard import refuse_another_cluster, refuse_another_namespace
-from ..cluster.ownership import gitops_owner, other_managers
-from ..cluster.resources import Resources
+from ..cluster.ownership import OVERLAY, gitops_owner, other_managers, overlay_label
+from ..cluster.resources import STORES, Resources
 from ..cluster.secrets import SecretMetadata, find_secret, list_secrets
 from ..frozen import Record
 from ..manifests import record
@@ -20,16 +19,13 @@ from ..model.backend import Backend
 from ..model.kubernetes import Object
 from ..model.resolution import Environment
 from ..model.types.declaration import DeclarationSpec
-from ..model.types.names import seconds
 from ..objects.documents import Document, mapping
+from ..objects.selectors import Selector
 from ..sources import OpenedBy
-from .addresses import secrets_of
-from .deployment import DeployedSecret, deployment
+from .addresses import selected
+from .deployment import DeployedSecret, Deployment, deployment
+from .orders import DELIVERIES
 from .provision import SourceState, SourceValues, changed
-from .sync import DELIVERIES
-
-# Maps whose names people choose: nothing fills them in, so that a name too many is a difference.
-_CHOSEN_NAMES = ("encryptedData", "data")
 
 
 class Compared(Record):
@@ -49,8 +45,33 @@ class Compared(Record):
         return self.live != self.built
 
 
-def diff(environment: Environment, api: Api, addresses: Sequence[str], opened_by: OpenedBy) -> list[Compared]:
-    """Compare the Secrets of an overlay, or the addressed ones, with the cluster.
+class Diff(Record):
+    """An overlay compared with the cluster, object by object."""
+
+    environment: str
+    namespace: str
+    compared: Sequence[Compared]
+
+    @property
+    def differing(self) -> list[Compared]:
+        """The objects that differ."""
+        return [one for one in self.compared if one.differs]
+
+
+class DiffRequest(Record):
+    """What the user asked for: all of an overlay, or parts of it."""
+
+    addresses: Sequence[str] = ()
+    selector: Selector | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it is compared, so that what nobody declares is a difference too."""
+        return not self.addresses and self.selector is None
+
+
+def diff(environment: Environment, api: Api, request: DiffRequest, opened_by: OpenedBy) -> Diff:
+    """Compare the Secrets of an overlay, or the selected ones, with the cluster.
 
     Of a backend that commits nothing the versions in the source are compared with those that the Secret was made of.
 
@@ -59,19 +80,23 @@ def diff(environment: Environment, api: Api, addresses: Sequence[str], opened_by
     deployed = deployment(environment)
     refuse_another_namespace(api, deployed.namespace)
     refuse_another_cluster(environment, api, deployed.namespace)
-    names = secrets_of(environment, addresses)
-    backend = backend_of(environment)
-    delivery = DELIVERIES.get(backend.kind)
-    compared: list[Compared] = []
-    if delivery is not None:
-        standing = {live["metadata"]["name"]: live for live in api.all(delivery.resources.among(deployed.namespace))}
-        built = {name: secret.document for name, secret in deployed.secrets.items() if name in names}
-        compared += _standing(delivery.resources, built.values(), standing)
-        if not addresses:
-            all_built = {secret.document.subject.name for secret in deployed.secrets.values()}
-            compared += _extra(delivery.resources, all_built, standing)
-    existing = _existing(api, deployed.namespace)
+    names = selected(environment, request.addresses, request.selector)
+    compared = _compared(environment, api, deployed, names, request, opened_by) if names else []
+    return Diff(environment=environment.name, namespace=deployed.namespace, compared=compared)
+
+
+def _compared(
+    environment: Environment,
+    api: Api,
+    deployed: Deployment,
+    names: Collection[str],
+    request: DiffRequest,
+    opened_by: OpenedBy,
+) -> list[Compared]:
+    compared = _standing_objects(environment, api, deployed, names, is_whole=request.is_whole)
     states = _states(environment, names, opened_by)
+    existing = _existing(api, deployed.namespace)
+    backend = backend_of(environment)
     for name in names:
         if name in deployed.secrets:
             compared.append(_secret(api, _expected(backend, deployed.secrets[name]), existing))
@@ -79,6 +104,33 @@ def diff(environment: Environment, api: Api, addresses: Sequence[str], opened_by
             compared.append(_secret(api, _expected_of_source(environment, name, states[name]), existing))
         else:
             compared.append(_not_built(environment, name))
+    if request.is_whole and backend.kind not in DELIVERIES:
+        compared += _extra_secrets(environment, deployed, existing or {})
+    return compared
+
+
+def _standing_objects(
+    environment: Environment, api: Api, deployed: Deployment, names: Collection[str], *, is_whole: bool
+) -> list[Compared]:
+    """Compare the store that is rendered, and the objects of which a controller makes the Secrets."""
+    delivery = DELIVERIES.get(backend_of(environment).kind)
+    if delivery is None:
+        return []
+    compared: list[Compared] = []
+    if deployed.store is not None:
+        kind, _, name = deployed.store.subject
+        resources = STORES[kind]
+        store = (
+            resources.cluster_wide(name) if kind == "ClusterSecretStore" else resources.among(deployed.namespace, name)
+        )
+        live = api.find(store)
+        compared += _standing(resources, [deployed.store], {name: live} if live else {})
+    standing = {live["metadata"]["name"]: live for live in api.all(delivery.resources.among(deployed.namespace))}
+    built = {name: secret.document for name, secret in deployed.secrets.items() if name in names}
+    compared += _standing(delivery.resources, built.values(), standing)
+    if is_whole:
+        all_built = {secret.document.subject.name for secret in deployed.secrets.values()}
+        compared += _extra(environment, delivery.resources, all_built, standing)
     return compared
 
 
@@ -100,7 +152,7 @@ def _expected(backend: Backend, deployed: DeployedSecret) -> _Expected:
         namespace=deployed.namespace,
         declared=deployed.secret.declaration.spec,
         keys=frozenset(backend.held(document) if backend.seals else deployed.secret.keys),
-        changed=lambda live: _sealed_anew(entries, live),
+        changed=lambda live: record.sealed_anew(entries, live.record),
     )
 
 
@@ -118,7 +170,7 @@ def _states(
     environment: Environment, names: Collection[str], opened_by: OpenedBy
 ) -> Mapping[str, Mapping[str, SourceState]]:
     """Return what the source tells of keys without their values, where nothing of them is committed."""
-    if environment.backend.seals or environment.backend.fetched:
+    if environment.backend.commits:
         return {}
     keys = {name: list(environment.secrets[name].keys) for name in names}
     return SourceValues(environment, opened_by).states(keys)
@@ -142,20 +194,40 @@ def _standing(resources: Resources, built: Iterable[Document], standing: Mapping
         owner = gitops_owner(live) if live else ""
         yield Compared(
             name=f"{document.subject.kind.lower()}.{resources.group}/{document.subject.name}",
-            live=_as_far_as(stated, _readable(live)) if live else None,
+            live=as_far_as(stated, _readable(live)) if live else None,
             built=stated,
             notes=[f"{owner} applies it"] if owner else (),
         )
 
 
-def _extra(resources: Resources, built: Collection[str], standing: Mapping[str, Object]) -> Iterator[Compared]:
-    """Find the objects that we once applied and that no file has any more."""
+def _extra(
+    environment: Environment, resources: Resources, built: Collection[str], standing: Mapping[str, Object]
+) -> Iterator[Compared]:
+    """Find the objects that were once applied for this overlay and that no file has any more.
+
+    Those of its neighbours in the namespace carry other overlays' names.
+    """
+    label = overlay_label(environment.name)
+    kind = resources.plural.removesuffix("s")
     for name, live in standing.items():
-        managers = {entry.get("manager") for entry in live["metadata"].get("managedFields") or ()}
-        if name not in built and FIELD_MANAGER in managers:
-            kind = resources.plural.removesuffix("s")
-            subject = {"metadata": {"name": name, "namespace": live["metadata"]["namespace"]}}
-            yield Compared(name=f"{kind}.{resources.group}/{name}", live=subject, built=None)
+        if name not in built and (live["metadata"].get("labels") or {}).get(OVERLAY) == label:
+            yield _nobodys(f"{kind}.{resources.group}/{name}", name, live["metadata"]["namespace"])
+
+
+def _extra_secrets(
+    environment: Environment, deployed: Deployment, existing: Mapping[str, SecretMetadata]
+) -> Iterator[Compared]:
+    """Find the Secrets that were once applied for this overlay and that nobody declares any more."""
+    label = overlay_label(environment.name)
+    ours = {secret.name for secret in deployed.secrets.values()} | {*environment.secrets}
+    for name, live in existing.items():
+        if name not in ours and live.labels.get(OVERLAY) == label:
+            yield _nobodys(f"secret/{name}", name, deployed.namespace)
+
+
+def _nobodys(full_name: str, name: str, namespace: str) -> Compared:
+    """Return an object that lives and that no file has; what it holds is no difference worth showing."""
+    return Compared(name=full_name, live={"metadata": {"name": name, "namespace": namespace}}, built=None)
 
 
 def _readable(manifest: Object) -> Object:
@@ -165,27 +237,6 @@ def _readable(manifest: Object) -> Object:
         return manifest
     digests = {key: record.digest_of(str(text)) for key, text in mapping(spec["encryptedData"]).items()}
     return manifest | {"spec": spec | {"encryptedData": digests}}
-
-
-def _as_far_as(stated: Any, live: Any, field: str = "") -> Any:
-    """Return of a live value what the stated one speaks of, in the stated form where both mean the same.
-
-    What is left out is filled in by a server, but for the maps whose names people choose, and lists.
-    """
-    if isinstance(stated, dict) and isinstance(live, dict):
-        names = live if field in _CHOSEN_NAMES else [name for name in live if name in stated]
-        return {name: _as_far_as(stated.get(name), live[name], name) for name in names}
-    if isinstance(stated, list) and isinstance(live, list):
-        pairs = zip_longest(stated, live)
-        return [_as_far_as(element, live_element) for element, live_element in pairs if live_element is not None]
-    if isinstance(stated, str) and isinstance(live, str) and _same_duration(stated, live):
-        return stated
-    return live
-
-
-def _same_duration(one: str, other: str) -> bool:
-    """Whether two texts are the same time, such as 1h and 1h0m0s, which is how ESO writes it anew."""
-    return one[-1:] in "hms" and other[-1:] in "hms" and 0 < seconds(one) == seconds(other)
 
 
 def _not_built(environment: Environment, name: str) -> Compared:
@@ -227,15 +278,6 @@ def _without_values(expected: _Expected, *, type_: str, labels: Mapping[str, str
     if labels:
         metadata["labels"] = dict(labels)
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": type_, "data": dict(data)}
-
-
-def _sealed_anew(entries: record.Entries, live: SecretMetadata) -> Iterator[str]:
-    """Find the keys whose record in the file is not the one that came to the Secret together with the data."""
-    arrived = live.record
-    for key, provenance in entries.items():
-        digests = (provenance.digest, arrived[key].digest if key in arrived else "")
-        if all(digests) and len(set(digests)) > 1:
-            yield key
 
 
 def _notes(live: SecretMetadata, keys: frozenset[str]) -> Iterator[str]:

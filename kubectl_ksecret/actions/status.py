@@ -1,9 +1,10 @@
 """What is stale, missing, due or about to end, without a look at any value."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ..backends import backend_of, read_committed
+from ..errors import InputError
 from ..frozen import Record
 from ..manifests import record
 from ..manifests.record import Provenance
@@ -15,9 +16,12 @@ from ..sources import OpenedBy, Problem, Version
 from ..sources import problems as problems_of
 from .provision import SourceState, SourceValues, changed
 
+# Returns the records that the cluster has of an overlay's Secrets, by their names.
+LiveRecords = Callable[[Environment], Mapping[str, record.Entries]]
+
 
 class StatusRequest(Record):
-    """What the user asked for: `offline` asks no source; `warn` is how long before an end that is reported."""
+    """What the user asked for: `offline` asks nobody; `warn` is how long before an end that is reported."""
 
     offline: bool
     warn: timedelta
@@ -50,37 +54,61 @@ class CertificateStatus(Record):
 
 
 class Status(Record):
-    """All keys of all environments that were asked for."""
+    """All keys of all environments that were asked for.
+
+    Where nothing is committed the cluster knows what was sealed; `unasked` are the reasons why it could not be asked.
+    """
 
     rows: Sequence[StatusRow]
     certificates: Sequence[CertificateStatus]
+    unasked: Sequence[InputError] = ()
 
     @property
     def needs_attention(self) -> bool:
         """Whether there is anything to do."""
         return any(row.problems for row in self.rows) or any(one.problems for one in self.certificates)
 
+    @property
+    def exit_code(self) -> int:
+        """1 if there is anything to do; 2 or 3 if a cluster could not be asked."""
+        return max((int(self.needs_attention), *(error.exit_code for error in self.unasked)))
+
 
 def status_of_all(
-    environments: Iterable[Environment], opened_by: OpenedBy, request: StatusRequest, now: datetime
+    environments: Iterable[Environment], opened_by: OpenedBy, live: LiveRecords, request: StatusRequest, now: datetime
 ) -> Status:
     """Return the status of environments. Raises InputError or Refusal if a source or manifest can't be read."""
-    statuses = [status(environment, opened_by, request, now) for environment in environments]
+    statuses = [_status(environment, opened_by, live, request, now) for environment in environments]
     return Status(
         rows=[row for one in statuses for row in one.rows],
         certificates=[certificate for one in statuses for certificate in one.certificates],
+        unasked=[error for one in statuses for error in one.unasked],
     )
 
 
-def status(environment: Environment, opened_by: OpenedBy, request: StatusRequest, now: datetime) -> Status:
-    """Return the status of one environment. Raises InputError or Refusal if its source or manifests can't be read."""
+def _status(
+    environment: Environment, opened_by: OpenedBy, live: LiveRecords, request: StatusRequest, now: datetime
+) -> Status:
+    records, unasked = None, []
+    if not (environment.backend.commits or request.offline):
+        try:
+            records = live(environment)
+        except InputError as error:
+            unasked.append(error)
     return Status(
-        rows=list(_rows(environment, opened_by, request, now)),
+        rows=list(_rows(environment, opened_by, records, request, now)),
         certificates=list(_certificates(environment, request, now)),
+        unasked=unasked,
     )
 
 
-def _rows(environment: Environment, opened_by: OpenedBy, request: StatusRequest, now: datetime) -> Iterator[StatusRow]:
+def _rows(
+    environment: Environment,
+    opened_by: OpenedBy,
+    records: Mapping[str, record.Entries] | None,
+    request: StatusRequest,
+    now: datetime,
+) -> Iterator[StatusRow]:
     asked = not request.offline and _lists_names(environment)
     provision = SourceValues(environment, opened_by)
     keys = {name: list(secret.keys) for name, secret in environment.secrets.items()}
@@ -90,6 +118,8 @@ def _rows(environment: Environment, opened_by: OpenedBy, request: StatusRequest,
     for name, secret in environment.secrets.items():
         document: Object = manifests[name].object if name in manifests else {"metadata": {}}
         held, entries = backend.held(document), record.of(document, backend)
+        if records is not None:
+            entries = records.get(name, {})
         for key in secret.keys:
             entry = entries.get(key)
             problems: list[Problem] = []
@@ -98,6 +128,8 @@ def _rows(environment: Environment, opened_by: OpenedBy, request: StatusRequest,
                 problems += _due(remote, versions.get(remote.name), entry, now)
             if backend.seals:
                 problems += _of_sealed(held.get(key), entry, states[name][key])
+            elif records is not None:
+                problems += _of_live(entry, states[name][key], is_there=name in records)
             yield StatusRow(
                 environment=environment.name,
                 secret=name,
@@ -123,6 +155,16 @@ def _of_sealed(ciphertext: str | None, entry: Provenance | None, state: SourceSt
         yield Problem("another-hand", "sealed by another hand")
     elif changed(entry, state):
         yield Problem("stale", "stale: the source or the template has changed since it was sealed")
+
+
+def _of_live(entry: Provenance | None, state: SourceState, *, is_there: bool) -> Iterator[Problem]:
+    """Find what is wrong with a key that only the cluster has."""
+    if not is_there:
+        yield Problem("not-synced", "not in the cluster")
+    elif entry is None:
+        yield Problem("not-synced", "not synced: the Secret in the cluster has no record of it")
+    elif changed(entry, state):
+        yield Problem("stale", "stale: the source or the template has changed since it was synced")
 
 
 def _lists_names(environment: Environment) -> bool:

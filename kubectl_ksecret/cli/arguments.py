@@ -2,15 +2,20 @@
 
 import shutil
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from ..errors import InputError, Mistake
+from ..errors import InputError, Mistake, shown
 from ..model.loading import select
 from ..model.resolution import Environment
+from ..objects.selectors import parse
+
+if TYPE_CHECKING:
+    from ..actions.belonging import Belonging
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -38,6 +43,60 @@ class OneOverlay(str):
 def one_overlay() -> Decorator:
     """One OVERLAY argument."""
     return click.argument("overlay", metavar="OVERLAY", callback=lambda _context, _parameter, given: OneOverlay(given))
+
+
+class Parts:
+    """The overlays that a command of the live cluster works on, and which of their Secrets."""
+
+    def __init__(
+        self, overlay: str | None, addresses: Sequence[str], selector: str | None, *, everything: bool
+    ) -> None:
+        if everything and overlay is not None:
+            raise click.UsageError("--all-namespaces is for all overlays; leave out OVERLAY, or the option.")
+        if selector is not None and addresses:
+            raise click.UsageError("Name Secrets, or select them by labels; not both.")
+        self.addresses = addresses
+        self.selector = parse(selector) if selector is not None else None
+        self._overlay = overlay
+
+    def load(self) -> list[Environment]:
+        """The overlays that are meant. Raises InputError with every mistake in them, and if no label matches."""
+        environments = select([self._overlay] if self._overlay is not None else [])
+        labels = [secret.declaration.spec.labels for one in environments for secret in one.secrets.values()]
+        if self.selector is not None and not any(map(self.selector.matches, labels)):
+            raise InputError(Mistake(f"no Secret is declared with labels such as {shown(self.selector.text)}"))
+        return environments
+
+    def report(self, chosen: "Belonging") -> int:
+        """Print which overlays were left out and why; return the exit code that this alone means."""
+        for name in chosen.elsewhere:
+            click.echo(f"note: {shown(name)} belongs to another cluster", err=True)
+        for mistake in chosen.unknown:
+            click.echo(mistake, err=True)
+        return 2 if chosen.unknown else 0
+
+
+def parts() -> Decorator:
+    """OVERLAY, ADDRESS..., -l and -A; the command gets `parts`."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def with_parts(
+            overlay: str | None, addresses: tuple[str, ...], selector: str | None, all_namespaces: bool, **others: Any
+        ) -> Any:
+            return command(parts=Parts(overlay, addresses, selector, everything=all_namespaces), **others)
+
+        decorated: Callable[..., Any] = with_parts
+        for option in (
+            click.option("-A", "--all-namespaces", is_flag=True, help="All overlays that are pinned to the cluster."),
+            click.option("-l", "--selector", metavar="LABELS", help="The Secrets that are declared with these labels."),
+            click.argument("addresses", nargs=-1, metavar="[ADDRESS]..."),
+            click.argument("overlay", required=False),
+        ):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
 
 
 def overlays() -> Decorator:

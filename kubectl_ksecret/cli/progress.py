@@ -11,6 +11,8 @@ import click
 
 from ..sources import Progress
 
+_ERASE = "\r\x1b[K"
+
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Progress]:
@@ -41,14 +43,31 @@ def _show_notices(terminal: TextIO) -> None:
         logger.setLevel(logging.INFO)
 
 
+class StatusLine:
+    """A line on a terminal that says what is waited for; nothing elsewhere. It is taken away before anything else."""
+
+    def __init__(self) -> None:
+        self.is_on_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._shows = False
+
+    def show(self, text: str) -> None:
+        """Show a text, as far as it fits."""
+        if self.is_on_terminal:
+            click.echo(f"{_ERASE}{text[: shutil.get_terminal_size().columns - 1]}", nl=False, err=True)
+            self._shows = True
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shows:
+            click.echo(_ERASE, nl=False, err=True)
+            self._shows = False
+
+
 @contextmanager
 def status_line() -> Iterator[Callable[[str], None]]:
     """Yield a function that shows on a terminal what is waited for, in one line that is gone at the end."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda _text: None
-        return
-    erase = "\r\x1b[K"
+    line = StatusLine()
     try:
-        yield lambda text: click.echo(f"{erase}{text[: shutil.get_terminal_size().columns - 1]}", nl=False, err=True)
+        yield line.show
     finally:
-        click.echo(erase, nl=False, err=True)
+        line.clear()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -26,6 +27,11 @@ APPLY, MERGE, JSON_PATCH = (
 )
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 PAGE = 500
+# Of a refusal by an admission rule its name alone is shown: what it says may quote the object.
+_ADMISSION = re.compile(
+    r"ValidatingAdmissionPolicy '(?P<policy>[a-z0-9.-]{1,253})' with binding"
+    r'|admission webhook "(?P<webhook>[a-z0-9.-]{1,253})" denied'
+)
 _VERBS = {"POST": "create", "PATCH": "patch", "PUT": "update", "DELETE": "delete"}
 
 
@@ -236,23 +242,37 @@ def _decoded(content: bytes) -> Object:
     return answer
 
 
+def without_namespace(namespace: str) -> str:
+    """Return what to do where the cluster lacks a namespace."""
+    return f"kubectl create namespace {namespace}, or name the right cluster with --context"
+
+
 def _refused(method: str, target: Target, status: int, content: bytes) -> Refused:
     """Return a refusal with the parts of the server's Status that hold no value."""
-    reason, fields, text = "", [], ""
+    reason, kind, fields, text = "", "", [], ""
     with suppress(ValueError, AttributeError, TypeError):
         answer = json.loads(content)
         text = str(answer.get("message"))
         reason = printable(str(answer.get("reason") or ""))
-        causes = (answer.get("details") or {}).get("causes") or ()
+        details = answer.get("details") or {}
+        kind = str(details.get("kind"))
+        causes = details.get("causes") or ()
         fields = [shown(str(cause["field"])) for cause in causes if cause.get("field")]
     verb = _VERBS.get(method) or ("get" if target.name else "list")
     message = f"the cluster refused to {verb} {target}: {status} {reason}".rstrip()
     if fields:
         message += f" ({', '.join(dict.fromkeys(fields))})"
+    if refuser := _ADMISSION.search(text):
+        kind_of_refuser = "ValidatingAdmissionPolicy" if refuser["policy"] else "admission webhook"
+        message += f", by the {kind_of_refuser} {refuser['policy'] or refuser['webhook']}"
     right = missing_right(text) if status == 403 else None
     hint = right.remedy if right else ""
     if status == 401:
         hint = "the kubeconfig's credential is not accepted; kubectl auth whoami asks who you are"
+    elif status == 404 and kind == "namespaces" and target.namespace:
+        hint = without_namespace(target.namespace)
+    elif status == 404 and verb == "list":
+        hint = f"the cluster does not serve {target.resources.full_name}: is their controller installed?"
     return Refused(Mistake(message, hint=hint), status, reason, right)
 
 

@@ -22,12 +22,27 @@ class Outcome(Record):
     """What became of a change.
 
     `never` is said of what the controller will not look at again; `cause` then holds the way out. `unknown` means that
-    no answer came in time. `changed` says whether the Secret's values are other ones than before.
+    no answer came in time. `changed` says whether the Secret's values are other ones than before, and `changed_keys`
+    which, as far as that is known. A dry run that can't tell leaves that `undecided`.
     """
 
     state: State
     cause: str = ""
     changed: bool = False
+    changed_keys: Sequence[str] = ()
+    undecided: bool = False
+
+
+class Deadline:
+    """When waiting ends, however many steps it has; without seconds it never does."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds if seconds else 0.0
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left; a moment at least, since 0 stands for no end."""
+        return max(self._end - time.monotonic(), 0.1) if self._end else 0.0
 
 
 class View(Record):
@@ -63,8 +78,14 @@ class Expectation(Protocol):
 def view(api: Api, resources: Resources, kind: str, namespace: str) -> View:
     """Look at all objects of a kind in a namespace. Without the right to read Events there are none."""
     objects = api.all(resources.among(namespace))
+    events = events_of(api, namespace, f"involvedObject.kind={kind}")
+    return View(objects={live["metadata"]["name"]: live for live in objects}, events=events)
+
+
+def events_of(api: Api, namespace: str, fields: str) -> dict[str, list[Object]]:
+    """Return the Events that a field selector means, by the UIDs of their objects; none without the right to list."""
     try:
-        events = api.all(EVENTS.among(namespace), {"fieldSelector": f"involvedObject.kind={kind}"})
+        events = api.all(EVENTS.among(namespace), {"fieldSelector": fields})
     except Refused as refused:
         if refused.status != 403:
             raise
@@ -72,7 +93,7 @@ def view(api: Api, resources: Resources, kind: str, namespace: str) -> View:
     by_uid: dict[str, list[Object]] = {}
     for event in events:
         by_uid.setdefault(event["involvedObject"].get("uid", ""), []).append(event)
-    return View(objects={live["metadata"]["name"]: live for live in objects}, events=by_uid)
+    return by_uid
 
 
 def wait(
@@ -80,10 +101,12 @@ def wait(
     look: Callable[[], View],
     timeout: float,
     report: Callable[[str, Outcome], None],
+    waiting: Callable[[Sequence[str]], None] = lambda _names: None,
 ) -> dict[str, Outcome]:
     """Look again and again until each expectation has its outcome, or the time is over; 0 is no limit.
 
-    A server that is away for a while is asked again. Raises Refusal where it refuses, or never answered.
+    Before each pause `waiting` gets the names that are left. A server that is away for a while is asked again. Raises
+    Refusal where it refuses, or never answered.
     """
     end = time.monotonic() + timeout if timeout else float("inf")
     outcomes: dict[str, Outcome] = {}
@@ -104,6 +127,7 @@ def wait(
                 raise
         if len(outcomes) == len(expectations):
             return outcomes
+        waiting([name for name in expectations if name not in outcomes])
         time.sleep(pause)
         pause = min(pause * 1.5, 1)
 

@@ -1,27 +1,29 @@
 """Delivering one Secret: write what stands for it, and expect the Secret itself."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
 
 from ..frozen import Record
 from ..model.kubernetes import Object
 from .api import MERGE, Api
 from .arrival import Expectation, Outcome, View
-from .ownership import applied_by_kubectl, gitops_owner, take_over_from_kubectl
+from .comparison import has_form
+from .ownership import OVERLAY, applied_by_kubectl, gitops_owner, overlay_label, take_over_from_kubectl
 from .resources import Resources, Target
-from .secrets import LiveSecret, read_secret
+from .secrets import LiveSecret, changed_keys, read_secret
 
-# On the object that stands for a Secret: the Secret's resourceVersion when the last sync, restarts and all, was done.
+# On the object that stands for a Secret: the Secret's version when the last sync, restarts and all, was done.
 FINISHED = "ksecret.dev/synced-version"
 
 
 class Order(Record):
     """A Secret to deliver: the object that stands for it, the Secret's own name and the keys that it must have.
 
-    `before` is the Secret as it was, and `finished` its resourceVersion when the last sync was finished, if there was
-    one. `adopt` allows to take over a Secret that nobody or somebody else made.
+    `before` is the Secret as it was, and `finished` its version when the last sync was finished, if there was one.
+    `adopt` allows to take over a Secret that nobody or somebody else made.
     """
 
+    overlay: str
     manifest: Object
     namespace: str
     name: str
@@ -33,8 +35,8 @@ class Order(Record):
 
     @property
     def version_before(self) -> str:
-        """The Secret's resourceVersion before this sync."""
-        return self.before.resource_version if self.before else "none"
+        """The Secret's version before this sync."""
+        return _version_of(self.before) if self.before else "none"
 
     @property
     def mark(self) -> dict[str, str]:
@@ -71,9 +73,9 @@ def arrived(api: Api, order: Order, *, owner: str, live: LiveSecret | None = Non
         return Outcome(state="failed", cause=f"{owner} reports success, but there is no Secret {order.name}")
     if missing := sorted(order.keys - live.keys):
         return Outcome(state="failed", cause=f"the Secret {order.name} lacks {', '.join(missing)}")
-    changed_now = order.before is None or order.before.digests != live.digests
-    changed_before = order.finished not in ("", order.version_before)
-    return Outcome(state="arrived", changed=changed_now or changed_before)
+    keys = changed_keys(order.before, live)
+    changed_before = _differs(order.finished, order.version_before)
+    return Outcome(state="arrived", changed=bool(keys) or order.before is None or changed_before, changed_keys=keys)
 
 
 def refused_adoption(order: Order, kind: str) -> Outcome | None:
@@ -87,30 +89,97 @@ def refused_adoption(order: Order, kind: str) -> Outcome | None:
     return Outcome(state="failed", cause=f"the Secret {order.name} exists and is {maker}; --adopt takes it over{loss}")
 
 
-def apply(api: Api, order: Order, target: Target, before: View) -> Object:
-    """Apply the object unless a GitOps controller owns it, and return it as it is in the cluster then.
+class Applied(NamedTuple):
+    """An object as it is in the cluster, and the GitOps controller that applies it, if one does; then we did not."""
+
+    live: Object
+    owner: str
+
+
+class OwnersTurn(Expectation):
+    """An object that a GitOps controller has yet to apply in the form that was built; `then` goes on from there."""
+
+    def __init__(self, manifest: Object, owner: str, then: Callable[[Object], Expectation | Outcome]) -> None:
+        self._manifest, self._owner, self._then = manifest, owner, then
+        self._next: Expectation | None = None
+
+    def look(self, view: View) -> Outcome | None:
+        """Return the outcome once the object has the form that was built, and what follows from it is done."""
+        if self._next is None:
+            live = view.objects.get(self._manifest["metadata"]["name"])
+            if live is None or not has_form(live, self._manifest):
+                return None
+            following = self._then(live)
+            if isinstance(following, Outcome):
+                return following
+            self._next = following
+        return self._next.look(view)
+
+    def give_up(self, view: View) -> Outcome:
+        """Return that the owner has not applied it, or what is known of what follows."""
+        if self._next is not None:
+            return self._next.give_up(view)
+        return Outcome(state="unknown", cause=f"{self._owner} applies it, and has not brought what is built here yet")
+
+
+def after_applying(
+    applied: Applied, manifest: Object, then: Callable[[Object], Expectation | Outcome], *, dry_run: bool
+) -> Expectation | Outcome:
+    """Go on with what was applied; what a GitOps controller has yet to apply is waited for."""
+    if not applied.owner or has_form(applied.live, manifest):
+        return then(applied.live)
+    return Outcome(state="arrived", undecided=True) if dry_run else OwnersTurn(manifest, applied.owner, then)
+
+
+def apply(api: Api, order: Order, target: Target, before: View) -> Applied:
+    """Apply the object that stands for a Secret, as `apply_unowned` does."""
+    metadata = order.manifest["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), **order.mark}
+    manifest = order.manifest | {"metadata": metadata | {"annotations": annotations}}
+    live = before.objects.get(order.object_name)
+    return apply_unowned(api, target, manifest, live, overlay=order.overlay, dry_run=order.dry_run)
+
+
+def apply_unowned(
+    api: Api, target: Target, manifest: Object, live: Object | None, *, overlay: str, dry_run: bool
+) -> Applied:
+    """Apply an object unless a GitOps controller owns it, and return it as it is in the cluster then.
 
     Conflicts are forced: ESO owns the durations and lists that it wrote anew in its own form, and what people apply
     by hand is ours from now on. What was listed before is not asked for again, but to take it over as it is now.
     """
-    live = before.objects.get(order.object_name)
     if live is not None:
-        if gitops_owner(live):
-            return live
+        if owner := gitops_owner(live):
+            return Applied(live, owner)
         if applied_by_kubectl(live) and (live := api.find(target)) is not None:
-            take_over_from_kubectl(api, target, live, dry_run=order.dry_run)
-    metadata = order.manifest["metadata"]
-    annotations = {**(metadata.get("annotations") or {}), **order.mark}
-    manifest = order.manifest | {"metadata": metadata | {"annotations": annotations}}
-    return api.apply(target, manifest, force=True, dry_run=order.dry_run)
+            take_over_from_kubectl(api, target, live, dry_run=dry_run)
+    metadata = manifest["metadata"]
+    labels = {**(metadata.get("labels") or {}), OVERLAY: overlay_label(overlay)}
+    labelled = manifest | {"metadata": metadata | {"labels": labels}}
+    return Applied(api.apply(target, labelled, force=True, dry_run=dry_run), "")
 
 
 def finish(api: Api, delivery: Delivery, order: Order) -> None:
     """Note that a sync is finished, with all that had to restart: the next one begins with the Secret as it is now."""
     live = read_secret(api, order.namespace, order.name)
-    if live is not None and order.mark[FINISHED] != live.resource_version:
-        body = {"metadata": {"annotations": {FINISHED: live.resource_version}}}
+    # Compared with what the object had before: an owner's object did not get the mark by being applied.
+    if live is not None and order.finished != (version := _version_of(live)):
+        body = {"metadata": {"annotations": {FINISHED: version}}}
         api.patch(delivery.resources.among(order.namespace, order.object_name), body, MERGE)
+
+
+def _version_of(live: LiveSecret) -> str:
+    """Return what tells whether a Secret was written: its resourceVersion, and when its values were."""
+    return f"{live.resource_version}@{live.written}"
+
+
+def _differs(finished: str, before: str) -> bool:
+    """Whether the values may be others than when the last sync was finished.
+
+    An annotation or label that somebody else has put there since then is no reason to restart anything.
+    """
+    written = finished.partition("@")[2]
+    return finished not in ("", before) and (not written or written != before.partition("@")[2])
 
 
 def finished_version(standing: Object | None) -> str:

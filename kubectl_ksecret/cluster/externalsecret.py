@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from ..model.kubernetes import OPERATOR, Object
 from .api import MERGE, Api
 from .arrival import Expectation, Failure, Outcome, View, condition
-from .delivery import Delivery, Order, apply, arrived, event_versions, refused_adoption
+from .delivery import Delivery, Order, after_applying, apply, arrived, event_versions, refused_adoption
 from .messages import names_of, scrubbed
 from .resources import EXTERNAL_SECRETS
 
@@ -33,14 +33,18 @@ class ExternalSecretDelivery(Delivery):
         target = EXTERNAL_SECRETS.among(order.namespace, order.object_name)
         if order.object_name not in before.objects and (refusal := refused_adoption(order, KIND)):
             return refusal
-        live = apply(api, order, target, before)
-        if reason := ignores_refresh(live):
-            return Outcome(state="never", cause=f"{reason}; it does after: {way_out(order.namespace, order.name)}")
-        body = {"metadata": {"annotations": {FORCE: str(time.time_ns()), **order.mark}}}
-        live = api.patch(target, body, MERGE, dry_run=order.dry_run)
-        if order.dry_run:
-            return Outcome(state="arrived")
-        return _Refresh(api, order, live, event_versions(before, live))
+
+        def refresh(live: Object) -> Expectation | Outcome:
+            if reason := ignores_refresh(live):
+                return Outcome(state="never", cause=f"{reason}; it does after: {way_out(order.namespace, order.name)}")
+            if order.dry_run:
+                # Where there is no ExternalSecret yet, none was made that a refresh could be asked of.
+                return Outcome(state="arrived", undecided=True)
+            body = {"metadata": {"annotations": {FORCE: str(time.time_ns()), **order.mark}}}
+            written = api.patch(target, body, MERGE)
+            return _Refresh(api, order, written, event_versions(before, written))
+
+        return after_applying(apply(api, order, target, before), order.manifest, refresh, dry_run=order.dry_run)
 
 
 class _Refresh(Expectation):

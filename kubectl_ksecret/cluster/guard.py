@@ -5,7 +5,7 @@ A user with rights in one namespace alone can read that, and no two clusters hav
 
 from ..errors import InputError, Mistake, shown
 from ..model.resolution import Environment
-from .api import Api
+from .api import Api, without_namespace
 from .resources import NAMESPACES
 
 
@@ -13,9 +13,16 @@ def namespace_uid(api: Api, namespace: str) -> str:
     """Return the UID of a namespace. Raises InputError if this cluster has none of the name, Refusal as Api does."""
     live = api.find(NAMESPACES.cluster_wide(namespace))
     if live is None:
-        hint = f"kubectl create namespace {namespace}, or name the right cluster with --context"
+        hint = without_namespace(namespace)
         raise InputError(Mistake(f"the cluster at {api.server} has no namespace {namespace}", hint=hint))
     return str(live["metadata"]["uid"])
+
+
+def belongs(environment: Environment, api: Api, namespace: str) -> bool:
+    """Whether an overlay is pinned to this cluster."""
+    cluster = environment.overlay.spec.cluster
+    live = api.find(NAMESPACES.cluster_wide(namespace)) if cluster is not None else None
+    return cluster is not None and live is not None and live["metadata"]["uid"] == cluster.uid
 
 
 def refuse_another_cluster(environment: Environment, api: Api, namespace: str) -> None:

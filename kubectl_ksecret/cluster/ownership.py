@@ -5,7 +5,7 @@ from typing import Any
 
 from ..errors import shown
 from ..model.kubernetes import Object
-from .api import FIELD_MANAGER, JSON_PATCH, Api
+from .api import FIELD_MANAGER, JSON_PATCH, Api, Refused
 from .resources import Target
 
 _FLUX = ("kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
@@ -13,6 +13,9 @@ _ARGO_ANNOTATION = "argocd.argoproj.io/tracking-id"
 _ARGO_LABELS = ("argocd.argoproj.io/instance",)
 # Argo CD's default label is also one that people set by themselves; with a Helm chart's it is no sign of Argo CD.
 _INSTANCE, _MANAGED_BY = "app.kubernetes.io/instance", "app.kubernetes.io/managed-by"
+_ATTEMPTS = 5  # as many as kubectl makes
+# On what is applied: the overlay, by which a later diff finds what no file has any more.
+OVERLAY = "ksecret.dev/overlay"
 # What people apply and create with. A later `kubectl edit` or `annotate` is an exception that somebody meant.
 _KUBECTL = frozenset(
     {"kubectl-client-side-apply", "before-first-apply", "kubectl", "kubectl-create", "kubectl-replace"}
@@ -39,16 +42,40 @@ def applied_by_kubectl(live: Object) -> list[Object]:
     return [entry for entry in entries if entry.get("manager") in _KUBECTL and not entry.get("subresource")]
 
 
+def overlay_label(overlay: str) -> str:
+    """Return the value of the label that names an overlay: a name may be longer than a label's value."""
+    return overlay[:63].rstrip("-.")
+
+
 def take_over_from_kubectl(api: Api, target: Target, live: Object, *, dry_run: bool = False) -> None:
     """Make what kubectl applied or created ours.
 
     Else a key that is no longer declared would stay, owned by a manager that never comes back, and so would the old
     values in the last-applied annotation. kubectl itself renames its entry when it goes over to server-side apply.
+
+    The patch is guarded by the resourceVersion. Where somebody else wrote in between, the object is read again.
     """
+    for attempt in range(_ATTEMPTS):
+        patch = _renaming(live)
+        if not patch:
+            return
+        try:
+            api.patch(target, patch, JSON_PATCH, dry_run=dry_run).clear()
+            return
+        except Refused as refused:
+            # The guard's own refusal is a 422, that of the API server's own comparison a 409.
+            if refused.status not in (409, 422) or attempt == _ATTEMPTS - 1:
+                raise
+        live = api.get(target)
+        live.pop("data", None)
+
+
+def _renaming(live: Object) -> list[Object]:
+    """Return the patch that makes the entries of kubectl in managedFields ours; nothing if there are none."""
+    entries: list[Object] = live["metadata"].get("managedFields") or []
     old = applied_by_kubectl(live)
     if not old:
-        return
-    entries: list[Object] = live["metadata"].get("managedFields") or []
+        return []
     ours = [entry for entry in entries if (entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply")]
     fields: Object = {}
     for entry in (*ours, *old):
@@ -56,8 +83,7 @@ def take_over_from_kubectl(api: Api, target: Target, live: Object, *, dry_run: b
     taken = {**old[0], "manager": FIELD_MANAGER, "operation": "Apply", "fieldsV1": fields}
     others = [entry for entry in entries if entry not in old and entry not in ours]
     guard = {"op": "test", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]}
-    patch = [guard, {"op": "replace", "path": "/metadata/managedFields", "value": [*others, taken]}]
-    api.patch(target, patch, JSON_PATCH, dry_run=dry_run)
+    return [guard, {"op": "replace", "path": "/metadata/managedFields", "value": [*others, taken]}]
 
 
 def _united(fields: Object, more: Object) -> Object:

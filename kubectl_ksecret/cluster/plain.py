@@ -9,7 +9,7 @@ from ..model.kubernetes import Object
 from ..sensitive import Sensitive
 from .api import FIELD_MANAGER, MERGE, Api
 from .arrival import Outcome
-from .ownership import gitops_owner, take_over_from_kubectl
+from .ownership import OVERLAY, gitops_owner, overlay_label, take_over_from_kubectl
 from .resources import SECRETS
 from .secrets import RESTARTING, LiveSecret, digest, read_secret
 
@@ -17,6 +17,7 @@ from .secrets import RESTARTING, LiveSecret, digest, read_secret
 class PlainOrder(Record):
     """A Secret to apply; `manifest` is all of it but the values and the record. `before` is the Secret as it was."""
 
+    overlay: str
     manifest: Object
     values: Mapping[str, Sensitive]
     entries: record.Entries
@@ -44,7 +45,8 @@ def apply_secret(api: Api, order: PlainOrder) -> Outcome:
         live = api.get(SECRETS.among(order.namespace, order.name))
         live.pop("data", None)
         take_over_from_kubectl(api, SECRETS.among(order.namespace, order.name), live, dry_run=order.dry_run)
-    changed = before is None or _differs(order, before)
+    keys = _changed_keys(order, before)
+    changed = before is None or bool(keys)
     restarting = changed or (before is not None and before.restarting)
     answer = api.apply(
         SECRETS.among(order.namespace, order.name),
@@ -54,12 +56,12 @@ def apply_secret(api: Api, order: PlainOrder) -> Outcome:
     )
     answer.clear()  # it holds the values
     if order.dry_run:
-        return Outcome(state="arrived", changed=changed)
+        return Outcome(state="arrived", changed=changed, changed_keys=keys)
     after = read_secret(api, order.namespace, order.name)
     if after is None or (missing := sorted(order.values.keys() - after.keys)):
         lacking = "it is gone again" if after is None else f"it lacks {', '.join(missing)}"
         return Outcome(state="failed", cause=f"it was applied, and {lacking}")
-    return Outcome(state="arrived", changed=restarting)
+    return Outcome(state="arrived", changed=restarting, changed_keys=keys)
 
 
 def finish_secret(api: Api, order: PlainOrder) -> None:
@@ -84,10 +86,10 @@ def _refusal(order: PlainOrder, before: LiveSecret) -> str:
     return f"it exists and is not made by ksecret; --adopt takes it over{loss}"
 
 
-def _differs(order: PlainOrder, before: LiveSecret) -> bool:
-    return any(before.digests.get(key) != digest(_encoded(value)) for key, value in order.values.items()) or bool(
-        before.keys - order.values.keys()
-    )
+def _changed_keys(order: PlainOrder, before: LiveSecret | None) -> list[str]:
+    earlier = before.digests if before else {}
+    changed = {key for key, value in order.values.items() if earlier.get(key) != digest(_encoded(value))}
+    return sorted(changed | (earlier.keys() - order.values.keys()))
 
 
 def _manifest(order: PlainOrder, *, restarting: bool) -> Object:
@@ -98,7 +100,8 @@ def _manifest(order: PlainOrder, *, restarting: bool) -> Object:
     if restarting:
         annotations[RESTARTING] = "true"
     data = {key: _encoded(value) for key, value in order.values.items()}
-    return order.manifest | {"metadata": metadata | {"annotations": annotations}, "data": data}
+    labels = {**(metadata.get("labels") or {}), OVERLAY: overlay_label(order.overlay)}
+    return order.manifest | {"metadata": metadata | {"annotations": annotations, "labels": labels}, "data": data}
 
 
 def _entry(order: PlainOrder, key: str) -> record.Provenance:

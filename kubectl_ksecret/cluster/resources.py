@@ -83,4 +83,5 @@ ROLLOUTS = Resources("argoproj.io", "v1alpha1", "rollouts")
 EXTERNAL_SECRETS = Resources("external-secrets.io", "v1", "externalsecrets")
 SECRET_STORES = Resources("external-secrets.io", "v1", "secretstores")
 CLUSTER_SECRET_STORES = Resources("external-secrets.io", "v1", "clustersecretstores")
+STORES = {"SecretStore": SECRET_STORES, "ClusterSecretStore": CLUSTER_SECRET_STORES}
 SEALED_SECRETS = Resources("bitnami.com", "v1alpha1", "sealedsecrets")

@@ -11,7 +11,7 @@ from ..manifests import record
 from ..model.kubernetes import Object
 from .api import MERGE, Api
 from .arrival import Expectation, Failure, Outcome, View, condition
-from .delivery import Delivery, Order, apply, arrived, event_versions, refused_adoption
+from .delivery import Delivery, Order, after_applying, apply, arrived, event_versions, refused_adoption
 from .messages import names_of, scrubbed
 from .resources import SEALED_SECRETS, SECRETS
 from .secrets import read_secret
@@ -37,11 +37,14 @@ class SealedSecretDelivery(Delivery):
         elif order.adopt and order.before is not None and not order.dry_run:
             self._let_take_over(api, order)
         live_before = before.objects.get(order.object_name)
-        live = apply(api, order, target, before)
-        if order.dry_run:
-            return Outcome(state="arrived")
-        touched = live_before is None or live_before["metadata"]["generation"] != live["metadata"]["generation"]
-        return _Unsealing(api, order, live, event_versions(before, live), touched=touched)
+
+        def unsealing(live: Object) -> Expectation | Outcome:
+            if order.dry_run:
+                return _foretold(order, _record_of(live))
+            touched = live_before is None or live_before["metadata"]["generation"] != live["metadata"]["generation"]
+            return _Unsealing(api, order, live, event_versions(before, live), touched=touched)
+
+        return after_applying(apply(api, order, target, before), order.manifest, unsealing, dry_run=order.dry_run)
 
     def _let_take_over(self, api: Api, order: Order) -> None:
         """Annotate a Secret that exists: the controller refuses it otherwise. In the template it would not count."""
@@ -113,6 +116,18 @@ class _Unsealing(Expectation):
                 return Outcome(state="unknown", cause=cause)
         question = "is it running, and does it serve this namespace?"
         return Outcome(state="unknown", cause=f"the Sealed Secrets controller did not answer: {question}")
+
+
+def _foretold(order: Order, record_text: str) -> Outcome:
+    """Return what a dry run can tell of the values: by the records of the file and the Secret, where both are."""
+    before = order.before
+    if before is None:
+        return Outcome(state="arrived", changed=True, changed_keys=sorted(order.keys))
+    if not record_text or not before.record_text:
+        return Outcome(state="arrived", undecided=True)
+    sealed_anew = set(record.sealed_anew(record.parse(record_text), before.record))
+    keys = sorted(sealed_anew | (before.keys ^ order.keys))
+    return Outcome(state="arrived", changed=bool(keys), changed_keys=keys)
 
 
 def _record_of(sealed_secret: Object) -> str:

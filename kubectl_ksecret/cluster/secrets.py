@@ -55,6 +55,14 @@ class SecretMetadata(Record):
         """What is known of its values: where they came from, and when they were sealed."""
         return record.parse(self.record_text)
 
+    @property
+    def written(self) -> str:
+        """When whoever wrote a value last wrote anything, by managedFields; empty if these were reset."""
+        entries = self.object["metadata"].get("managedFields") or ()
+        return max(
+            (entry.get("time") or "" for entry in entries if "f:data" in (entry.get("fieldsV1") or ())), default=""
+        )
+
 
 class LiveSecret(SecretMetadata):
     """A Secret that was read. `digests` has a digest of each value, which only this process can compare."""
@@ -134,6 +142,12 @@ def _fields(metadata: Object, type_: str | None, keys: frozenset[str]) -> dict[s
         "last_applied": LAST_APPLIED in annotations,
         "object": _value_free(metadata),
     }
+
+
+def changed_keys(before: LiveSecret | None, after: LiveSecret) -> list[str]:
+    """Return the keys that have other values than before, that are new, or that are gone."""
+    earlier = before.digests if before else {}
+    return sorted(key for key in {*earlier, *after.digests} if earlier.get(key) != after.digests.get(key))
 
 
 def digest(encoded: str) -> bytes:

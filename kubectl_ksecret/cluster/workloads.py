@@ -56,9 +56,17 @@ def readers(api: Api, namespace: str, secrets: Collection[str], further: Sequenc
     return workloads
 
 
+def kind_of(document: Document) -> Kind | None:
+    """Return the kind of an object, if it is a workload that can be restarted."""
+    return next(
+        (kind for kind in KINDS if (kind.resources.group, kind.name) == (document.group, document.subject.kind)), None
+    )
+
+
 def restart(api: Api, workload: Workload, time: str, *, dry_run: bool = False) -> Outcome | None:
     """Restart a workload. Returns why it can't be restarted, if it can't."""
-    if (workload.object.get("spec") or {}).get("paused") is True:
+    # Of a Deployment alone: Argo Rollouts restarts the pods of a paused Rollout too.
+    if workload.kind.resources == DEPLOYMENTS and (workload.object.get("spec") or {}).get("paused") is True:
         cause = f"it is paused; kubectl rollout resume {workload.name.replace('.apps', '')} comes first"
         return Outcome(state="failed", cause=cause)
     api.patch(workload.target, workload.kind.restart(workload.object, time), MERGE, dry_run=dry_run)
@@ -161,7 +169,8 @@ def _rollout_pending(live: Object) -> str:
     status = live.get("status") or {}
     if status.get("restartedAt") != live["spec"].get("restartAt"):
         return "Argo Rollouts has not restarted all pods"
-    return "" if status.get("phase") == "Healthy" else f"its phase is {status.get('phase', 'unknown')}"
+    # A roll-out that waits for somebody at one of its steps is none of ours: all its pods are new ones.
+    return "" if status.get("phase") in ("Healthy", "Paused") else f"its phase is {status.get('phase', 'unknown')}"
 
 
 KINDS = (

@@ -4,7 +4,7 @@ It is one block of text in an annotation of the Secret itself, two lines a key, 
 below, so that git merges the changes of neighbouring keys.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -136,6 +136,14 @@ def is_of(provenance: Provenance, ciphertext: str) -> bool:
 def is_by_another_hand(provenance: Provenance | None, ciphertext: str) -> bool:
     """Whether a key was sealed by something that keeps no record, after its entry was written."""
     return provenance is not None and bool(provenance.digest) and not is_of(provenance, ciphertext)
+
+
+def sealed_anew(entries: Entries, arrived: Entries) -> Iterator[str]:
+    """Find the keys whose record in the file is not the one that came to the Secret together with the data."""
+    for key, provenance in entries.items():
+        digests = (provenance.digest, arrived[key].digest if key in arrived else "")
+        if all(digests) and len(set(digests)) > 1:
+            yield key
 
 
 def template_digest(parts: Parts, parameters: Mapping[str, str]) -> str:

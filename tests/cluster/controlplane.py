@@ -61,6 +61,8 @@ class Cluster:
         self.folder, self.controllers, self._flags = folder, controllers, flags or {}
         self.kubeconfig, self.audit_log = folder / "kubeconfig", folder / "audit.log"
         self.certificate = folder / "certificates" / "apiserver.crt"
+        # Whom External Secrets Operator trusts when it starts; a test that has a vault of its own writes it.
+        self.vault_authorities = folder / "vault-authorities.crt"
         self.programs: dict[str, Program] = {}
         self._starter, self._clients = starter(), certificates.Authority()
         self._closing = threading.Event()
@@ -313,7 +315,10 @@ class Cluster:
             standins.EXTERNAL_SECRETS.name,
             f"--metrics-addr=127.0.0.1:{metrics}",
             f"--live-addr=127.0.0.1:{live}",
-            environment={"KUBECONFIG": str(self._controllers_kubeconfig)},
+            environment={
+                "KUBECONFIG": str(self._controllers_kubeconfig),
+                "SSL_CERT_FILE": str(self.vault_authorities),
+            },
         )
 
     @property

@@ -11,46 +11,48 @@ from ..projects import Done, Project
 from .controlplane import Cluster
 
 STORE = "external-secrets.io/v1"
+NOTHING: Mapping[str, Any] = {}
 
 
 class Shop:
     """A project and the cluster that it is deployed to. Its one namespace is the test's own."""
 
-    def __init__(self, folder: Path, cluster: Cluster, namespace: str) -> None:
-        self.project, self.cluster, self.namespace = Project(folder), cluster, namespace
+    def __init__(self, folder: Path, cluster: Cluster, namespace: str, project: Project | None = None) -> None:
+        self.project, self.cluster, self.namespace = project or Project(folder), cluster, namespace
         self.project.declare("app", {"token": {}, "password": {}})
         self.project.write("overlays/base/kustomization.yaml", "resources: [workloads.yaml]\n")
         self.project.write("overlays/base/workloads.yaml", json.dumps(_list(_reader(), _other())))
 
-    def external_overlay(self, name: str = "test", **spec: Any) -> None:
+    def external_overlay(self, name: str = "test", overlay: Mapping[str, Any] = NOTHING, **spec: Any) -> None:
         """An overlay of ExternalSecrets, whose store is there already."""
         backend = {"externalSecret": {"store": {"name": "fake"}, **spec}}
         source = {"azureKeyVault": {"vaultUrl": "https://shop.vault.example"}}
-        self.project.overlay(name, backend, source=source, namespace=self.namespace)
+        self.project.overlay(name, backend, source=source, namespace=self.namespace, **overlay)
         self.kustomization(name)
         done = self.ksecret("render", name, "--write")
         assert done.code == 0, done.err
 
-    def sealed_overlay(self, name: str = "prod") -> None:
+    def sealed_overlay(self, name: str = "prod", overlay: Mapping[str, Any] = NOTHING) -> None:
         """An overlay of SealedSecrets for the cluster's own controller; the values are in .env."""
         self.project.write(f"overlays/{name}/secrets/sealing.pem", self.cluster.sealing_certificate())
         source = {"dotenv": {"file": "../../../.env"}}
         backend = {"sealedSecret": {"certificate": "sealing.pem"}}
-        self.project.overlay(name, backend, source=source, namespace=self.namespace)
+        self.project.overlay(name, backend, source=source, namespace=self.namespace, **overlay)
         self.kustomization(name)
 
-    def secret_overlay(self, name: str = "manual", **source: Any) -> None:
+    def secret_overlay(self, name: str = "manual", overlay: Mapping[str, Any] = NOTHING, **source: Any) -> None:
         """An overlay of plain Secrets; the values are in .env, unless another source is given."""
         stated = source or {"dotenv": {"file": "../../../.env"}}
-        self.project.overlay(name, {"secret": {}}, source=stated, namespace=self.namespace)
+        self.project.overlay(name, {"secret": {}}, source=stated, namespace=self.namespace, **overlay)
         self.kustomization(name)
         done = self.ksecret("render", name, "--write")
         assert done.code == 0, done.err
 
-    def sops_overlay(self, recipient: str, name: str = "sops") -> None:
+    def sops_overlay(self, recipient: str, name: str = "sops", overlay: Mapping[str, Any] = NOTHING) -> None:
         """An overlay of Secrets that SOPS encrypted; the values are in .env."""
         source = {"dotenv": {"file": "../../../.env"}}
-        self.project.overlay(name, {"sops": {"age": [recipient]}}, source=source, namespace=self.namespace)
+        backend = {"sops": {"age": [recipient]}}
+        self.project.overlay(name, backend, source=source, namespace=self.namespace, **overlay)
         self.kustomization(name)
 
     def values(self, **values: str) -> None:
@@ -75,8 +77,7 @@ class Shop:
     def deploy(self, name: str) -> None:
         """Apply the whole overlay, as a person does for the first time, and wait for the workloads."""
         self.kubectl("apply", "--server-side", "-k", str(self.project.root / "overlays" / name))
-        for workload in ("deployment/reader", "deployment/other"):
-            self.kubectl("rollout", "status", workload, "--timeout=60s")
+        self.kubectl("wait", "--for=condition=Available", "deployment/reader", "deployment/other", "--timeout=60s")
 
     def kubectl(self, *arguments: str) -> str:
         return self.cluster.kubectl(f"--namespace={self.namespace}", *arguments)

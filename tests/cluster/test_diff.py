@@ -1,6 +1,8 @@
 """`diff` against the real cluster: what differs is named, what a server fills in is not, and no value shows."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +67,18 @@ def test_keys_that_are_added_by_hand_and_declared_anew_are_named_with_who_put_th
     )
     assert "kubectl-patch put there, and nothing declares: old" in done.err
     assert "made by SealedSecret app" in done.err
+    states = [(item["object"], item["state"], item["fields"]) for item in items_of(sealed)]
+    assert states == [
+        ("sealedsecret.bitnami.com/app", "same", []),
+        ("secret/app", "changed", [{"path": "data.old", "change": "removed"}]),
+    ]
     assert CANARY not in done.out + done.err and ENCODED not in done.out + done.err
+
+
+def items_of(shop: Shop) -> list[dict[str, Any]]:
+    """What `diff -o json` lists."""
+    items: list[dict[str, Any]] = json.loads(shop.ksecret("diff", "prod", "-o", "json").out)["items"]
+    return items
 
 
 def test_a_key_that_is_sealed_anew_is_before_and_after(sealed: Shop) -> None:
@@ -74,6 +87,12 @@ def test_a_key_that_is_sealed_anew_is_before_and_after(sealed: Shop) -> None:
     assert done.code == 1
     assert "-  token: '*** (before)'\n+  token: '*** (after)'\n" in done.out
     assert "password: '*** (before)'" not in done.out
+    server = sealed.ksecret("sync", "prod", "--dry-run=server", "-o", "wide")
+    assert server.out.splitlines() == [
+        f"sealedsecret.bitnami.com/app applied in {sealed.namespace}, with other values than before: token "
+        "(server dry run)",
+        f"deployment.apps/reader restarted in {sealed.namespace} (server dry run)",
+    ]
     assert "--- live/sealedsecret.bitnami.com/app\n" in done.out
     assert sealed.ksecret("sync", "prod").code == 0
     assert sealed.ksecret("diff", "prod").code == 0

@@ -1,8 +1,10 @@
 """`sync` against the real controllers: what it says has arrived has arrived, and what it restarts had to restart."""
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from .controlplane import Cluster
 from .shops import Shop
@@ -49,6 +51,40 @@ def test_a_changed_value_in_the_store_arrives_and_restarts_only_what_reads_it(ex
     assert external.generations() == {"reader": before["reader"] + 1, "other": before["other"]}
 
 
+def test_on_a_terminal_what_is_waited_for_shows_and_the_last_line_counts(external: Shop) -> None:
+    external.store(token="two", password="p")
+    done = external.project.on_terminal("sync", "test", KUBECONFIG=str(external.cluster.kubeconfig))
+    assert done.code == 0
+    assert "\rwaiting for" not in done.out  # the line is cleared before it is written anew
+    assert "waiting for externalsecret.external-secrets.io/app (0 s)" in done.out
+    assert "waiting for deployment.apps/reader (0 s)" in done.out
+    counts = "1 of 1 arrived, 1 with other values than before; 1 of 1 workloads restarted"
+    assert done.out.splitlines()[-1].endswith(counts)
+
+
+def test_as_an_object_the_results_have_states_keys_and_causes(external: Shop) -> None:
+    external.store(token="two", password="p")
+    done = external.ksecret("sync", "test", "-o", "json")
+    assert (done.code, done.err) == (0, "")
+    items = json.loads(done.out)["items"]
+    assert items[0] == {
+        "overlay": "test",
+        "namespace": external.namespace,
+        "object": "externalsecret.external-secrets.io/app",
+        "action": "refreshed",
+        "state": "arrived",
+        "changed": True,
+        "changedKeys": ["token"],
+        "cause": None,
+    }
+    assert [item["object"] for item in items[1:]] == ["deployment.apps/reader"]
+    external.store(password="p")
+    done = external.ksecret("sync", "test", "-o", "yaml", "--timeout=10s")
+    [item] = yaml.safe_load(done.out)["items"]
+    assert (done.code, item["state"], "token" in item["cause"]) == (1, "failed", True)
+    assert "0 of 1 arrived, 0 with other values than before; 1 failed; nothing restarted" in done.err
+
+
 def test_where_nothing_has_changed_nothing_restarts(external: Shop) -> None:
     before = external.generations()
     for _ in range(2):
@@ -77,7 +113,7 @@ def test_what_ignores_a_refresh_is_named_with_the_way_out_which_works(shop: Shop
     done = shop.ksecret("sync", "test")
     assert done.code == 1
     assert "will not arrive: refreshPolicy is CreatedOnce" in done.err
-    command = done.err.split("it does after: kubectl ")[1].split()
+    command = done.err.splitlines()[0].split("it does after: kubectl ")[1].split()
     shop.cluster.kubectl(*command)
     shop.kubectl("wait", "--for=jsonpath={.data.token}=dHdv", "secret/app", "--timeout=30s")
 
@@ -166,3 +202,11 @@ def test_another_cluster_than_the_pinned_one_is_refused(external: Shop) -> None:
     done = external.ksecret("sync", "test")
     assert done.code == 2
     assert "overlay test belongs to another cluster" in done.err
+
+
+def test_metadata_that_somebody_else_writes_is_no_reason_to_restart(external: Shop) -> None:
+    before = external.generations()
+    external.kubectl("annotate", "secret", "app", "backup=done")
+    done = external.ksecret("sync", "test")
+    assert (done.code, done.out) == (0, "externalsecret.external-secrets.io/app refreshed\n")
+    assert external.generations() == before

@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 
+from kubectl_ksecret.sealing import certificate
+
 from ..forkserver import COMMAND
 from .controlplane import Cluster
+from .policies import refusing
+from .programs import free_ports
 from .shops import Shop
 from .standins import EXTERNAL_SECRETS, SEALED_SECRETS
 
@@ -62,12 +66,15 @@ def test_an_api_server_that_is_killed_while_the_command_waits_is_asked_again(ext
     assert external.secret()["token"] == "two"
 
 
-def test_a_cluster_that_is_not_there_is_exit_3(external: Shop) -> None:
-    with external.cluster.without("kube-apiserver"):
-        done = external.ksecret("sync", "test")
+def test_a_cluster_that_is_not_there_is_exit_3(external: Shop, tmp_path: Path) -> None:
+    fields = json.loads(external.cluster.kubeconfig.read_text())
+    [port] = free_ports(1)
+    fields["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{port}"
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(json.dumps(fields))
+    done = external.ksecret("sync", "test", KUBECONFIG=str(kubeconfig))
     assert (done.code, done.out) == (3, "")
     assert "did not answer: Connection refused" in done.err
-    assert external.ksecret("sync", "test").code == 0
 
 
 def test_an_interrupted_sync_says_where_it_stands_and_the_next_one_restarts_what_had_to_restart(external: Shop) -> None:
@@ -129,47 +136,6 @@ def test_a_sealed_secret_that_somebody_touches_at_the_same_time_still_arrives(se
     assert sealed.secret()["token"] == "two"
 
 
-def test_what_flux_strips_is_not_ours_so_a_change_is_one_roll_out(external: Shop) -> None:
-    """Flux takes over what managers own whose names begin with kubectl, and drops it: a second roll-out follows."""
-    before = external.generations()["reader"]
-    external.store(token="two", password="p")
-    assert external.ksecret("sync", "test").code == 0
-    live = json.loads(external.kubectl("get", "deployment", "reader", "--show-managed-fields", "--output=json"))
-    entries = live["metadata"]["managedFields"]
-    restarted_by = [entry["manager"] for entry in entries if "restartedAt" in json.dumps(entry["fieldsV1"])]
-    assert restarted_by == ["ksecret"]
-    external.kubectl(
-        "apply", "--server-side", "--force-conflicts", "--field-manager=kustomize-controller",
-        "-k", str(external.project.root / "overlays/test"),
-    )  # fmt: skip
-    assert external.generations()["reader"] == before + 1
-
-
-@pytest.mark.parametrize(
-    "owner",
-    [
-        {"labels": {"kustomize.toolkit.fluxcd.io/name": "shop", "kustomize.toolkit.fluxcd.io/namespace": "flux"}},
-        {"annotations": {"argocd.argoproj.io/tracking-id": "shop:bitnami.com/SealedSecret:shop/app"}},
-    ],
-    ids=["Flux", "Argo CD"],
-)
-def test_what_a_gitops_controller_owns_is_not_applied_but_waited_for_and_its_readers_restart(
-    sealed: Shop, owner: dict[str, Any]
-) -> None:
-    sealed.kubectl("patch", "sealedsecret", "app", "--type=merge", "--patch", json.dumps({"metadata": owner}))
-    before = sealed.generations()
-    sealed.seal("prod", "app/token", token="two", password="p")
-    done = sealed.ksecret("sync", "prod")
-    assert (done.code, done.out) == (0, "sealedsecret.bitnami.com/app applied\n")
-    assert sealed.secret()["token"] == "one"  # nobody but its owner brings the file to the cluster
-    sealed.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=owner", "-k",
-                   str(sealed.project.root / "overlays/prod"))  # fmt: skip
-    done = sealed.ksecret("sync", "prod")
-    assert done.code == 0
-    assert sealed.secret()["token"] == "two"
-    assert sealed.generations()["reader"] == before["reader"] + 1
-
-
 def test_a_value_in_an_event_of_the_operator_is_not_shown(shop: Shop) -> None:
     """A function of its templates quotes the value whole in the Event, which holds the only cause."""
     shop.external_overlay()
@@ -202,3 +168,95 @@ def wait_until(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+def test_an_api_server_that_is_killed_and_stays_away_is_exit_3_and_the_next_run_completes(sealed: Shop) -> None:
+    """Killed as soon as the command has asked for anything; nothing is called synced."""
+    sealed.seal("prod", "app/token", token="two", password="p")
+    cluster = sealed.cluster
+    environment = sealed.project.environment | {"KUBECONFIG": str(cluster.kubeconfig)}
+    start = cluster.audit_log.stat().st_size
+    with cluster.without(SEALED_SECRETS.name):
+        with subprocess.Popen(
+            [COMMAND, "sync", "prod", "--timeout=2s"],
+            cwd=sealed.project.root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            wait_until(lambda: bool(cluster.requests(start, "admin")))
+            cluster.programs["kube-apiserver"].stop(signal.SIGKILL)
+            out, error = process.communicate(timeout=30)
+        cluster.programs["kube-apiserver"].start()
+        cluster.wait("kube-apiserver")
+    assert (process.returncode, out) == (3, "")
+    assert "did not answer" in error
+    done = sealed.ksecret("sync", "prod")
+    assert done.code == 0, done.err
+    assert sealed.secret()["token"] == "two"
+
+
+@pytest.mark.parametrize("backend", ["sealed", "external"])
+def test_a_policy_that_refuses_is_named_and_the_next_run_completes(shop: Shop, backend: str) -> None:
+    shop.store(token="one", password="p")
+    if backend == "sealed":
+        shop.sealed_overlay("shop")
+        shop.seal("shop", token="one", password="p")
+        resource, group, version = "sealedsecrets", "bitnami.com", "v1alpha1"
+    else:
+        shop.external_overlay("shop")
+        resource, group, version = "externalsecrets", "external-secrets.io", "v1"
+    assert shop.ksecret("sync", "shop").code == 0
+    before = shop.object("secret", "app")["metadata"]["resourceVersion"]
+    with refusing(shop, resource, group, version) as name:
+        done = shop.ksecret("sync", "shop")
+        assert (done.code, done.out) == (3, "")
+        assert f"refused to patch {resource}.{group}/app in {shop.namespace}: 422 Invalid" in done.err
+        assert f", by the ValidatingAdmissionPolicy {name}" in done.err
+        assert shop.object("secret", "app")["metadata"]["resourceVersion"] == before
+    assert shop.ksecret("sync", "shop").code == 0
+
+
+def test_a_namespace_that_is_missing_is_named_with_the_command_that_makes_it(shop: Shop) -> None:
+    shop.namespace = "nowhere"
+    shop.external_overlay()
+    done = shop.ksecret("sync", "test")
+    assert (done.code, done.out) == (3, "")
+    assert "404 NotFound" in done.err and "kubectl create namespace nowhere, or name the right cluster" in done.err
+
+
+def test_a_secret_loses_no_key_at_any_moment(shop: Shop) -> None:
+    """By a watch from the first to the last resourceVersion: adopted, synced, sealed anew, refreshed, taken over."""
+    shop.values(token="one", password="p")
+    shop.kubectl("create", "secret", "generic", "app", "--from-literal=token=x", "--from-literal=password=y")
+    first = shop.object("secret", "app")["metadata"]["resourceVersion"]
+    shop.sealed_overlay()
+    shop.seal(token="one", password="p")
+    for arguments in (["--adopt"], []):
+        assert shop.ksecret("sync", "prod", *arguments).code == 0
+    fingerprint = certificate.read(shop.cluster.sealing_certificate().encode()).fingerprint
+    assert shop.ksecret("seal", "prod", "--reseal", "--accept", fingerprint).code == 0
+    assert shop.ksecret("sync", "prod").code == 0
+    shop.kubectl("delete", "sealedsecret", "app", "--cascade=orphan")
+    shop.store(token="two", password="p")
+    shop.external_overlay()
+    for arguments in (["--adopt"], []):
+        done = shop.ksecret("sync", "test", *arguments)
+        assert done.code == 0, done.err
+    shop.kubectl("delete", "externalsecret", "app", "--cascade=orphan")
+    shop.secret_overlay()
+    for arguments in (["--adopt"], []):
+        done = shop.ksecret("sync", "manual", *arguments)
+        assert done.code == 0, done.err
+    events = watched(shop, first)
+    assert [event["type"] for event in events] == ["MODIFIED"] * len(events)
+    assert len(events) >= 4
+    assert {frozenset(event["object"]["data"]) for event in events} == {frozenset({"token", "password"})}
+
+
+def watched(shop: Shop, version: str) -> list[dict[str, Any]]:
+    """Everything that happened to the Secret since a resourceVersion; the API server remembers it."""
+    query = f"watch=1&resourceVersion={version}&fieldSelector=metadata.name%3Dapp&timeoutSeconds=1"
+    lines = shop.cluster.get(f"/api/v1/namespaces/{shop.namespace}/secrets?{query}").splitlines()
+    return [json.loads(line) for line in lines]

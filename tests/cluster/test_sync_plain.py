@@ -119,45 +119,6 @@ def test_diff_compares_keys_and_shows_no_value(manual: Shop) -> None:
     assert (done.code, "+  more: '***'\n" in done.out, "canary" in done.out) == (1, True, False)
 
 
-def test_a_value_that_is_refused_by_the_server_is_not_quoted(shop: Shop) -> None:
-    """A policy of the cluster refuses the Secret; the next run, without it, completes."""
-    shop.secret_overlay()
-    shop.values(token="canary-one", password="p")
-    name = shop.namespace
-    expression = f"request.namespace != '{name}' || !has(object.data.token)"
-    version = "admissionregistration.k8s.io/v1"
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["secrets"]}
-    validation = {"expression": expression, "messageExpression": "'the token is ' + string(object.data.token)"}
-    policy = {"matchConstraints": {"resourceRules": [rule]}, "validations": [validation]}
-    binding = {"policyName": name, "validationActions": ["Deny"]}
-    shop.cluster.apply(
-        {"apiVersion": version, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name}, "spec": policy},
-        {
-            "apiVersion": version,
-            "kind": "ValidatingAdmissionPolicyBinding",
-            "metadata": {"name": name},
-            "spec": binding,
-        },
-    )
-    try:
-        done = shop.ksecret("sync", "manual")
-        for _ in range(50):  # a policy takes a moment until it holds
-            if done.code == 3:
-                break
-            shop.kubectl("delete", "secret", "app", "--ignore-not-found")
-            done = shop.ksecret("sync", "manual")
-        assert done.code == 3
-        assert "the cluster refused to patch secrets/app" in done.err
-        assert "canary" not in done.err and "Y2FuYXJ5" not in done.err
-    finally:
-        for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
-            shop.cluster.kubectl("delete", kind, name)
-    for _ in range(50):
-        if (done := shop.ksecret("sync", "manual")).code == 0:
-            break
-    assert done.code == 0
-
-
 def test_sops_is_opened_in_memory_and_applied_under_the_deployed_name(shop: Shop) -> None:
     me = age("me")
     shop.sops_overlay(me.recipient)

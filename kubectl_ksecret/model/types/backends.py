@@ -58,6 +58,11 @@ class BackendSpec(Alternative):
         return ()
 
     @property
+    def commits(self) -> bool:
+        """Return whether anything that stands for a Secret is committed, and so is in a build."""
+        return self.seals or self.fetched
+
+    @property
     def source_is_known_elsewhere(self) -> bool:
         """Return whether the overlay need not name the source: what fetches the values knows it already."""
         return False

@@ -1,0 +1,55 @@
+"""Restarting the workloads that read the Secrets that have changed, and waiting for the roll-outs."""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+
+from ..cluster.arrival import Outcome, View, wait
+from ..cluster.workloads import RollOut, Workload, kind_of, readers, restart
+from ..model.resolution import Environment
+from ..objects.documents import Document
+from ..objects.reads import reads
+from .orders import Result, Run
+
+
+def restart_readers(run: Run, secrets: Collection[str]) -> list[Result]:
+    """Restart the workloads that read these Secrets, wait for the roll-outs, and report each result."""
+    if not secrets:
+        return []
+    results: list[Result] = []
+    rolling: dict[str, Workload] = {}
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def add(name: str, outcome: Outcome) -> None:
+        results.append(run.result(name, "restarted", outcome))
+        run.reporter.result(results[-1])
+
+    for workload in _readers(run, secrets):
+        failure = restart(run.api, workload, now, dry_run=run.request.dry_run)
+        if failure is None and not run.request.dry_run:
+            rolling[workload.name] = workload
+        else:
+            add(workload.name, failure or Outcome(state="arrived"))
+    expectations = {name: RollOut(run.api, workload) for name, workload in rolling.items()}
+    nothing = View(objects={}, events={})
+    wait(expectations, lambda: nothing, run.deadline.left, add, run.reporter.waiting)
+    return results
+
+
+def names_of_readers(run: Run, secrets: Collection[str]) -> list[str]:
+    """Return the names of the workloads in the cluster that read any of these Secrets."""
+    return [workload.name for workload in _readers(run, secrets)] if secrets else []
+
+
+def built_readers(environment: Environment, objects: Sequence[Document], secrets: Collection[str]) -> list[str]:
+    """Return the names of the workloads in a build that read any of these Secrets."""
+    further = environment.overlay.spec.references
+    names = []
+    for document in objects:
+        kind = kind_of(document)
+        if kind is not None and {read.secret for read in reads(document, further)} & {*secrets}:
+            names.append(f"{kind.name.lower()}.{kind.resources.group}/{document.subject.name}")
+    return names
+
+
+def _readers(run: Run, secrets: Collection[str]) -> list[Workload]:
+    return readers(run.api, run.deployed.namespace, secrets, run.environment.overlay.spec.references)
