@@ -103,34 +103,6 @@ def test_sealed_values_and_the_certificate(shop: Shop) -> None:
     run_all(shop, "prod", 0, 1)
 
 
-FAILURES = {
-    "a function that fails with it": "{{ fail .token }}",
-    "a function that can't read it": '{{ .token | mustToDate "2006-01-02" }}',
-    "a parser": "{{ .token | fromJson }}",
-    "a field that it lacks": "{{ .token.name }}",
-}
-
-
-def test_events_and_logs_of_the_operator_that_quote_it(shop: Shop) -> None:
-    """Its template's errors quote the value whole, in the Event and in its log; the causes are shown without it."""
-    shop.store(token=CANARY, password="p")
-    shop.external_overlay()
-    path = shop.project.manifest("app", "test")
-    manifest = json.loads(shop.cluster.kubectl("create", "--dry-run=client", "--output=json", f"--filename={path}"))
-    quoted = False
-    for failure, template in FAILURES.items():
-        data = {"token": template, "password": "x"}
-        manifest["spec"]["target"]["template"] = {"engineVersion": "v2", "data": data}
-        path.write_text(json.dumps(manifest))
-        done = shop.ksecret("sync", "test", "--timeout=10s")
-        assert (failure, done.code) == (failure, 1)
-        assert_nothing_leaked(shop, done.out, done.err)
-        events = shop.kubectl("get", "events", "--output=json")
-        quoted |= bool(traces(events.encode(), SHOWN))
-    assert quoted  # else this would show nothing
-    assert_nothing_leaked(shop, *(shop.ksecret(command, "test").err for command in ("diff", "doctor")))
-
-
 def test_the_files_and_arguments_of_an_external_diff(shop: Shop, tmp_path: Path) -> None:
     """Kubectl's own rule: the first word is the program, and of the others letters, digits, - and = alone pass."""
     shop.secret_overlay(environment={})
