@@ -141,6 +141,7 @@ class BoxBackend(Backend):
     seals = True
     record_path = ("metadata", "annotations")
     drops_keys = True
+    builds_on_committed = True
 
     def render(self, environment: Environment, committed: Objects) -> list[Object]:
         """Return the committed boxes."""

@@ -9,17 +9,19 @@ from ..model.backend import Backend
 from ..model.kubernetes import Object
 from ..model.resolution import Environment
 from ..model.types import backends as types
-from ..model.types.backends import BackendSpec, ExternalSecret, PlainSecret, SealedSecret, Sops
+from ..model.types.backends import BackendSpec, ExternalSecret, PlainSecret, SealedSecret, Sops, VaultSecretsOperator
 from .externalsecret import ExternalSecretBackend
 from .sealedsecret import SealedSecretBackend
 from .secret import PlainSecretBackend
 from .sops import SopsBackend
+from .vaultsecretsoperator import VaultSecretsOperatorBackend
 
 BACKENDS: dict[type[BackendSpec], Backend] = {
     ExternalSecret: ExternalSecretBackend(),
     SealedSecret: SealedSecretBackend(),
     Sops: SopsBackend(),
     PlainSecret: PlainSecretBackend(),
+    VaultSecretsOperator: VaultSecretsOperatorBackend(),
 }
 
 if missing := set(types.BACKENDS.values()) - BACKENDS.keys():
@@ -36,7 +38,7 @@ def read_committed(environment: Environment) -> Committed:
 
     Raises InputError with every file that is no object.
     """
-    return committed.read(environment) if backend_of(environment).seals else {}
+    return committed.read(environment) if backend_of(environment).builds_on_committed else {}
 
 
 def render(environment: Environment, manifests: Committed) -> list[Object]:

@@ -50,6 +50,7 @@ class SealedSecretBackend(Backend):
     # It arrives on the Secret with the data, and each change is one of the spec, which the controller can't miss.
     record_path = ("spec", "template", "metadata", "annotations")
     drops_keys = True
+    builds_on_committed = True
 
     def render(self, environment: Environment, committed: Objects) -> list[Object]:
         """Return the committed SealedSecrets as they are."""

@@ -12,6 +12,7 @@ class ValuelessBackend(Backend):
 
     seals = False
     drops_keys = True
+    builds_on_committed = False
 
     def mend(self, environment: Environment, committed: Objects) -> list[Object]:
         """Return what is rendered: nothing of it comes from the committed folder."""

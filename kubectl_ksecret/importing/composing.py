@@ -334,7 +334,7 @@ class _Overlay:
             environment=environment,
             text=text,
             changes=upkeep.changes(environment, backend, rendered, {}),
-            files=frozenset(_files(rendered)),
+            files=frozenset(_files(rendered, backend_of(environment).kind)),
             certificate=certificate,
             store_is_rendered=store_is_rendered,
             differences=differences,
@@ -364,9 +364,9 @@ class _Overlay:
                     self.staying.append(_would_lose(difference))
 
 
-def _files(rendered: Iterable[Object]) -> Iterator[str]:
+def _files(rendered: Iterable[Object], kind_of_secrets: str) -> Iterator[str]:
     """Yield the names of the files in an overlay's folder that these objects need."""
-    manifests = [upkeep.file_name(object_) for object_ in rendered]
+    manifests = [upkeep.file_name(object_, kind_of_secrets) for object_ in rendered]
     yield KUSTOMIZATION_FILE
     for name in (KUSTOMIZATION_FILE, references.FILE, *manifests):
         yield os.path.join(committed.FOLDER, name)

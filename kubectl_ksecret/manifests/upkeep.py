@@ -104,7 +104,7 @@ def _contents(backend: Backend, objects: Iterable[Object], committed: Committed)
         name = read_as.get(id(document))
         if name is None:
             mistakes += _in_the_way(backend, document, committed)
-            contents[file_name(document)] = _content(document, committed)
+            contents[file_name(document, backend.kind)] = _content(backend, document, committed)
         else:
             contents[file_of(name)] = committed[name].text.encode()
     if mistakes:
@@ -115,31 +115,33 @@ def _contents(backend: Backend, objects: Iterable[Object], committed: Committed)
 def _in_the_way(backend: Backend, document: Object, committed: Committed) -> Iterator[Mistake]:
     """Find somebody's object under the name of ours; a form of the Secret itself is taken over."""
     name = document["metadata"]["name"]
-    old = _standing(document, committed)
+    old = _standing(backend, document, committed)
     if old is not None and not old.text.startswith(MARKER) and old.object["kind"] not in {*_FORMS, backend.kind}:
         message = f"a {shown(old.object['kind'])} stands where the Secret {name} is to be written"
         yield Mistake(message, old.place("kind"), "move it to a file of another name")
 
 
-def _content(document: Object, committed: Committed) -> bytes:
-    old = _standing(document, committed)
+def _content(backend: Backend, document: Object, committed: Committed) -> bytes:
+    old = _standing(backend, document, committed)
     if old is not None and old.object == document:
         return old.text.encode()
     return (MARKER + yamlio.dump([document])).encode()
 
 
-def _standing(document: Object, committed: Committed) -> Manifest | None:
+def _standing(backend: Backend, document: Object, committed: Committed) -> Manifest | None:
     """Return the committed object of a Secret that stands in the file of an object."""
     name = document["metadata"]["name"]
-    return committed.get(name) if file_name(document) == file_of(name) else None
+    return committed.get(name) if file_name(document, backend.kind) == file_of(name) else None
 
 
-def file_name(document: Object) -> str:
-    """Return the file of an object; what is no Secret has one of a name that no Secret can have."""
+def file_name(document: Object, kind_of_secrets: str) -> str:
+    """Return the file of an object; what stands for no Secret has one of a name that no Secret can have."""
     kind, name = document["kind"], document["metadata"]["name"]
-    if kind.endswith("SecretStore"):
-        return STORE_FILE
-    return f"{name}_{kind.lower()}.yaml" if document["apiVersion"].startswith(f"{RBAC}/") else file_of(name)
+    if kind == kind_of_secrets:
+        return file_of(name)
+    if document["apiVersion"].startswith(f"{RBAC}/"):
+        return f"{name}_{kind.lower()}.yaml"
+    return STORE_FILE if kind.endswith("SecretStore") else f"_{kind.lower()}.yaml"
 
 
 def _kustomization_in(environment: Environment, folder: str) -> str:

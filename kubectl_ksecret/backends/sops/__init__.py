@@ -39,6 +39,7 @@ class SopsBackend(Backend):
     seals = True
     record_path = ("metadata", "annotations")
     drops_keys = False  # the MAC is over all of them, and only the data key can make a new one
+    builds_on_committed = True
 
     def render(self, environment: Environment, committed: Objects) -> list[Object]:
         """Return the committed Secrets as they are, encrypted."""

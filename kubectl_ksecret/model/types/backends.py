@@ -1,11 +1,14 @@
 """The forms in which an environment gets its Secrets, as an overlay names them: one type for each backend."""
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Literal
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Literal, NamedTuple
 
 from ...errors import Mistake, Place
-from .names import AgeRecipient, AnnotationName, Duration, LabelName, LabelValue, Path
+from ...frozen import Record
+from .declaration import SecretDeclaration
+from .forms import OneOf
+from .names import AgeRecipient, AnnotationName, Duration, LabelName, LabelValue, Line, Name, Path
 from .origin import Alternative, Stated
 from .source import Source
 from .stores import AUTHS_OF, Store
@@ -22,6 +25,23 @@ class ManifestMetadata(Stated):
 
     labels: Mapping[LabelName, LabelValue] = {}
     annotations: Mapping[AnnotationName, str] = {}
+
+
+class FetchedValue(NamedTuple):
+    """A value that an operator fetches for a key or an input: its name and property, and where the name is stated."""
+
+    key: str
+    name: str
+    property: str | None
+    stated_at: Place
+
+
+class SecretUse(Record):
+    """A Secret as an overlay has it: what it fetches, and the filters of each templated key."""
+
+    declaration: SecretDeclaration
+    fetched: Sequence[FetchedValue]
+    filters: Mapping[str, Collection[str]]
 
 
 class BackendSpec(Alternative):
@@ -69,6 +89,10 @@ class BackendSpec(Alternative):
 
     def misfits(self, source: Source) -> Iterator[Mistake]:
         """Find what is wrong with it together with the overlay's source."""
+        return iter(())
+
+    def limits(self, uses: Iterable[SecretUse]) -> Iterator[Mistake]:
+        """Find what Secrets are declared to be and an object of this backend can't express."""
         return iter(())
 
     @abstractmethod
@@ -190,10 +214,91 @@ class PlainSecret(BackendSpec):
             yield Mistake("nothing is committed, so there are no manifests", self.origin.key("metadata"), hint)
 
 
+class KubernetesSignIn(Alternative):
+    """Vault Secrets Operator signs in to Vault as a ServiceAccount.
+
+    mountPath: Path under which the auth method is mounted.
+    role: Role of the auth method.
+    serviceAccountName: The ServiceAccount, in the overlay's namespace.
+    audiences: Audiences of its token.
+    """
+
+    mount_path: Line = "kubernetes"
+    role: Line
+    service_account_name: Name
+    audiences: tuple[Line, ...] = ()
+
+
+class AppRoleSignIn(Alternative):
+    """Vault Secrets Operator signs in to Vault by an AppRole.
+
+    mountPath: Path under which the auth method is mounted.
+    roleId: Id of the role.
+    secretName: The Secret that holds the secret id under the key `id`, in the overlay's namespace.
+    """
+
+    mount_path: Line = "approle"
+    role_id: Line
+    secret_name: Name
+
+
+SignIn = KubernetesSignIn | AppRoleSignIn
+SIGN_INS: dict[str, type[Alternative]] = {"kubernetes": KubernetesSignIn, "appRole": AppRoleSignIn}
+
+
+class VaultSecretsOperator(BackendSpec):
+    """A VaultStaticSecret of Vault Secrets Operator for each declaration.
+
+    metadata: Metadata of the manifests.
+    refreshAfter: How often the operator reads Vault.
+    name: Name of the VaultAuth; rendered with its VaultConnection if `auth` is given, else it exists already.
+    auth: How the operator signs in.
+    caSecretName: The Secret that holds the CA of Vault's certificate under `ca.crt`, in the overlay's namespace.
+    """
+
+    refresh_after: Duration = "1h"
+    name: Name = "vault"
+    auth: Annotated[SignIn, OneOf(SIGN_INS)] | None = None
+    ca_secret_name: Name | None = None
+
+    seals = False
+    operator = "Vault Secrets Operator"
+    fetched_from = ("vault",)
+
+    def limits(self, uses: Iterable[SecretUse]) -> Iterator[Mistake]:
+        """Find keys of several entries of Vault, and filters that the operator's templates lack."""
+        for use in uses:
+            yield from self._limits(use)
+
+    def _limits(self, use: SecretUse) -> Iterator[Mistake]:
+        first = next(iter(use.fetched), None)
+        for value in use.fetched:
+            if first is not None and value.name != first.name:
+                message = f"{use.declaration.name} takes {first.name} and {value.name}"
+                hint = 'give its keys one name, as with names: "{secret}" and property: "{key}" in spec.source'
+                yield Mistake(f"{message}, and a VaultStaticSecret reads one entry of Vault", value.stated_at, hint)
+                break
+        for key, filters in use.filters.items():
+            if lacking := sorted({"pkcs12cert", "pkcs12key"} & {*filters}):
+                place = use.declaration.spec.entries[key].origin.at("template")
+                yield Mistake(f"the templates of {self.operator} have no {lacking[0]}", place)
+
+    def paths(self) -> Iterable[tuple[str, Place]]:
+        """Return nothing."""
+        return ()
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find a CA of a connection that is not rendered."""
+        if self.ca_secret_name and self.auth is None:
+            message = "without auth there is no VaultConnection that could name the CA"
+            yield Mistake(message, self.origin.key("caSecretName"), "set auth, or leave caSecretName out")
+
+
 # Read whenever an overlay is read, so that a type that is added later is known as well.
 BACKENDS: dict[str, type[BackendSpec]] = {
     "externalSecret": ExternalSecret,
     "sealedSecret": SealedSecret,
     "sops": Sops,
     "secret": PlainSecret,
+    "vaultSecretsOperator": VaultSecretsOperator,
 }

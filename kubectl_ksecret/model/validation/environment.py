@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from ...errors import InputError, Mistake, Place, nearest, shown, typo
 from ..propertypath import unread
-from ..resolution import Derived, Environment, Secret, bring_together
+from ..resolution import Derived, Environment, Secret, SourceRead, bring_together
 from ..template import references
+from ..types.backends import FetchedValue, SecretUse
 from ..types.declaration import DeclarationSpec, SecretDeclaration
 from ..types.overlay import KeyOverride, SecretOverlay, SourceSpec
 from ..types.source import Source, SourceUse, UsedName
@@ -31,6 +32,8 @@ def mistakes(environment: Environment, complete: bool = True) -> Iterator[Mistak
             yield Mistake(f"no declaration is named {name}", place, nearest(name, declarations), mend)
     for secret in environment.secrets.values():
         yield from _secret_mistakes(overlay, secret)
+    if overlay.spec.backend is not None:
+        yield from overlay.spec.backend.limits(_secret_uses(environment))
     yield from _property_mistakes(environment)
     if complete:
         yield from _access_mistakes(environment)
@@ -71,6 +74,19 @@ def _use(environment: Environment, source: SourceSpec) -> SourceUse:
         fetched=environment.backend is not None and environment.backend.fetched,
         names=_used_names(environment),
     )
+
+
+def _secret_uses(environment: Environment) -> Iterator[SecretUse]:
+    """Yield how an overlay uses each Secret, as far as a backend may have to refuse it."""
+    for secret in environment.secrets.values():
+        fetched, filters = [], {}
+        for key, value in secret.values.items():
+            if isinstance(value, Derived):
+                filters[key] = [name for reference in references(value.parts) for name in reference.filters]
+            else:
+                read = SourceRead(environment=environment, secret=secret.name, key=key, remote=value)
+                fetched.append(FetchedValue(key, value.name, value.property, read.stated_at("remoteName")))
+        yield SecretUse(declaration=secret.declaration, fetched=fetched, filters=filters)
 
 
 def _used_names(environment: Environment) -> Iterator[UsedName]:

@@ -1,0 +1,196 @@
+"""VaultStaticSecret, VaultAuth and VaultConnection of Vault Secrets Operator (secrets.hashicorp.com/v1beta1).
+
+Tried on 0.10.0. An entry of Vault becomes a Secret, so that all keys of a Secret are members of one entry.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..kustomize import layers
+from ..manifests.metadata import metadata
+from ..model.backend import NameReference, Objects, Path
+from ..model.kubernetes import Object
+from ..model.resolution import Environment, Remote, Secret
+from ..model.types.backends import AppRoleSignIn, KubernetesSignIn, VaultSecretsOperator
+from ..model.types.names import seconds
+from ..model.types.sources import Vault
+from ..objects.documents import Tree
+from ..objects.reads import reads
+from .gotemplates import GoTemplates, literal
+from .references import SECRET_READERS
+from .valueless import ValuelessBackend
+
+GROUP = "secrets.hashicorp.com"
+KIND, AUTH, CONNECTION = "VaultStaticSecret", "VaultAuth", "VaultConnection"
+_API = f"{GROUP}/v1beta1"
+# What the operator can restart; it refuses other kinds.
+_RESTARTED = {"Deployment": "apps", "StatefulSet": "apps", "DaemonSet": "apps", "argo.Rollout": "argoproj.io"}
+# A pattern of the CRD: one number and one unit.
+_REFRESH_AFTER = re.compile(r"[0-9]+(\.[0-9]+)?[smh]")
+
+
+def spec_of(environment: Environment) -> VaultSecretsOperator:
+    """Return what the overlay says of its VaultStaticSecrets."""
+    spec = environment.backend
+    assert isinstance(spec, VaultSecretsOperator)
+    return spec
+
+
+class VaultSecretsOperatorBackend(ValuelessBackend):
+    """A VaultStaticSecret for each declaration; Vault Secrets Operator reads the values in the cluster."""
+
+    kind = KIND
+    group = GROUP
+    record_path = ("metadata", "annotations")
+    builds_on_committed = True
+
+    def render(self, environment: Environment, committed: Objects) -> list[Object]:
+        """Return the connection and the sign-in if they are made here, then one VaultStaticSecret a Secret.
+
+        The workloads to restart are those that are committed: a build does not look for who reads a Secret.
+        """
+        targets = {name: document["spec"].get("rolloutRestartTargets") for name, document in committed.items()}
+        return self._rendered(environment, targets)
+
+    def mend(self, environment: Environment, committed: Objects) -> list[Object]:
+        """Return the same, with the workloads that read each Secret now."""
+        return self._rendered(environment, _readers(environment))
+
+    def shell(self, environment: Environment, secret: Secret) -> Object:
+        """Return the VaultStaticSecret of a Secret, without the workloads to restart."""
+        spec = spec_of(environment)
+        entry = _entry(environment, secret)
+        return {
+            "apiVersion": _API,
+            "kind": KIND,
+            "metadata": metadata(environment, secret.name, spec.metadata),
+            "spec": {
+                "vaultAuthRef": spec.name,
+                **entry,
+                "refreshAfter": _in_one_unit(spec.refresh_after),
+                "destination": _destination(environment, secret),
+            },
+        }
+
+    def path_of(self, key: str) -> Path:
+        """Return the path of the template that makes a key."""
+        return ("spec", "destination", "transformation", "templates", key)
+
+    def name_references(self) -> Sequence[NameReference]:
+        """Return all places that name a Secret, its own destination among them, and what the operator needs."""
+        credentials = ((AUTH, "spec/appRole/secretRef"), (CONNECTION, "spec/caCertSecretRef"))
+        workloads = [
+            NameReference(kind.removeprefix("argo."), group, ((KIND, "spec/rolloutRestartTargets/name"),))
+            for kind, group in _RESTARTED.items()
+        ]
+        return (
+            NameReference(KIND, GROUP, ((KIND, "spec/destination/name"), *SECRET_READERS, *credentials)),
+            NameReference("SealedSecret", "bitnami.com", credentials),
+            NameReference("Secret", "", credentials),
+            NameReference(AUTH, GROUP, ((KIND, "spec/vaultAuthRef"),)),
+            NameReference(CONNECTION, GROUP, ((AUTH, "spec/vaultConnectionRef"),)),
+            NameReference("ServiceAccount", "", ((AUTH, "spec/kubernetes/serviceAccount"),)),
+            *workloads,
+        )
+
+    def _rendered(self, environment: Environment, targets: Mapping[str, Sequence[Object] | None]) -> list[Object]:
+        objects = list(_sign_in(environment))
+        for name, secret in environment.secrets.items():
+            document = self.shell(environment, secret)
+            if restarted := targets.get(name):
+                document["spec"]["rolloutRestartTargets"] = restarted
+            objects.append(document)
+        return objects
+
+
+def _sign_in(environment: Environment) -> Iterator[Object]:
+    """Yield the VaultConnection and the VaultAuth, where the overlay says how the operator signs in."""
+    spec, source = spec_of(environment), _source(environment)
+    if spec.auth is None:
+        return
+    connection: Object = {"address": source.shown_address}
+    if spec.ca_secret_name:
+        connection["caCertSecretRef"] = spec.ca_secret_name
+    auth: Object = {"vaultConnectionRef": spec.name, "mount": spec.auth.mount_path}
+    if source.namespace:
+        auth["namespace"] = source.namespace
+    if isinstance(spec.auth, KubernetesSignIn):
+        account: Object = {"role": spec.auth.role, "serviceAccount": spec.auth.service_account_name}
+        if spec.auth.audiences:
+            account["audiences"] = [*spec.auth.audiences]
+        auth |= {"method": "kubernetes", "kubernetes": account}
+    else:
+        assert isinstance(spec.auth, AppRoleSignIn)
+        auth |= {"method": "appRole", "appRole": {"roleId": spec.auth.role_id, "secretRef": spec.auth.secret_name}}
+    for kind, content in {CONNECTION: connection, AUTH: auth}.items():
+        stated = metadata(environment, spec.name, spec.metadata)
+        yield {"apiVersion": _API, "kind": kind, "metadata": stated, "spec": content}
+
+
+def _source(environment: Environment) -> Vault:
+    source = environment.source
+    assert source is not None and isinstance(source.kind, Vault)
+    return source.kind
+
+
+def _entry(environment: Environment, secret: Secret) -> Object:
+    """Return which entry of Vault a Secret is made of."""
+    source = _source(environment)
+    path = next(value.name for value in secret.values.values() if isinstance(value, Remote))
+    namespace = {"namespace": source.namespace} if source.namespace else {}
+    return {**namespace, "mount": source.mount, "type": "kv-v2", "path": path}
+
+
+def _destination(environment: Environment, secret: Secret) -> Object:
+    declared = secret.declaration.spec
+    templates = GoTemplates(environment, secret, _fetched)
+    destination: Object = {"name": secret.name, "create": True, "type": declared.type}
+    for field, stated in {"labels": declared.labels, "annotations": declared.annotations}.items():
+        if stated:
+            destination[field] = dict(stated)
+    texts = {key: {"text": _guard(secret, key) + templates.text(key)} for key in secret.keys}
+    # Without these two the entry's own members would be keys of the Secret as well.
+    destination["transformation"] = {"excludeRaw": True, "excludes": [".*"], "templates": texts}
+    return destination
+
+
+def _fetched(key: str, value: Remote) -> str:
+    """Return the expression of a member of the entry; without a property it is the whole entry."""
+    expression = f"get .Secrets {literal(value.property)}" if value.property else "toJson .Secrets"
+    return expression + (" | b64dec" if value.encoding == "base64" else "")
+
+
+def _guard(secret: Secret, key: str) -> str:
+    """Return what keeps the Secret as it is where the entry lacks a member, of which `get` would make an empty value."""
+    members = dict.fromkeys(value.property for value in secret.remotes(key).values() if value.property)
+    return "".join(
+        f"{{{{ if not (hasKey .Secrets {literal(member)}) }}}}"
+        f"{{{{ fail {literal(f'the entry has no {member}')} }}}}{{{{ end }}}}"
+        for member in members
+    )
+
+
+def _readers(environment: Environment) -> Mapping[str, list[Object]]:
+    """Return the workloads of the kustomization that read each Secret, as far as the operator can restart them."""
+    root = environment.path(environment.overlay.spec.kustomization)
+    tree, targets = Tree(environment.project), dict[str, list[Object]]()
+    for folder, layer in layers.read(environment.project, root).items():
+        for _, _, name in layers.listed(layer.object, *layers.BELOW):
+            path = os.path.join(folder, name)
+            if not os.path.isfile(path):
+                continue
+            for document in tree.documents(path):
+                kind = document.subject.kind if document.group == "apps" else f"argo.{document.subject.kind}"
+                if _RESTARTED.get(kind) != document.group:
+                    continue
+                target = {"kind": kind, "name": document.subject.name}
+                for secret in sorted({read.secret for read in reads(document)} & environment.secrets.keys()):
+                    if target not in targets.setdefault(secret, []):
+                        targets[secret].append(target)
+    return {secret: sorted(listed, key=lambda target: (target["kind"], target["name"])) for secret, listed in targets.items()}
+
+
+def _in_one_unit(duration: str) -> str:
+    """Return a duration as the CRD takes it, such as 1h or 5400s."""
+    return duration if _REFRESH_AFTER.fullmatch(duration) else f"{max(1, round(seconds(duration)))}s"
