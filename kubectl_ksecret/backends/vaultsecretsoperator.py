@@ -162,7 +162,7 @@ def _fetched(key: str, value: Remote) -> str:
 
 
 def _guard(secret: Secret, key: str) -> str:
-    """Return what keeps the Secret as it is where the entry lacks a member, of which `get` would make an empty value."""
+    """Return what keeps the Secret as it is where the entry lacks a member: `get` would make an empty value of it."""
     members = dict.fromkeys(value.property for value in secret.remotes(key).values() if value.property)
     return "".join(
         f"{{{{ if not (hasKey .Secrets {literal(member)}) }}}}"
@@ -188,7 +188,10 @@ def _readers(environment: Environment) -> Mapping[str, list[Object]]:
                 for secret in sorted({read.secret for read in reads(document)} & environment.secrets.keys()):
                     if target not in targets.setdefault(secret, []):
                         targets[secret].append(target)
-    return {secret: sorted(listed, key=lambda target: (target["kind"], target["name"])) for secret, listed in targets.items()}
+    return {
+        secret: sorted(listed, key=lambda target: (target["kind"], target["name"]))
+        for secret, listed in targets.items()
+    }
 
 
 def _in_one_unit(duration: str) -> str:

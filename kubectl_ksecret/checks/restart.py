@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..model.kubernetes import Object
-from ..objects.documents import Document, mapping
+from ..objects.documents import Document, mapping, sequence
 from ..objects.producers import ProducedSecret, without_hash
 from ..objects.reads import pod_metadata
 from . import Finding, rule
@@ -36,7 +36,12 @@ def no_restart(build: Build) -> Iterator[Finding]:
         of_pods = mapping(pod_metadata(document).get("annotations"))
         outside = [rollout.annotations for rollout in running.at(*supply.key(document))]
         annotations = (document.annotations, of_pods, *outside)
-        left = [name for name in names if not _is_restarted(supply, document, annotations, name)]
+        left = [
+            name
+            for name in names
+            if not _is_restarted(supply, document, annotations, name)
+            and not _is_restarted_by_operator(supply, document, name)
+        ]
         if left:
             subject = document.subject
             yield Finding(
@@ -93,6 +98,15 @@ def _is_restarted(supply: Supply, document: Document, annotations: Sequence[Obje
             return True
         # Reloader takes patterns too; one that is more than a name is believed.
         if any(name == secret or not re.fullmatch("[a-z0-9.-]*", name) for name in _listed(metadata, _NAMED)):
+            return True
+    return False
+
+
+def _is_restarted_by_operator(supply: Supply, document: Document, secret: str) -> bool:
+    """Whether the object that makes a Secret names the workload as one to restart: Vault Secrets Operator does that."""
+    for produced in supply.secrets.at(supply.namespace(document), secret):
+        targets = produced.producer.at("spec", "rolloutRestartTargets") if produced.producer else None
+        if any(mapping(target).get("name") == document.subject.name for target in sequence(targets)):
             return True
     return False
 

@@ -46,8 +46,8 @@ class Backend(Protocol):
 
     `kind` and `group` are those of the object that stands for a Secret. `seals` says whether values are sealed into
     committed objects; where they are not, an object follows from its declaration alone. `record_path` leads to the
-    annotations of the Secret itself. `builds_on_committed` says whether rendering starts from what is committed, and not
-    from the declarations alone. `drops_keys` says whether a sealed key can be taken out without any value.
+    annotations of the Secret itself. `drops_keys` says whether a sealed key can be taken out without any value, and
+    `builds_on_committed` whether rendering starts from what is committed, not from the declarations alone.
     """
 
     kind: str
