@@ -22,7 +22,7 @@ from typing import NamedTuple
 class Tool(NamedTuple):
     """A Go module beside this file, and what is made of it.
 
-    `crds` is the file of CRDs in the pinned module, if the tests need that too. `names` maps the names that Go gives
+    `crds` is the file of CRDs in the pinned module, or a pattern of several, if the tests need them too. `names` maps the names that Go gives
     to programs, the last part of the package's path, to those that say more. `version` begins the names of the
     variables in which the linker has to set the version, for programs that print a useless one otherwise.
     """
@@ -48,6 +48,7 @@ TOOLS = {
     "etcd": Tool("go.etcd.io/etcd/server/v3", names={"server": "etcd"}),
     "kubernetes": Tool("k8s.io/kubernetes", version="k8s.io/component-base/version.git"),
     "kwok": Tool("sigs.k8s.io/kwok"),
+    "vault-secrets-operator": Tool("github.com/hashicorp/vault-secrets-operator", crds="chart/crds/*.yaml"),
 }
 BUILD = ("build", "-buildvcs=false", "-trimpath")
 LINK = "-s -w"
@@ -103,7 +104,8 @@ def build(name: str, entry: Path) -> None:
             (fresh / "bin" / package).rename(fresh / "bin" / program)
         if tool.crds:
             (fresh / "crds").mkdir()
-            shutil.copyfile(source / tool.crds, fresh / "crds" / f"{Path(tool.module).name}.yaml")
+            definitions = [path.read_text() for path in sorted(source.glob(tool.crds))]
+            (fresh / "crds" / f"{Path(tool.module).name}.yaml").write_text("\n---\n".join(definitions))
         fresh.rename(entry)
     print(f", {time.monotonic() - start:.0f} s", file=sys.stderr)
 
