@@ -46,7 +46,7 @@ def strict(schema: Any) -> Any:
 def validators() -> dict[tuple[str, str], Draft202012Validator]:
     """A validator for each served version of each kind."""
     schemas = {}
-    for project in ("external-secrets", "sealed-secrets"):
+    for project in ("external-secrets", "sealed-secrets", "vault-secrets-operator"):
         for definition in yaml.load_all(crds(project).read_text(), yaml.CSafeLoader):
             spec = definition["spec"] if definition else {"versions": []}
             for version in spec["versions"]:
@@ -165,6 +165,31 @@ def test_external_secrets_and_stores_of_every_form_are_valid(tmp_path: Path) -> 
     text = json.dumps(manifests)
     for field in ("property", "decodingStrategy", "refreshPolicy", "deletionPolicy", "environmentType", "identityId"):
         assert f'"{field}":' in text
+
+
+def test_what_vault_secrets_operator_gets_is_valid_in_every_form(tmp_path: Path) -> None:
+    """Both ways to sign in, a CA, a namespace of Vault, a template, base64 and a duration of two units."""
+    project = Project(tmp_path)
+    keys = {
+        "token": {},
+        "logo.png": {"encoding": "base64"},
+        "url": {"template": "db://{{ token | json }}{{ parameters.host }}"},
+    }
+    project.declare("app", keys, labels={"team": "shop"}, annotations={"reloader.stakater.com/match": "true"})
+    vault = {"address": "https://vault.example:8200", "mount": "team/kv", "namespace": "team-a"}
+    source = {"names": "shop/{secret}", "property": "{key}", "vault": vault}
+    auths = {
+        "account": {"kubernetes": {"role": "shop", "serviceAccountName": "reader", "audiences": ["vault"]}},
+        "approle": {"appRole": {"mountPath": "team", "roleId": "shop", "secretName": "login"}},
+    }
+    for name, auth in auths.items():
+        backend = {"refreshAfter": "1h30m", "auth": auth, "caSecretName": "ca", "metadata": METADATA_OF_MANIFESTS}
+        project.overlay(name, {"vaultSecretsOperator": backend}, source=source, parameters={"host": "{{ host }}"})
+    manifests = rendered(project.root, *auths)
+    kinds = ["VaultConnection", "VaultAuth", "VaultStaticSecret"] * 2
+    assert [manifest["kind"] for manifest in manifests] == kinds
+    assert [mistakes(manifest) for manifest in manifests] == [[]] * 6
+    assert manifests[2]["spec"]["refreshAfter"] == "5400s"
 
 
 @pytest.mark.parametrize("scope", ["strict", "namespace-wide", "cluster-wide"])

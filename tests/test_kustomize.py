@@ -97,6 +97,11 @@ def references(node: Any) -> Iterator[str]:
 
 
 AZURE = {"azureKeyVault": {"vaultUrl": "https://shop.vault.azure.net"}}
+VAULT = {
+    "names": "shop/{secret}",
+    "property": "{remoteName}",
+    "vault": {"address": "https://vault.example:8200", "mount": "secret"},
+}
 ACCOUNT = {"workloadIdentity": {"serviceAccountName": "reader"}}
 PRINCIPAL = {
     "servicePrincipal": {
@@ -108,6 +113,11 @@ PRINCIPAL = {
 }
 GIVEN = {"app": ["token"], "registry": [".dockerconfigjson"], "tls": ["tls.crt", "tls.key"]}
 TYPES = {"app": "Opaque", "registry": "kubernetes.io/dockerconfigjson", "tls": "kubernetes.io/tls"}
+
+
+def vault_secrets_operator(**auth: Object) -> Object:
+    """A backend whose sign-in is rendered."""
+    return {"vaultSecretsOperator": {"auth": auth}}
 
 
 def external_secret(auth: Object, kind: str = "SecretStore") -> Object:
@@ -155,20 +165,21 @@ class Shop:
         for name, keys in GIVEN.items():
             declared = {key: {"remoteName": f"{name}-{key.strip('.').replace('.', '-')}"} for key in keys}
             self.project.declare(name, declared, type=TYPES[name], readers=["reader"] if name == "app" else [])
-        access = {"create": True}
-        spec = {"declarations": ["../../generators"], "source": AZURE, "backend": backend, "access": access}
+        spec = {"declarations": ["../../generators"], "source": AZURE, "backend": backend, "access": {"create": True}}
+        if self.backend == "vaultSecretsOperator":
+            spec |= {"source": VAULT, "kustomization": "../../base"}
         write_overlay(self.project, "overlay/secrets", "shop", "shop", **spec)
         self.project.write("overlay/secrets/sealing.pem", sealing(1).certificate)
-        if "externalSecret" not in backend:
+        reader = of("v1", "ServiceAccount", metadata={"name": "reader"})
+        self.project.write("base/all.yaml", yaml.safe_dump_all([*BASE, reader, login]))
+        write_kustomization(self.project, "base", resources=["all.yaml"])
+        if self.backend in ("sealedSecret", "sops"):
             assert self.project.ksecret("seal", "shop", "-f", "-", stdin=given_secrets(GIVEN)).code == 0
         else:
             self.project.done("render", "--write")
         overlay = self.project.root / "overlay"
         shutil.copytree(overlay / "secrets", overlay / "generated")
         switch_to_generator(overlay / "generated")
-        reader = of("v1", "ServiceAccount", metadata={"name": "reader"})
-        self.project.write("base/all.yaml", yaml.safe_dump_all([*BASE, reader, login]))
-        write_kustomization(self.project, "base", resources=["all.yaml"])
 
     def deployed(self, form: str, *renames: Object) -> Path:
         """The folder to build: one kustomization around the other, each with the fields that rename."""
@@ -198,6 +209,14 @@ SHOPS = {
     "cluster store, workload identity": (external_secret(ACCOUNT, "ClusterSecretStore"), LOGIN),
     "sealedSecret": ({"sealedSecret": {"certificate": "sealing.pem", "scope": "cluster-wide"}}, LOGIN),
     "sops": ({"sops": {"age": [age("anna").recipient]}}, LOGIN),
+    "Vault Secrets Operator": (
+        vault_secrets_operator(kubernetes={"role": "shop", "serviceAccountName": "reader"}),
+        LOGIN,
+    ),
+    "Vault Secrets Operator, AppRole": (
+        vault_secrets_operator(appRole={"roleId": "shop", "secretName": "login"}),
+        LOGIN,
+    ),
 }
 
 
@@ -221,7 +240,9 @@ def test_every_reference_to_a_secret_follows_a_rename(shop: Shop, renames: list[
     built = objects(shop.committed(*renames))
     provided = {document["metadata"]["name"] for document in built if document["kind"].endswith("Secret")}
     assert provided == {name.format(secret) for secret in (*GIVEN, "login")}
-    assert Counter(references(built)) == {name.format(secret): count for secret, count in REFERENCES.items()}
+    # What a store or a sign-in names is the next test's.
+    base = [document for document in built if document["kind"] != "VaultAuth"]
+    assert Counter(references(base)) == {name.format(secret): count for secret, count in REFERENCES.items()}
     assert sum(REFERENCES.values()) == 104
 
 
@@ -240,6 +261,38 @@ def test_a_store_and_what_it_signs_in_with_follow_a_rename(shop: Shop, renames: 
         assert store["metadata"]["name"] == name.format("vault")
         assert {reference["name"] for reference in named if reference} == {expected}
         assert expected in {document["metadata"]["name"] for document in built}
+
+
+@over_renames
+def test_what_vault_secrets_operator_needs_and_restarts_follows_a_rename(
+    shop: Shop, renames: list[Object], name: str
+) -> None:
+    """VaultStaticSecret to its Secret, its VaultAuth and the workloads; from there to connection and credentials."""
+    built = objects(shop.committed(*renames))
+    static = [document for document in built if document["kind"] == "VaultStaticSecret"]
+    auths = [document for document in built if document["kind"] == "VaultAuth"]
+    connections = [document for document in built if document["kind"] == "VaultConnection"]
+    assert (len(static), len(auths), len(connections)) == ((3, 1, 1) if "vault" in shop.backend else (0, 0, 0))
+    for document in static:
+        assert document["spec"]["destination"]["name"] == document["metadata"]["name"]
+        assert document["spec"]["vaultAuthRef"] == name.format("vault")
+    for auth in auths:
+        spec = auth["spec"]
+        assert (auth["metadata"]["name"], spec["vaultConnectionRef"]) == (name.format("vault"), name.format("vault"))
+        account, login = spec.get("kubernetes", {}).get("serviceAccount"), spec.get("appRole", {}).get("secretRef")
+        assert {account, login} == {None, name.format("reader" if account else "login")}
+    restarted = {
+        (target["kind"], target["name"])
+        for document in static
+        for target in document["spec"].get("rolloutRestartTargets", [])
+    }
+    workloads = {
+        "Deployment": "deployment",
+        "StatefulSet": "statefulset",
+        "DaemonSet": "daemonset",
+        "argo.Rollout": "rollout",
+    }
+    assert restarted == ({(kind, name.format(named)) for kind, named in workloads.items()} if static else set())
 
 
 @over_renames

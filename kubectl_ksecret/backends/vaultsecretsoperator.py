@@ -109,7 +109,8 @@ def _sign_in(environment: Environment) -> Iterator[Object]:
     spec, source = spec_of(environment), _source(environment)
     if spec.auth is None:
         return
-    connection: Object = {"address": source.shown_address}
+    # The CRD demands the field, which has a default.
+    connection: Object = {"address": source.shown_address, "skipTLSVerify": False}
     if spec.ca_secret_name:
         connection["caCertSecretRef"] = spec.ca_secret_name
     auth: Object = {"vaultConnectionRef": spec.name, "mount": spec.auth.mount_path}
