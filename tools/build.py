@@ -22,9 +22,10 @@ from typing import NamedTuple
 class Tool(NamedTuple):
     """A Go module beside this file, and what is made of it.
 
-    `crds` is the file of CRDs in the pinned module, or a pattern of several, if the tests need them too. `names` maps the names that Go gives
-    to programs, the last part of the package's path, to those that say more. `version` begins the names of the
-    variables in which the linker has to set the version, for programs that print a useless one otherwise.
+    `crds` is the file of CRDs in the pinned module, or a pattern of several, if the tests need them too. `names` maps
+    the names that Go gives to programs, the last part of the package's path, to those that say more. `version` begins
+    the names of the variables in which the linker has to set the version, for programs that print a useless one
+    otherwise.
     """
 
     module: str

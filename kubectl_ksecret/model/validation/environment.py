@@ -32,8 +32,9 @@ def mistakes(environment: Environment, complete: bool = True) -> Iterator[Mistak
             yield Mistake(f"no declaration is named {name}", place, nearest(name, declarations), mend)
     for secret in environment.secrets.values():
         yield from _secret_mistakes(overlay, secret)
-    if overlay.spec.backend is not None:
-        yield from overlay.spec.backend.limits(_secret_uses(environment))
+    backend, source = overlay.spec.backend, overlay.spec.source
+    if backend is not None and (source is None or source.kind is None or source.kind.field in backend.fetched_from):
+        yield from backend.limits(_secret_uses(environment))
     yield from _property_mistakes(environment)
     if complete:
         yield from _access_mistakes(environment)
