@@ -79,8 +79,8 @@ class Shop:
         self.kubectl("apply", "--server-side", "-k", str(self.project.root / "overlays" / name))
         self.kubectl("wait", "--for=condition=Available", "deployment/reader", "deployment/other", "--timeout=60s")
 
-    def kubectl(self, *arguments: str) -> str:
-        return self.cluster.kubectl(f"--namespace={self.namespace}", *arguments)
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        return self.cluster.kubectl(f"--namespace={self.namespace}", *arguments, stdin=stdin)
 
     def ksecret(self, *arguments: str, **variables: str) -> Done:
         """Run the command against the cluster."""

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from ..keyvault import FederatedCredential, KeyVault
-from ..peers import peer, run
+from ..peers import ROOT, peer, run
 from ..projects import Done
 from .controlplane import Cluster
 from .shops import Shop
@@ -104,6 +104,13 @@ def _steps(shop: Shop, *arguments: str, verdict: str = "failed", **variables: st
     return [step for step in document["steps"] if step["verdict"] == verdict]
 
 
+def _documented(document: str) -> list[str]:
+    """The lines that a document shows as what doctor prints, without those that it leaves out."""
+    text = (ROOT / document).read_text()
+    block = text.split("$ kubectl ksecret doctor test\n")[1].split("```")[0]
+    return [line for line in block.splitlines() if line != "…"]
+
+
 def _causes(steps: list[dict[str, Any]]) -> dict[str, str]:
     return {step["subject"]: step["cause"] for step in steps}
 
@@ -142,7 +149,10 @@ def test_a_secret_that_the_store_lacks_is_named_and_arrives_by_the_next_step(ext
     """Also where Events are gone: then the controller's log has the cause."""
     external.store(password="p")
     assert external.ksecret("sync", "test", "--timeout=20s").code == 1
-    [failed] = _steps(external)
+    external.kubectl("delete", "secret", "app")
+    external.kubectl("annotate", "externalsecret", "app", "force-sync=1")
+    assert _doctor(external).out.splitlines() == _documented("docs/doctor.md")
+    failed = _steps(external)[0]
     cause = "error processing spec.data[1] (key: token): Secret does not exist"
     assert (failed["subject"], failed["cause"]) == (APP, cause)
     external.kubectl("delete", "events", "--all")
@@ -249,6 +259,8 @@ def test_faults_of_the_workload_identity_are_named_and_mended_by_the_next_steps(
         f"it has no annotation {CLIENT}",
         f"{TENANT} is a placeholder (<…>)",
     ]
+    shown = _doctor(azure).out.replace(azure.namespace, "shop-test").replace("=adfs", "=shop.example").splitlines()
+    assert set(_documented("README.md")) <= set(shown)
     for step in failed:
         _run(azure, step["remedies"][0])
     assert account not in _causes(_steps(azure))
@@ -359,6 +371,21 @@ def test_with_too_few_rights_each_question_names_the_missing_verb(external: Shop
         "the Secret exists with its keys": f"{role} --verb=get --resource=secrets",
     }
     assert _doctor(external, KUBECONFIG=kubeconfig).code == 1
+
+
+def test_the_documented_roles_are_enough(azure: Shop) -> None:
+    """For a store that is not ready, too, whose cause stands in its Events or in the controller's log."""
+    kubeconfig = str(azure.cluster.user(azure.namespace, "doctor"))
+    roles = (ROOT / "docs/doctor.md").read_text().split("```yaml")[1].split("```")[0]
+    azure.kubectl("apply", "--filename=-", stdin=roles)
+    account = f"--serviceaccount={azure.namespace}:doctor"
+    azure.kubectl("create", "rolebinding", "doctor", "--role=ksecret-doctor", account)
+    azure.kubectl("create", "clusterrolebinding", azure.namespace, "--clusterrole=ksecret-doctor", account)
+    azure.kubectl("annotate", "serviceaccount", "shop", f"{CLIENT}-")
+    azure.kubectl("annotate", "secretstore", "vault", "look=again")
+    azure.kubectl("wait", "--for=condition=Ready=False", "secretstore/vault", "--timeout=30s")
+    assert _steps(azure, verdict="unknown", KUBECONFIG=kubeconfig) == []
+    assert _steps(azure, KUBECONFIG=kubeconfig) == _steps(azure)
 
 
 def test_wait_asks_again_until_nothing_fails_and_says_what_it_waits_for(shop: Shop) -> None:
