@@ -366,8 +366,6 @@ def test_with_too_few_rights_each_question_names_the_missing_verb(external: Shop
         "its controller runs": "clusterrole --verb=list --resource=pods",
         "the store is there and ready": f"{role} --verb=get --resource=secretstores.external-secrets.io",
         "the ExternalSecret is synced": f"{role} --verb=list --resource=externalsecrets.external-secrets.io",
-        "a refresh can be forced": f"{role} --verb=list --resource=externalsecrets.external-secrets.io",
-        "nothing else makes the Secret": f"{role} --verb=list --resource=externalsecrets.external-secrets.io",
         "the Secret exists with its keys": f"{role} --verb=get --resource=secrets",
     }
     assert _doctor(external, KUBECONFIG=kubeconfig).code == 1

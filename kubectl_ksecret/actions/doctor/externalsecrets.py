@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from ...cluster.api import Refused
 from ...cluster.arrival import condition
 from ...cluster.externalsecret import ignores_refresh, way_out
 from ...cluster.resources import EXTERNAL_SECRETS
@@ -32,6 +33,14 @@ def _synced(examination: Examination) -> Iterator[Step]:
 def _live(examination: Examination) -> Mapping[str, Object]:
     listed = examination.all(EXTERNAL_SECRETS, examination.namespace)
     return {live["metadata"]["name"]: live for live in listed}
+
+
+def _readable(examination: Examination) -> Mapping[str, Object]:
+    """Return the same where it may be listed; elsewhere the question before has named the missing right."""
+    try:
+        return _live(examination)
+    except Refused:
+        return {}
 
 
 def _of_external_secret(examination: Examination, secret: DeployedSecret, live: Object) -> Step:
@@ -75,7 +84,7 @@ def _remedy(examination: Examination, secret: DeployedSecret, failure: Failure) 
 
 def _refresh(examination: Examination) -> Iterator[Step]:
     """Name the ExternalSecrets that ignore a forced refresh, which is what their policy asks for."""
-    standing = _live(examination)
+    standing = _readable(examination)
     for secret in examination.secrets.values():
         live = standing.get(secret.document.subject.name)
         if live and (reason := ignores_refresh(live)):
@@ -86,9 +95,9 @@ def _refresh(examination: Examination) -> Iterator[Step]:
 
 def _owned(examination: Examination) -> Iterator[Step]:
     """Find what else makes the same Secrets: a Secret has one owner."""
-    standing = _live(examination)
+    standing = _readable(examination)
     for secret in examination.secrets.values():
-        own, live = secret.document.subject.name, examination.live(secret)
+        own, live = secret.document.subject.name, examination.live(secret) if standing else None
         owners = {("ExternalSecret", name) for name, other in standing.items() if _makes(other, secret.name)}
         owners |= {(owner.kind, owner.name) for owner in (live.owners if live else ())}
         for kind, name in sorted(owners - {("ExternalSecret", own)}):

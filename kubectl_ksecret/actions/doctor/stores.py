@@ -50,9 +50,15 @@ def references(examination: Examination) -> list[StoreReference]:
 
 
 def of_provider(examination: Examination, provider: str) -> Iterator[tuple[StoreReference, Object]]:
-    """Yield the live stores of a provider, such as azurekv, with what its field holds."""
+    """Yield the live stores of a provider, such as azurekv, with what its field holds.
+
+    Of a store that can't be read nothing is known; the question whether it is there names the missing right.
+    """
     for reference in references(examination):
-        live = examination.find(reference.target(examination.namespace))
+        try:
+            live = examination.find(reference.target(examination.namespace))
+        except Refused:
+            continue
         field = ((live or {}).get("spec", {}).get("provider") or {}).get(provider)
         if isinstance(field, dict):
             yield reference, field
