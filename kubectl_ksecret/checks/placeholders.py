@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from ..backends.stores.azurekv import CLIENT_ID, TENANT_ID
 from ..model.kubernetes import OPERATOR, STORES
 from ..objects.documents import Document, Path, dotted, plain
 from ..values.placeholders import placeholder_in
@@ -79,9 +80,9 @@ def _below(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 
 def _hint(path: Path) -> str:
     hint = "put the real value there"
-    if path[-1] == "azure.workload.identity/client-id":
+    if path[-1] == CLIENT_ID:
         hint += "; the client id of an identity: az identity show --query clientId"
-    elif path[-1] in ("tenantId", "azure.workload.identity/tenant-id"):
+    elif path[-1] in ("tenantId", TENANT_ID):
         hint += "; the tenant's id: az account show --query tenantId"
     return hint
 

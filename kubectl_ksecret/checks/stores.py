@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ..backends.stores.azurekv import CLIENT_ID, TENANT_ID
 from ..errors import Place, nearest
 from ..model.kubernetes import OPERATOR, STORES
 from ..model.resolution import Environment
@@ -13,7 +14,6 @@ from . import Finding, Severity, rule
 from .objects import once
 from .scope import Build, Repository
 
-_CLIENT, _TENANT = "azure.workload.identity/client-id", "azure.workload.identity/tenant-id"
 _AZURE: Path = ("spec", "provider", "azurekv")
 _ACCOUNT: Path = (*_AZURE, "serviceAccountRef")
 _ACCOUNT_OF_VAULT: Path = ("spec", "provider", "vault", "auth", "kubernetes", "serviceAccountRef")
@@ -131,7 +131,7 @@ def _of_account(root: Build, store: Document, account: Document, overlay: str) -
     tenants: list[Path] = [("tenantId",)] if azure.get("tenantId") else []
     tenants += [("authSecretRef", "tenantId")] if credentials.get("tenantId") else []
     named = f"{store.subject.kind} {store.subject.name}"
-    for annotation, by_store in ((_CLIENT, clients), (_TENANT, tenants)):
+    for annotation, by_store in ((CLIENT_ID, clients), (TENANT_ID, tenants)):
         on_account = bool(account.annotations.get(annotation))
         field: Path = ("metadata", "annotations", annotation)
         if on_account and by_store:
@@ -150,7 +150,7 @@ def _of_account(root: Build, store: Document, account: Document, overlay: str) -
             message = f"ServiceAccount {account.subject.name}, with which {named} signs in, has no {annotation}"
             hint = f"add the annotation {annotation}"
             # The operator's own pod may have a tenant to fall back on.
-            severity: Severity | None = None if annotation == _CLIENT else "warning"
+            severity: Severity | None = None if annotation == CLIENT_ID else "warning"
             place = account.key(*(field if annotation in account.annotations else field[:-1]))
             yield Finding(
                 message=message,

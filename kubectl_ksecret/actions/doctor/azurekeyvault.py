@@ -6,6 +6,7 @@ What is checked follows External Secrets Operator 0.20 (pkg/provider/azure/keyva
 import shlex
 from collections.abc import Iterator, Mapping
 
+from ...backends.stores.azurekv import AUDIENCE, CLIENT_ID, TENANT_ID, AzureKeyVaultProvider
 from ...cluster.resources import SERVICE_ACCOUNTS
 from ...frozen import Record
 from ...model.kubernetes import Object
@@ -14,9 +15,7 @@ from .examination import Examination, Question, Step, Verdict
 from .operator import controller_pods
 from .stores import StoreReference, of_provider
 
-PROVIDER = "azurekv"
-CLIENT_ID, TENANT_ID = "azure.workload.identity/client-id", "azure.workload.identity/tenant-id"
-AUDIENCE = "api://AzureADTokenExchange"
+PROVIDER = AzureKeyVaultProvider.name
 _ACCOUNT = "the ServiceAccount has a workload identity"
 _LABEL = "azure.workload.identity/use"
 _SET_LABEL = (

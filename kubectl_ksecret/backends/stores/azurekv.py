@@ -22,6 +22,9 @@ _CHINA: Object = {
         "resourceManagerEndpoint": "https://management.chinacloudapi.cn/",
     },
 }
+# The annotations of a ServiceAccount with a workload identity.
+CLIENT_ID, TENANT_ID = "azure.workload.identity/client-id", "azure.workload.identity/tenant-id"
+AUDIENCE = "api://AzureADTokenExchange"
 _CHINA_AUDIENCE = "api://AzureADTokenExchangeChina"
 
 
