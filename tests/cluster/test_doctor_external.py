@@ -6,7 +6,8 @@ docs/doctor.md lists what can't be run here: the commands of the Azure CLI.
 import json
 import re
 import shlex
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,11 @@ def _azure_overlay(shop: Shop, url: str, **store: Any) -> None:
     source = {"azureKeyVault": {"vaultUrl": url}}
     shop.project.overlay("test", backend, source=source, namespace=shop.namespace)
     patch = {"spec": {"provider": {"azurekv": store}}}
-    metadata = {"apiVersion": "external-secrets.io/v1", "kind": "SecretStore", "metadata": {"name": "vault"}}
+    metadata = {
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "SecretStore",
+        "metadata": {"name": "vault", "namespace": shop.namespace},
+    }
     kustomization = {
         "resources": ["account.yaml", "secrets"],
         "namespace": shop.namespace,
@@ -109,6 +114,14 @@ def _documented(document: str) -> list[str]:
     text = (ROOT / document).read_text()
     block = text.split("$ kubectl ksecret doctor test\n")[1].split("```")[0]
     return [line for line in block.splitlines() if line != "…"]
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    """Wait for what follows a pod within a moment."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def _causes(steps: list[dict[str, Any]]) -> dict[str, str]:
@@ -170,8 +183,10 @@ def test_a_message_that_quotes_a_value_is_not_shown(external: Shop) -> None:
     external.kubectl("patch", "externalsecret", "app", "--type=merge", f"--patch={patch}")
     external.kubectl("wait", "--for=condition=Ready=False", "externalsecret/app", "--timeout=30s")
     [failed] = _steps(external)
-    assert failed["cause"].startswith("could not apply template: ")
-    assert failed["cause"].endswith(": error calling mustToDate: …")
+    assert failed["cause"] == (
+        "unable to mutate secret app: could not apply template: could not execute template: "
+        "unable to execute template at key token: …: error calling mustToDate"
+    )
     external.kubectl("delete", "events", "--all")
     assert "mustToDate" in _doctor(external).out
 
@@ -199,6 +214,7 @@ def test_a_controller_that_is_scaled_away_is_named_and_runs_again_after_the_next
     kubectl, cluster = external.cluster.kubectl, external.cluster
     kubectl("scale", "statefulset", name, f"--namespace={namespace}", "--replicas=0")
     kubectl("wait", "--for=delete", f"pod/{EXTERNAL_SECRETS.pod}", f"--namespace={namespace}", "--timeout=30s")
+    _until(lambda: not cluster.programs[name].running)
     try:
         [failed] = _steps(external)
         assert failed["subject"] == f"statefulset.apps/{name}"
@@ -208,8 +224,9 @@ def test_a_controller_that_is_scaled_away_is_named_and_runs_again_after_the_next
     assert failed["remedies"] == [f"kubectl scale statefulset {name} --namespace={namespace} --replicas=1"]
     kubectl("wait", "--for=create", f"pod/{EXTERNAL_SECRETS.pod}", f"--namespace={namespace}", "--timeout=30s")
     kubectl("wait", "--for=condition=Ready", "pod", PODS, f"--namespace={namespace}", "--timeout=30s")
-    cluster.wait(name)
     assert _steps(external) == []
+    _until(lambda: cluster.programs[name].running)
+    cluster.wait(name)
 
 
 def test_a_policy_that_ignores_a_forced_refresh_is_named_with_the_way_out(shop: Shop) -> None:
@@ -244,7 +261,7 @@ def test_two_that_make_one_secret_are_named_and_one_takes_it_over(external: Shop
     external.kubectl("wait", "--for=create", "secret/app", "--timeout=30s")
     assert external.ksecret("sync", "test", "--adopt", "--timeout=15s").code == 1
     failed = {step["subject"]: step for step in _steps(external)}
-    assert failed[APP]["cause"].startswith("secret is owned by another ExternalSecret")
+    assert "secret is owned by another ExternalSecret" in failed[APP]["cause"]
     assert failed["secret/app"]["cause"] == "ExternalSecret old makes it too"
     _run(external, failed["secret/app"]["remedies"][0])
     assert external.ksecret("sync", "test", "--adopt").code == 0
@@ -400,18 +417,27 @@ def test_wait_asks_again_until_nothing_fails_and_says_what_it_waits_for(shop: Sh
 
 
 def test_two_hundred_secrets_take_no_more_requests_than_one(shop: Shop) -> None:
-    """By the audit log; and no request is answered with the values of a Secret."""
-    for number in range(199):
-        shop.project.declare(f"more-{number}", {"key": {"remoteName": "token"}})
+    """By the audit log; and no request is answered with the values of a Secret. The operator has looked at nothing."""
+    names = [f"more-{number}" for number in range(199)]
+    for name in names:
+        shop.project.declare(name, {"key": {"from": "app/token"}})
     shop.external_overlay()
-    shop.store(token="one", password="p")
-    shop.kubectl("apply", "--server-side", "-k", str(shop.project.root / "overlays/test/secrets"))
-    shop.kubectl("wait", "--for=condition=Ready", "externalsecrets", "--all", "--timeout=60s")
-    for command in ("doctor", "diff"):
-        start = shop.cluster.audit_log.stat().st_size
-        done = shop.ksecret(command, "test")
-        assert done.code == 0, done.out + done.err
-        requests = [request.uri for request in shop.cluster.requests(start, "admin")]
-        assert len(requests) <= 8, requests
-        path = f"/api/v1/namespaces/{shop.namespace}/secrets"
-        assert [uri for uri in requests if uri.startswith(path)] == [f"{path}?limit=500&includeObject=Metadata"]
+    path = f"/api/v1/namespaces/{shop.namespace}/secrets"
+    with shop.cluster.without(EXTERNAL_SECRETS.name):
+        shop.cluster.apply(*(shop.project.object(name, "test") for name in ("app", *names)))
+        shop.cluster.apply(*(_secret(shop, name) for name in ("app", *names)))
+        for command in ("doctor", "diff"):
+            start = shop.cluster.audit_log.stat().st_size
+            done = shop.ksecret(command, "test")
+            assert (done.code, done.err) == (command == "doctor", "")
+            requests = [request.uri for request in shop.cluster.requests(start, "admin")]
+            assert len(requests) <= 8, requests
+            assert [uri for uri in requests if uri.startswith(path)] == [f"{path}?limit=500&includeObject=Metadata"]
+        # Else the operator would be busy with them for the next tests.
+        shop.kubectl("delete", "externalsecrets", "--all", "--wait=false")
+
+
+def _secret(shop: Shop, name: str) -> dict[str, Any]:
+    """A Secret with the keys that are declared."""
+    data = dict.fromkeys(("token", "password") if name == "app" else ("key",), ENCODED)
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": shop.namespace}, "data": data}

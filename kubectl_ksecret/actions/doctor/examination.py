@@ -84,9 +84,12 @@ class Examination:
 
     @property
     def apply_command(self) -> str:
-        """The command that applies all that the overlay's kustomization builds."""
+        """The command that applies all that the overlay's kustomization builds.
+
+        Conflicts are forced, as by `sync`: what a server fills into a list is one with whoever applied it before.
+        """
         folder = shlex.quote(os.path.relpath(root_of(self.environment)))
-        return f"kubectl apply --server-side --field-manager={FIELD_MANAGER} --kustomize={folder}"
+        return f"kubectl apply --server-side --force-conflicts --field-manager={FIELD_MANAGER} --kustomize={folder}"
 
     def built(self, kind: str, name: str) -> Document | None:
         """Return an object of the build, or None if it has none of that kind and name."""
