@@ -39,7 +39,6 @@ NOT_RUN = {
     "appRole: {path": "an excerpt of an overlay; golden cases render such stores",
     "capabilities = [": "test_sources_vault.py gives OpenBao these policies",
     "vault write auth": "needs a server; tests/cluster/test_vault.py makes such a role in OpenBao",
-    "name: ksecret-doctor": "roles; tests/cluster/test_doctor_external.py gives them to a user",
     "-m pytest": "a test that runs the tests would not end",
     "Usage: kubectl ksecret": "the help; make lint compares it with the commands",
     "cli | krm": "a drawing; import-linter holds what it shows",
