@@ -3,14 +3,12 @@
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from ..actions import doctor as action
-from ..actions.doctor.examination import DoctorRequest
 from . import arguments, kubectl
-from .formats import doctor as format_
 from .progress import progress_bar, status_line
 
 if TYPE_CHECKING:
@@ -63,8 +61,18 @@ def command(
       kubectl ksecret doctor test --as-workload
       kubectl ksecret doctor prod -o json
     """
+    # --help must not load cryptography.
+    from ..actions import doctor as action
+    from ..actions.doctor.examination import DoctorRequest
+    from .formats import doctor as format_
+
     request = DoctorRequest(
-        addresses=addresses, controller=controller, as_workload=as_workload, wait=wait, timeout=timeout
+        now=datetime.now(UTC),
+        addresses=addresses,
+        controller=controller,
+        as_workload=as_workload,
+        wait=wait,
+        timeout=timeout,
     )
     with progress_bar("asking the controller") as progress, status_line() as show:
         steps = action.examine(

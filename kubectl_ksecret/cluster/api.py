@@ -123,6 +123,10 @@ class Api:
         """Return an answer that is no JSON, such as a log or what a service behind the proxy says."""
         return self._answer("GET", target, parameters, None, "*/*").decode(errors="replace")
 
+    def ask(self, target: Target, body: Object) -> str:
+        """Hand JSON to a service behind the proxy, and return what it says."""
+        return self._answer("POST", target, None, body, "*/*").decode(errors="replace")
+
     def _pages(self, target: Target, parameters: Mapping[str, str] | None, accept: str, field: str) -> Iterator[Any]:
         query = {"limit": str(PAGE), **(parameters or {})}
         while True:

@@ -47,6 +47,50 @@ def overlay_label(overlay: str) -> str:
     return overlay[:63].rstrip("-.")
 
 
+def gitops_step(live: Object) -> str:
+    """Return what brings the files to the cluster where a GitOps controller applies an object; nothing where none does.
+
+    The names are those that the controllers put on what they apply.
+    """
+    owner = gitops_owner(live)
+    metadata = live.get("metadata") or {}
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    if owner == "Flux" and _FLUX[0] in labels:
+        namespace = labels.get(_FLUX[0].replace("/name", "/namespace"), "flux-system")
+        return f"flux reconcile kustomization {shown(labels[_FLUX[0]])} --namespace={shown(namespace)} --with-source"
+    if owner == "Argo CD":
+        names = [annotations.get(_ARGO_ANNOTATION, "").partition(":")[0], *(labels.get(name) for name in _ARGO_LABELS)]
+        if application := next(filter(None, (*names, labels.get(_INSTANCE))), ""):
+            return f"argocd app sync {shown(application)}"
+    return f"{owner} applies it: commit and push what is to be applied" if owner else ""
+
+
+def edited_keys(live: Object) -> frozenset[str]:
+    """Return the keys of a Secret that somebody wrote with kubectl after its controller, or sync, wrote it last.
+
+    An earlier entry of kubectl proves nothing: a field whose value stays the same stays with whoever wrote it first.
+    """
+    entries: list[Object] = [entry for entry in live["metadata"].get("managedFields") or () if _data_of(entry)]
+    by_kubectl = [entry for entry in entries if str(entry.get("manager")).startswith("kubectl")]
+    others = [str(entry.get("time") or "") for entry in entries if entry not in by_kubectl]
+    last = max(others, default="")
+    later = [entry for entry in by_kubectl if last and str(entry.get("time") or "") > last]
+    return frozenset(key for entry in later for key in _data_of(entry))
+
+
+def data_written(live: Object) -> tuple[str, str]:
+    """Return when anybody last wrote what a Secret holds, in RFC 3339, and who; both empty if nothing says so."""
+    entries: list[Object] = [entry for entry in live["metadata"].get("managedFields") or () if _data_of(entry)]
+    last = max(entries, key=lambda entry: str(entry.get("time") or ""), default={})
+    return str(last.get("time") or ""), shown(str(last.get("manager") or ""))
+
+
+def _data_of(entry: Object) -> frozenset[str]:
+    """Return the keys of a Secret's data that an entry of managedFields speaks of."""
+    fields: Any = (entry.get("fieldsV1") or {}).get("f:data") or {}
+    return frozenset(name.removeprefix("f:") for name in fields if name.startswith("f:"))
+
+
 def take_over_from_kubectl(api: Api, target: Target, live: Object, *, dry_run: bool = False) -> None:
     """Make what kubectl applied or created ours.
 

@@ -79,6 +79,7 @@ CLUSTER_ROLE_BINDINGS = Resources("rbac.authorization.k8s.io", "v1", "clusterrol
 DEPLOYMENTS = Resources("apps", "v1", "deployments")
 STATEFUL_SETS = Resources("apps", "v1", "statefulsets")
 DAEMON_SETS = Resources("apps", "v1", "daemonsets")
+CRON_JOBS = Resources("batch", "v1", "cronjobs")
 ROLLOUTS = Resources("argoproj.io", "v1alpha1", "rollouts")
 EXTERNAL_SECRETS = Resources("external-secrets.io", "v1", "externalsecrets")
 SECRET_STORES = Resources("external-secrets.io", "v1", "secretstores")

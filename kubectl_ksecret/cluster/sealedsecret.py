@@ -13,12 +13,14 @@ from .api import MERGE, Api
 from .arrival import Expectation, Failure, Outcome, View, condition
 from .delivery import Delivery, Order, after_applying, apply, arrived, event_versions, refused_adoption
 from .messages import names_of, scrubbed
-from .resources import SEALED_SECRETS, SECRETS
+from .ownership import edited_keys, gitops_owner
+from .resources import SEALED_SECRETS, SECRETS, Target
 from .secrets import read_secret
 
 KIND = "SealedSecret"
 _OWNER = "the Sealed Secrets controller"
 _MANAGED = "sealedsecrets.bitnami.com/managed"
+_RETRIED = "ksecret.dev/retried"
 
 
 class SealedSecretDelivery(Delivery):
@@ -40,9 +42,12 @@ class SealedSecretDelivery(Delivery):
 
         def unsealing(live: Object) -> Expectation | Outcome:
             if order.dry_run:
-                return _foretold(order, _record_of(live))
+                return _foretold(order, record_of(live))
             touched = live_before is None or live_before["metadata"]["generation"] != live["metadata"]["generation"]
-            return _Unsealing(api, order, live, event_versions(before, live), touched=touched)
+            edited = order.before is not None and bool(edited_keys(order.before.object) & order.keys)
+            if not touched and not gitops_owner(live) and (edited or _has_given_up(live, order)):
+                live, touched = _touch(api, target), True
+            return _Unsealing(api, order, live, event_versions(before, live), touched=touched, edited=edited)
 
         return after_applying(apply(api, order, target, before), order.manifest, unsealing, dry_run=order.dry_run)
 
@@ -53,6 +58,23 @@ class SealedSecretDelivery(Delivery):
             api.patch(SECRETS.among(order.namespace, order.name), body, MERGE)
 
 
+def _has_given_up(live: Object, order: Order) -> bool:
+    """Whether the controller has seen this form, and will not look at it again by itself.
+
+    After six failures it gives up, and a Secret that is deleted while it is down is not made again.
+    """
+    status = live.get("status") or {}
+    if status.get("observedGeneration") != live["metadata"]["generation"]:
+        return False
+    return condition(status, "Synced").get("status") == "False" or order.before is None
+
+
+def _touch(api: Api, target: Target) -> Object:
+    """Change the spec without a change of what it means: the controller looks at nothing else."""
+    annotations = {_RETRIED: str(time.time_ns())}
+    return api.patch(target, {"spec": {"template": {"metadata": {"annotations": annotations}}}}, MERGE)
+
+
 class _Unsealing(Expectation):
     """A SealedSecret that was applied. Three witnesses are heard, and the first that speaks counts.
 
@@ -60,10 +82,13 @@ class _Unsealing(Expectation):
     since our write.
     """
 
-    def __init__(self, api: Api, order: Order, written: Object, events: Mapping[str, str], *, touched: bool) -> None:
+    def __init__(
+        self, api: Api, order: Order, written: Object, events: Mapping[str, str], *, touched: bool, edited: bool
+    ) -> None:
         self._api, self._order, self._written, self._events = api, order, written, events
         self._touched = touched
-        self._record = _record_of(written)
+        # A Secret that was edited by hand still has the record of what the controller made.
+        self._record = "" if edited else record_of(written)
         self._failure = Failure()
         self._next_read, self._pause = 0.0, 0.25
 
@@ -130,7 +155,7 @@ def _foretold(order: Order, record_text: str) -> Outcome:
     return Outcome(state="arrived", changed=bool(keys), changed_keys=keys)
 
 
-def _record_of(sealed_secret: Object) -> str:
+def record_of(sealed_secret: Object) -> str:
     """Return the record in the template, if every key stands in it with the digest of its ciphertext.
 
     Of any other the Secret may have had the same record before the ciphertext changed.

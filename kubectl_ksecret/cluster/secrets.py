@@ -11,7 +11,7 @@ from typing import Any
 
 from ..frozen import Record
 from ..manifests import record
-from ..model.kubernetes import LAST_APPLIED, Object
+from ..model.kubernetes import LAST_APPLIED, OPERATOR, Object
 from .api import Api, Refused, Row
 from .resources import SECRETS
 
@@ -31,7 +31,8 @@ class Owner(Record):
 class SecretMetadata(Record):
     """A Secret of the cluster, of which no value was read.
 
-    `last_applied` says whether it has the annotation in which client-side `kubectl apply` stores all values again.
+    `last_applied` says whether it has the annotation in which client-side `kubectl apply` stores all values again,
+    `hashed` whether it has the one in which External Secrets Operator stores a digest of them.
     `object` is what can be shown of it.
     """
 
@@ -48,6 +49,7 @@ class SecretMetadata(Record):
     managed_by_sealed_secrets: bool
     restarting: bool
     last_applied: bool
+    hashed: bool
     object: Object
 
     @property
@@ -140,6 +142,7 @@ def _fields(metadata: Object, type_: str | None, keys: frozenset[str]) -> dict[s
         "restarting": annotations.get(RESTARTING) == "true",
         "managed_by_sealed_secrets": annotations.get("sealedsecrets.bitnami.com/managed") == "true",
         "last_applied": LAST_APPLIED in annotations,
+        "hashed": f"reconcile.{OPERATOR}/data-hash" in annotations,
         "object": _value_free(metadata),
     }
 

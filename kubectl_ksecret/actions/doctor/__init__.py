@@ -14,7 +14,21 @@ from ...objects.documents import Document
 from ...sources import Progress
 from ..addresses import secrets_of
 from ..deployment import DeployedSecret, Deployment, deployment
-from . import access, azurekeyvault, externalsecrets, operator, secrets, signin, stores
+from . import (
+    access,
+    azurekeyvault,
+    controller,
+    copies,
+    externalsecrets,
+    operator,
+    plain,
+    pods,
+    sealedsecrets,
+    secrets,
+    signin,
+    stores,
+    workloads,
+)
 from .examination import DoctorRequest, Examination, Question, Step, Verdict
 
 _PAUSE_SECONDS = 2.0
@@ -28,9 +42,16 @@ CHAINS: Mapping[str, Sequence[Question]] = {
         *signin.QUESTIONS,
         *externalsecrets.QUESTIONS,
     ),
-    "SealedSecret": (),
+    "Secret": plain.QUESTIONS,
+    "SealedSecret": (*controller.QUESTIONS, *sealedsecrets.QUESTIONS),
 }
-FROM_THE_SECRET_ON: Sequence[Question] = (*secrets.QUESTIONS, *access.QUESTIONS)
+FROM_THE_SECRET_ON: Sequence[Question] = (
+    *secrets.QUESTIONS,
+    *copies.QUESTIONS,
+    *workloads.QUESTIONS,
+    *pods.QUESTIONS,
+    *access.QUESTIONS,
+)
 
 
 def examine(

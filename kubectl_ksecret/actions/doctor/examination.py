@@ -3,10 +3,11 @@
 import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Literal, NamedTuple, TypeVar
 
 from ...cluster.api import FIELD_MANAGER, Api, Refused
-from ...cluster.certificates import Controller
+from ...cluster.certificates import Controller, Reached, reach
 from ...cluster.resources import EVENTS, SECRETS, Resources, Target
 from ...cluster.secrets import SecretMetadata, find_secret, list_secrets
 from ...frozen import Record
@@ -38,12 +39,13 @@ class Step(Record):
 
 
 class DoctorRequest(Record):
-    """What the user asked for. `controller` is where the one of Sealed Secrets is looked for.
+    """What the user asked for, and when. `controller` is where the one of Sealed Secrets is looked for.
 
     With `as_workload`, sign in to the vault as the ServiceAccount does that reads it for the cluster. With `wait`, ask
     again as long as a step fails, for at most `timeout` seconds; 0 is for ever.
     """
 
+    now: datetime
     addresses: Sequence[str] = ()
     controller: Controller = Controller()
     as_workload: bool = False
@@ -71,6 +73,7 @@ class Examination:
         self.environment, self.api, self.request = environment, api, request
         self.deployment, self.secrets, self.progress = deployment, secrets, progress
         self.broken: dict[str, str] = {}
+        self._controller: Reached | None = None
         self._lists: dict[tuple[Target, str], list[Object] | Refused] = {}
         self._objects: dict[Target, Object | Refused | None] = {}
         self._texts: dict[Target, str | Refused] = {}
@@ -136,6 +139,18 @@ class Examination:
             # A Role may name the Secrets that can be read, and then nothing can be listed.
             return self.secret(secret.namespace, secret.name)
         return listed.get(secret.name)
+
+    def is_there(self, name: str) -> bool:
+        """Whether the namespace has a Secret, be it the overlay's or not. Raises Refused without the right to list."""
+        if self.namespace not in self._secret_lists:
+            self._secret_lists[self.namespace] = _or_refusal(lambda: list_secrets(self.api, self.namespace))
+        return name in _without_refusal(self._secret_lists[self.namespace])
+
+    def controller(self) -> Reached:
+        """Return the controller of Sealed Secrets. Raises NoController or Refused if it does not answer."""
+        if self._controller is None:
+            self._controller = reach(self.api, self.request.controller)
+        return self._controller
 
     def secret(self, namespace: str, name: str) -> SecretMetadata | None:
         """Return any Secret, or None if there is none."""
