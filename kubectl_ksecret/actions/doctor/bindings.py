@@ -14,6 +14,7 @@ from ...cluster.verification import Verifier
 from ...frozen import Record
 from ...manifests import committed, record
 from ...manifests.committed import Committed
+from ...model.backend import Backend
 from ...model.loading import readable
 from ...model.types.backends import Scope
 from ..deployment import DeployedSecret
@@ -53,8 +54,7 @@ class Diagnostician:
         """Return why the controller can't open a Secret as it is deployed. Raises Refused as Verifier does."""
         stated = stated_binding(secret)
         ciphertext = self._backend.held(secret.document.object)
-        entries = record.of(secret.document.object, self._backend)
-        makers = {key: entries[key].by if key in entries else "" for key in ciphertext}
+        makers = sealed_for(self._backend, secret)
         closed = self._closed(ciphertext, stated, makers)
         # The key of one that is bound elsewhere may be gone too; it counts as bound elsewhere only if it opens there.
         rest = {key: ciphertext[key] for key in closed if makers[key] not in self._gone}
@@ -108,6 +108,16 @@ class Diagnostician:
         for standing in live:
             if texts & {*self._backend.held(standing).values()}:
                 yield standing["metadata"]["namespace"], standing["metadata"]["name"]
+
+
+def sealed_for(backend: Backend, secret: DeployedSecret) -> Mapping[str, str]:
+    """Return the fingerprint of the certificate that each value was sealed for; empty where no record speaks of it."""
+    document = secret.document.object
+    entries = record.of(document, backend)
+    return {
+        key: entries[key].by if key in entries and record.is_of(entries[key], text) else ""
+        for key, text in backend.held(document).items()
+    }
 
 
 def stated_binding(secret: DeployedSecret) -> Binding:

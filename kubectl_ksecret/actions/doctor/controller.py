@@ -194,7 +194,11 @@ def _needed(examination: Examination) -> Iterator[Step]:
     for fingerprint, addresses in committed.needed(examination.environment).items():
         remark = " (the controller's current one)" if fingerprint and fingerprint == theirs else ""
         count = "1 key" if len(addresses) == 1 else f"{len(addresses)} keys"
-        sealed = f"{count} sealed for {fingerprint}{remark}" if fingerprint else f"{count} of which no record says it"
+        sealed = (
+            f"{count} sealed for {fingerprint}{remark}"
+            if fingerprint
+            else f"{count} of which no record says for which they were sealed"
+        )
         yield Step(question=_KEYS, subject=f"overlay/{examination.environment.name}", verdict="passed", cause=sealed)
 
 

@@ -63,6 +63,7 @@ def _one_key(examination: Examination) -> Iterator[Step]:
                 subject=f"{SECRETS.plural.removesuffix('s')}/{live.name}",
                 verdict="passed",
                 cause=f"{key} is there; doctor shows no value, and this command does",
+                listed=True,
                 remedy=f"kubectl get secret {live.name} --namespace={live.namespace} --output=go-template='{template}'",
             )
 

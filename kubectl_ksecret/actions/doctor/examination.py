@@ -28,7 +28,7 @@ class Step(Record):
     `subject` is the object as kubectl names it, such as externalsecret.external-secrets.io/app. `cause` says what is
     wrong, why the question could not be answered or does not apply, or what a passed step saw. `remedy` is the next
     step: a command that works when it is typed, or a sentence where no command helps. Where there are several, each
-    stands on a line of its own.
+    stands on a line of its own. Of many steps that pass, text shows the first ones, and those that are `listed`.
     """
 
     question: str
@@ -36,6 +36,7 @@ class Step(Record):
     verdict: Verdict
     cause: str = ""
     remedy: str = ""
+    listed: bool = False
 
 
 class DoctorRequest(Record):

@@ -24,7 +24,7 @@ _NO_SECRET = re.compile(r'secret "(?P<secret>[^"]+)" not found')
 _NO_FILE = re.compile(
     r'MountVolume\.SetUp failed for volume "(?P<volume>[^"]+)" *: references non-existent secret key: (?P<key>\S+)'
 )
-_NO_CREDENTIALS = re.compile(r"Unable to retrieve some image pull secrets \((?P<secret>[^),]+)")
+_NO_CREDENTIALS = re.compile(r"Unable to retrieve some image pull secrets \((?P<secret>[^),]+)[^)]*\)")
 
 
 class Lack(Record):

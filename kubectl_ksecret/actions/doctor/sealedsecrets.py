@@ -11,12 +11,11 @@ from ...cluster.resources import SEALED_SECRETS
 from ...cluster.sealedsecret import KIND, record_of
 from ...cluster.secrets import SecretMetadata
 from ...cluster.verification import Verifier
-from ...manifests import record
 from ...model.kubernetes import Object
 from ..deployment import DeployedSecret
 from ..diff import differs
 from . import controller
-from .bindings import Diagnosis, Diagnostician, explained
+from .bindings import Diagnostician, explained, sealed_for
 from .examination import Examination, Question, Step, Verdict
 
 _OPENS = "the controller can open each SealedSecret"
@@ -55,7 +54,7 @@ def _groups(examination: Examination) -> Iterator[Sequence[str]]:
     """
     by_keys: dict[frozenset[str], list[str]] = {}
     for name, secret in examination.secrets.items():
-        makers = {entry.by for entry in record.of(_object(secret), backend_of(examination.environment)).values()}
+        makers = sealed_for(backend_of(examination.environment), secret).values()
         if _has_arrived(examination, secret):
             by_keys.setdefault(frozenset(makers), []).append(name)
         else:
@@ -91,15 +90,11 @@ def _opens(examination: Examination, name: str, verifier: Verifier, diagnosticia
     diagnosis = diagnostician.diagnose(secret)
     cause, remedy = explained(examination, secret, diagnosis)
     if diagnosis.binding is None:
-        sealed_for = _sealed_for(examination, secret, diagnosis)
-        cause += f"; sealed for {sealed_for}" if sealed_for else ""
+        makers = sealed_for(backend_of(examination.environment), secret)
+        fingerprints = sorted(filter(None, {makers[key] for key in diagnosis.keys}))
+        cause += f"; sealed for {', '.join(fingerprints)}" if fingerprints else ""
         remedy = _new_seal(examination, secret)
     return _step(_OPENS, secret, "failed", cause, remedy)
-
-
-def _sealed_for(examination: Examination, secret: DeployedSecret, diagnosis: Diagnosis) -> str:
-    entries = record.of(_object(secret), backend_of(examination.environment))
-    return ", ".join(sorted({entries[key].by for key in diagnosis.keys if key in entries}))
 
 
 def _new_seal(examination: Examination, secret: DeployedSecret) -> str:
@@ -127,15 +122,22 @@ def _unsealed(examination: Examination, name: str, secret: DeployedSecret, stand
         live = examination.live(secret)
         if live is not None and not live.managed_by_sealed_secrets:
             return _step(_UNSEALED, secret, "failed", *_unmanaged(examination, name, live))
-        return _step(_UNSEALED, secret, "failed", "it is not in the cluster", sync)
+        return _step(_UNSEALED, secret, "failed", *_unless_broken(examination, name, "it is not in the cluster", sync))
     if differs(secret.document, standing):
         cause = "the cluster has another form of it than the build: it is not applied yet"
-        return _step(_UNSEALED, secret, "failed", cause, gitops_step(standing) or sync)
+        remedy = gitops_step(standing) or sync
+        return _step(_UNSEALED, secret, "failed", *_unless_broken(examination, name, cause, remedy))
     live = examination.live(secret)
     if live is not None and (edited := sorted(edited_keys(live.object) & secret.secret.keys.keys())):
         cause = f"somebody wrote {', '.join(edited)} into the Secret with kubectl after it was unsealed"
         return _step(_UNSEALED, secret, "failed", cause, sync)
     return _by_witness(examination, name, secret, standing, live)
+
+
+def _unless_broken(examination: Examination, name: str, cause: str, remedy: str) -> tuple[str, str]:
+    """Return a cause and its remedy, or where to begin if the controller could not open it anyway."""
+    broken = examination.broken.get(name)
+    return (f"{cause}; see above: {broken}", "") if broken else (cause, remedy)
 
 
 def _by_witness(

@@ -104,6 +104,8 @@ def _of_read(examination: Examination, workload: SecretReader, read: SecretRead)
         return  # another one's Secret, which is there
     containers = {str(container) for container in _container_names(workload.document)}
     for route in routes(workload.document, read, keys or ()):
+        if not is_looked_at(examination, read._replace(key=route.key)):
+            continue
         where = f"{route.container}: {route}" if route.container and len(containers) > 1 else str(route)
         missing = keys is None or (route.key is not None and route.key not in keys)
         verdict: Verdict = "failed" if missing and not route.optional else "passed"
@@ -112,7 +114,7 @@ def _of_read(examination: Examination, workload: SecretReader, read: SecretRead)
             cause += f": {_absence(examination, route, keys)}" + ("; it is optional" if route.optional else "")
         if verdict == "failed":
             remedy = next_step(examination, read.secret, route.key, workload)
-        yield Step(question=_ROUTES, subject=workload.name, verdict=verdict, cause=cause, remedy=remedy)
+        yield Step(question=_ROUTES, subject=workload.name, verdict=verdict, cause=cause, remedy=remedy, listed=True)
 
 
 def _container_names(document: Document) -> Iterator[object]:

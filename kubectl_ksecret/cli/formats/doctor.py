@@ -40,8 +40,8 @@ def _lines(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
         yield f"{paint('►', 'cyan')} {question}"
         passed = 0
         for step in answers:
-            passed += step.verdict == "passed"
-            if step.verdict != "passed" or passed <= _LISTED:
+            passed += step.verdict == "passed" and not step.listed
+            if step.listed or step.verdict != "passed" or passed <= _LISTED:
                 yield from _of_step(step, paint)
         if passed > _LISTED:
             yield f"{paint(*_MARKS['passed'])} and {passed - _LISTED} more"
