@@ -64,6 +64,7 @@ def answer(handler: Any, **answers: Any) -> None:
     for name, path in paths.items():
         status, body = answers.get(name, (403, {"kind": "Status", "reason": "Forbidden"}))
         handler[f"get {path}"] << status << body
+    handler["get"] << 403 << {"kind": "Status", "reason": "Forbidden"}
 
 
 def test_an_operator_that_serves_older_versions_alone_has_to_be_upgraded(

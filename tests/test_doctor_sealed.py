@@ -66,6 +66,7 @@ def test_a_cluster_that_does_not_serve_sealed_secrets_is_said_first(tmp_path: Pa
     project.write(".env", "TOKEN=canary-value\n")
     project.done("seal", "prod")
     handler["get /apis/bitnami.com/v1alpha1"] << 404 << status(404, "NotFound")
+    handler["get"] << 403 << status(403, "Forbidden")
     done = project.ksecret("doctor", "prod", "-o", "json", KUBECONFIG=str(kubeconfig))
     assert done.code == 1
     first, *_ = json.loads(done.out)["steps"]
