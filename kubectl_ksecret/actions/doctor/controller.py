@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterator
+from datetime import timedelta
 
 from ...backends import backend_of
 from ...cluster.api import Refused
@@ -12,6 +13,7 @@ from ...errors import InputError, shown
 from ...model.kubernetes import Object
 from ...sealing import certificate, sealedsecret
 from ...sealing.certificate import Certificate
+from ...sealing.validity import judge
 from ...sensitive import Sensitive
 from .. import certificate as committed
 from .examination import Examination, Question, Step
@@ -21,6 +23,7 @@ _ANSWERS = "the Sealed Secrets controller answers"
 _CERTIFICATE = "the certificate is one of the controller's"
 _KEYS = "the sealing keys that the committed values need"
 _CHART = "https://bitnami.github.io/sealed-secrets"
+_SOON = timedelta(days=30)
 _INSTALLATION = f"helm install sealed-secrets sealed-secrets --repo={_CHART} --namespace=kube-system"
 # The smallest text that can be sealed to see whether the controller has the key; it means nothing.
 _PROBE = Sensitive(b"ksecret")
@@ -137,25 +140,40 @@ def _held(examination: Examination) -> Iterator[Step]:
     fetch = f"kubectl ksecret certificate {environment.name} --fetch"
     file = environment.project.name(named.path)
     try:
-        ours = committed.current(environment, examination.request.now)
-        pem = environment.project.read(named.path, named.named_at)
+        ours = certificate.read(environment.project.read(named.path, named.named_at))
     except InputError as error:
         yield _of_certificate(file, error.mistakes[0].message, fetch)
         return
+    except ValueError as error:
+        yield _of_certificate(file, str(error), fetch)
+        return
+    faults = {fact.kind: fact.message for fact in judge(ours, now=examination.request.now, warn=_SOON)}
+    soon = faults.pop("ends-soon", "")
+    for message in faults.values():
+        yield _of_certificate(file, message, fetch)
+        return
+    if not answers(examination):
+        return
+    fault, remark = _against(examination, ours)
+    if fault:
+        yield _of_certificate(file, fault, fetch)
+        return
+    cause = f"{remark}: {ours.fingerprint}, until {ours.not_after:%Y-%m-%d}"
+    yield Step(
+        question=_CERTIFICATE, subject=file, verdict="passed", cause=f"{cause}; {soon}" if soon else cause, listed=True
+    )
+
+
+def _against(examination: Examination, ours: Certificate) -> tuple[str, str]:
+    """Compare the overlay's certificate with the controller's; returns what is wrong, or which of them it is."""
     controller = examination.controller()
     theirs = _theirs(controller)
-    until = f"{ours.validity.fingerprint}, until {ours.validity.not_after:%Y-%m-%d}"
-    if ours.warnings:
-        yield _of_certificate(file, ours.warnings[0].message, fetch)
-    elif ours.validity.fingerprint == theirs:
-        yield Step(question=_CERTIFICATE, subject=file, verdict="passed", cause=f"the current one: {until}")
-    elif _opens(examination, controller, certificate.read(pem)):
-        cause = f"an older one, whose key the controller still has: {until}; the current one is {theirs}"
-        yield Step(question=_CERTIFICATE, subject=file, verdict="passed", cause=cause)
-    else:
-        cause = f"the controller has no key for {ours.validity.fingerprint}: it was rotated away, or is another "
-        cause += f"cluster's; the controller's certificate is {theirs}"
-        yield _of_certificate(file, cause, fetch)
+    if ours.fingerprint == theirs:
+        return "", "the current one"
+    if _opens(examination, controller, ours):
+        return "", f"an older one, whose key the controller still has (the current one is {theirs})"
+    lost = f"the controller has no key for {ours.fingerprint}: it was rotated away, or is another cluster's"
+    return f"{lost}; the controller's certificate is {theirs}", ""
 
 
 def _of_certificate(file: str, cause: str, remedy: str) -> Step:
