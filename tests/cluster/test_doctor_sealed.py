@@ -126,7 +126,7 @@ def is_seen(shop: Shop, name: str) -> bool:
 
 
 def wait_until(condition: Any) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.2)
@@ -166,8 +166,8 @@ def test_what_a_value_is_bound_to_is_found_out(ward: Ward, name: str, cause: str
 def test_a_key_that_was_rotated_away_is_told_from_a_name_that_changed(ward: Ward) -> None:
     step = ward.ill.of(object_name("old"), OPENS)
     assert step.cause.startswith("the controller has no key that opens old-key, under whatever name, namespace or ")
-    [needed] = [step for step in ward.ill.all("the sealing keys") if "current one" not in step.cause]
-    assert step.cause.endswith(needed.cause.rpartition("SHA256:")[2])
+    [needed] = [step.cause for step in ward.ill.all("the sealing keys") if step.cause.startswith("1 key sealed for ")]
+    assert step.cause.endswith(needed.removeprefix("1 key "))
 
 
 @pytest.mark.parametrize(
