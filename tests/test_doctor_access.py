@@ -61,6 +61,7 @@ def steps(project: Project, mock: tuple[Any, Path], *objects: Object, without: s
         refused = path == without
         answer = {"kind": "Status", "reason": "Forbidden"} if refused else {"items": items}
         handler[f"get /apis/{RBAC}/v1/{path}"] << (403 if refused else 200) << answer
+    handler["get"] << 403 << {"kind": "Status", "reason": "Forbidden"}
     done = project.ksecret("doctor", "test", "--output=json", KUBECONFIG=str(kubeconfig))
     assert done.err == ""
     return [step for step in json.loads(done.out)["steps"] if step["question"] == QUESTION]
