@@ -70,10 +70,12 @@ def edited_keys(live: Object) -> frozenset[str]:
 
     An earlier entry of kubectl proves nothing: a field whose value stays the same stays with whoever wrote it first.
     """
-    entries: list[Object] = [entry for entry in live["metadata"].get("managedFields") or () if _data_of(entry)]
+    # Whoever wrote the data keeps `f:data` itself when another one takes its last key.
+    entries = [
+        entry for entry in live["metadata"].get("managedFields") or () if "f:data" in (entry.get("fieldsV1") or {})
+    ]
     by_kubectl = [entry for entry in entries if str(entry.get("manager")).startswith("kubectl")]
-    others = [str(entry.get("time") or "") for entry in entries if entry not in by_kubectl]
-    last = max(others, default="")
+    last = max((str(entry.get("time") or "") for entry in entries if entry not in by_kubectl), default="")
     later = [entry for entry in by_kubectl if last and str(entry.get("time") or "") > last]
     return frozenset(key for entry in later for key in _data_of(entry))
 

@@ -91,11 +91,11 @@ def break_(shop: Shop) -> None:
     put(shop, "moved", raw(shop, "moved", namespace=f"{shop.namespace}-stage"))
     put(shop, "wide", raw(shop, "wide", scope="namespace-wide"))
     put(shop, "renamed", shop.project.object("app")["spec"]["encryptedData"]["token"])
-    put(shop, "torn", shop.project.object("torn")["spec"]["encryptedData"]["torn-key"][:400])
+    put(shop, "torn", shop.project.object("torn")["spec"]["encryptedData"]["torn-key"][:300])
     shop.kubectl("wait", "--for=delete", "secret/taken", "--timeout=30s")
     literals = (f"--from-literal=taken-key={CANARY}", "--from-literal=extra=x")
     shop.kubectl("create", "secret", "generic", "taken", *literals)
-    shop.deploy("prod")
+    shop.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(shop.project.root / "overlays/prod"))
     wait_until(lambda: all(is_seen(shop, name) for name in OTHERS))
     shop.kubectl("delete", "secret", "moved")
     assert shop.ksecret("seal", "prod", "later", "--reseal").code == 0
@@ -243,6 +243,7 @@ def test_a_controller_that_is_down_is_named_with_the_command_that_brings_it_back
     step = examine(shop, "prod").of(f"service/{SEALED_SECRETS.name}")
     assert (step.verdict, step.cause) == ("failed", f"{name} is scaled to 0")
     follow(shop, step)
+    wait_until(lambda: shop.cluster.programs[SEALED_SECRETS.name].running)
     shop.cluster.wait(SEALED_SECRETS.name)
     assert examine(shop, "prod").of(f"service/{SEALED_SECRETS.name}").verdict == "passed"
 
