@@ -17,7 +17,8 @@ OURS = re.compile(r"kubectl ksecret ([a-z]+)((?: (?![|>;&])[^\s;,()]+)*)")
 OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
 # Another program's options are its own matter. A colon within an argument ends no part of a sentence.
 OTHERS = re.compile(
-    r"\b(?:git|kubeseal|kubectl(?! ksecret)|kustomize|pip|pipx|openssl|az|age|sops|setpriv|argocd|helm|flux)\b(?:[^;:]|:(?! ))*"
+    r"\b(?:git|kubeseal|kubectl(?! ksecret)|kustomize|pip|pipx|openssl|az|age|sops|setpriv|argocd|helm|flux)\b"
+    r"(?:[^;:]|:(?! ))*"
 )
 
 

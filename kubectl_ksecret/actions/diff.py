@@ -189,7 +189,7 @@ def _existing(api: Api, namespace: str) -> Mapping[str, SecretMetadata] | None:
 def differs(document: Document, live: Object) -> bool:
     """Whether an object that stands for a Secret lives in another form than it is built in."""
     stated = _readable(document.object)
-    return bool(_as_far_as(stated, _readable(live)) != stated)
+    return bool(as_far_as(stated, _readable(live)) != stated)
 
 
 def _standing(resources: Resources, built: Iterable[Document], standing: Mapping[str, Object]) -> Iterator[Compared]:
