@@ -54,7 +54,7 @@ def test_of_sealed_secrets(shop: Shop) -> None:
     shop.sealed_overlay()
     shop.seal(token="one", password="p")
     shop.kubectl("create", "secret", "generic", "another", "--from-literal=token=x")
-    assert reads(shop, "sync", "prod")[0] == ["/app", "/app", "/app", "/app"]
+    assert set(reads(shop, "sync", "prod")[0]) == {"/app"}
     assert reads(shop, "diff", "prod") == ([LIST], {"get", "list"})
     assert reads(shop, "status", "prod") == ([], set())
     assert reads(shop, "certificate", "prod", "--fetch") == ([], {"get"})
