@@ -13,6 +13,7 @@ from ..cluster.plain import PlainOrder, apply_secret, finish_secret
 from ..cluster.sealedsecret import SealedSecretDelivery
 from ..cluster.secrets import read_secret
 from ..cluster.stores import StoreDelivery
+from ..cluster.vaultstaticsecret import VaultStaticSecretDelivery
 from ..frozen import Record
 from ..model.resolution import Environment
 from ..objects.selectors import Selector
@@ -22,7 +23,8 @@ from .plain import PlainContent, PlainPorts, PlainRequest, contents, is_plain
 Restart = Literal["auto", "always", "never"]
 # By the kind of the objects that stand for Secrets.
 DELIVERIES: Mapping[str, Delivery] = {
-    delivery.kind: delivery for delivery in (ExternalSecretDelivery(), SealedSecretDelivery())
+    delivery.kind: delivery
+    for delivery in (ExternalSecretDelivery(), SealedSecretDelivery(), VaultStaticSecretDelivery())
 }
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from ..cluster.arrival import Outcome, View, wait
 from ..cluster.workloads import RollOut, Workload, kind_of, readers, restart
 from ..model.resolution import Environment
-from ..objects.documents import Document
+from ..objects.documents import Document, mapping, sequence
 from ..objects.reads import reads
 from .orders import Result, Run
 
@@ -52,4 +52,17 @@ def built_readers(environment: Environment, objects: Sequence[Document], secrets
 
 
 def _readers(run: Run, secrets: Collection[str]) -> list[Workload]:
-    return readers(run.api, run.deployed.namespace, secrets, run.environment.overlay.spec.references)
+    """Return the workloads to restart: all that read the Secrets but those that an operator restarts itself."""
+    left = _restarted_by_operator(run) if run.request.restart == "auto" else set()
+    workloads = readers(run.api, run.deployed.namespace, secrets, run.environment.overlay.spec.references)
+    return [workload for workload in workloads if (workload.kind.name, workload.object["metadata"]["name"]) not in left]
+
+
+def _restarted_by_operator(run: Run) -> set[tuple[str, str]]:
+    """Return the workloads, by kind and name, that Vault Secrets Operator restarts with a changed Secret."""
+    targets = [
+        mapping(target)
+        for secret in run.deployed.secrets.values()
+        for target in sequence(secret.document.at("spec", "rolloutRestartTargets"))
+    ]
+    return {(str(target.get("kind")).removeprefix("argo."), str(target.get("name"))) for target in targets}

@@ -85,4 +85,5 @@ EXTERNAL_SECRETS = Resources("external-secrets.io", "v1", "externalsecrets")
 SECRET_STORES = Resources("external-secrets.io", "v1", "secretstores")
 CLUSTER_SECRET_STORES = Resources("external-secrets.io", "v1", "clustersecretstores")
 STORES = {"SecretStore": SECRET_STORES, "ClusterSecretStore": CLUSTER_SECRET_STORES}
+VAULT_STATIC_SECRETS = Resources("secrets.hashicorp.com", "v1beta1", "vaultstaticsecrets")
 SEALED_SECRETS = Resources("bitnami.com", "v1alpha1", "sealedsecrets")
