@@ -37,6 +37,7 @@ NOT_RUN = {
     "readers: [backend-sa]": "an excerpt of a declaration; the golden case access-of-readers renders one",
     "https://vault.example:8200": "needs a server; test_sources_vault.py runs such an overlay against OpenBao",
     "appRole: {path": "an excerpt of an overlay; golden cases render such stores",
+    "vaultSecretsOperator:": "an excerpt of an overlay; tests/cluster/test_vault_secrets_operator.py runs such a one",
     "capabilities = [": "test_sources_vault.py gives OpenBao these policies",
     "vault write auth": "needs a server; tests/cluster/test_vault.py makes such a role in OpenBao",
     "-m pytest": "a test that runs the tests would not end",
