@@ -55,16 +55,6 @@ def test_an_empty_folder_is_complete_after_one_seal(tmp_path: Path, vault: KeyVa
     assert project.ksecret("render", "prod").code == 0
 
 
-def test_what_is_unchanged_costs_no_value_and_no_byte(tmp_path: Path, vault: KeyVault) -> None:
-    """Only versions are listed."""
-    project = vault_shop(tmp_path, vault)
-    fill(vault)
-    project.done("seal", "prod")
-    before, read = project.files(), len(vault.values_read)
-    assert project.done("seal", "prod") == "prod: everything is sealed\n"
-    assert (project.changed_since(before), len(vault.values_read)) == (set(), read)
-
-
 def test_a_new_version_changes_its_own_entry_alone(tmp_path: Path, vault: KeyVault) -> None:
     """Found on a later page of its versions; a template that reads it is sealed anew as well."""
     project = vault_shop(tmp_path, vault)
@@ -113,20 +103,6 @@ def test_a_version_out_of_its_time_is_sealed_with_a_warning(tmp_path: Path, vaul
             f"{place}token-prod: the version that was sealed expired on 2021-03-04",
         ],
     )
-
-
-def test_what_the_vault_no_longer_gives_stays_sealed_and_is_named(tmp_path: Path, vault: KeyVault) -> None:
-    """Production keeps what it has; a disabled secret is still there, and not said to be gone."""
-    project = vault_shop(tmp_path, vault)
-    fill(vault)
-    project.done("seal", "prod")
-    before = project.files()
-    vault.disable("password-prod", vault.versions("password-prod")[0].id)
-    message = "prod: kept as sealed, though the source no longer gives a value for\n  app/password\n  app/url\n"
-    assert project.done("seal", "prod") == message
-    vault.delete("password-prod")
-    assert project.done("seal", "prod") == message
-    assert project.changed_since(before) == set()
 
 
 def test_all_missing_names_are_told_at_once_with_the_nearest(tmp_path: Path, vault: KeyVault) -> None:

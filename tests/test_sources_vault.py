@@ -1,6 +1,7 @@
 """`kubectl ksecret` with the source `vault`: the real OpenBao, and its faults in the tool's own words."""
 
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,55 @@ def test_a_server_that_is_not_ready_says_so_at_once(tmp_path: Path) -> None:
         keys = server.ask("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
         assert keys
         assert failed(project)[0].endswith(f"{server.url} is sealed (503)")
+
+
+@pytest.mark.parametrize(
+    ("health", "message"),
+    [(429, "is a standby that can't reach the active node (500)"), (200, "failed for shop/prod/app (500)")],
+)
+def test_why_a_server_fails_is_asked_of_itself(
+    tmp_path: Path, bao: OpenBao, mount: str, health: int, message: str
+) -> None:
+    """A standby without an active node answers 500 like any other fault."""
+    with Relay(bao.url) as relay:
+        failing = Answer(500, {"errors": ["local node not active"]}, {"Retry-After": "0.01"})
+        relay.faults.add(Refuse(failing), f"GET /v1/{mount}/**")
+        relay.faults.add(Refuse(Answer(health, {})), "GET /v1/sys/health")
+        project = vault_shop(tmp_path, bao, mount, address=relay.url)
+        assert failed(project)[0].endswith(f"{relay.url} {message}")
+
+
+def test_a_token_that_has_expired_is_not_taken_for_a_policy(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """The server says the same of both, but for what it says of the token itself."""
+    project = vault_shop(tmp_path, bao, mount)
+    token = bao.limited(documented_policy("read", mount), ttl="1s")
+    project.environment["VAULT_TOKEN"] = token
+    while bao.request("GET", "auth/token/lookup-self", token=token).status == 200:
+        time.sleep(0.1)
+    assert failed(project) == [
+        f"{PLACE.format('17:16')}{bao.url} does not accept the token: it is not this server's, or it has expired (403)",
+        "hint: sign in anew with vault login, or set VAULT_TOKEN",
+    ]
+
+
+def test_an_entry_of_another_clone_is_never_written_over(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """The server's check-and-set refuses what was made of an entry that somebody changed just before the write."""
+    with Relay(bao.url) as relay:
+        project = vault_shop(tmp_path, bao, mount, address=relay.url)
+        project.done("seal", "prod")
+
+        def meanwhile(method: str, path: str) -> None:
+            if method == "POST" and path.startswith(f"/v1/{mount}/data/"):
+                relay.meanwhile = None
+                bao.ask("POST", f"{mount}/data/shop/prod/app", {"data": ENTRY | {"password": "changed"}})
+
+        relay.meanwhile = meanwhile
+        done = project.ksecret("rotate", "prod", "app/token", "--yes")
+        assert (done.code, "somebody else changed shop/prod/app meanwhile" in done.err) == (3, True)
+        assert (entry(bao, mount)["token"], versions(bao, mount)) == ("first-token", 2)
+        assert project.ksecret("rotate", "prod", "app/token", "--yes").code == 0
+    new = entry(bao, mount)
+    assert (new["password"], new["token"] == "first-token", versions(bao, mount)) == ("changed", False, 3)
 
 
 STRANGERS: Mapping[str, Answer] = {

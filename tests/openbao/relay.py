@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Callable
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -30,6 +31,8 @@ class Relay:
     def __init__(self, url: str) -> None:
         self.faults = Faults()
         self.requests: list[Seen] = []
+        self.meanwhile: Callable[[str, str], None] | None = None
+        """What somebody else does before a request, given by its method and path, reaches the server."""
         self.most_at_once = 0
         self._at_once, self._counting = 0, threading.Lock()
         self._ended = threading.Event()
@@ -83,6 +86,8 @@ class Relay:
                 self._at_once -= 1
 
     def _pass_on(self, exchange: "_Exchange", body: bytes, fault: Cut | Garble | None) -> None:
+        if self.meanwhile is not None:
+            self.meanwhile(exchange.command, exchange.path)
         connection = exchange.upstream(self._target)
         headers = {
             name: value for name, value in exchange.headers.items() if name.lower() not in ("host", "connection")
