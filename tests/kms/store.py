@@ -73,6 +73,11 @@ class Secrets:
         with self._lock:
             return sorted(self._versions)
 
+    def delete(self, name: str) -> None:
+        """Delete a secret without a way back."""
+        with self._lock:
+            del self._versions[name]
+
     def schedule_deletion(self, name: str) -> None:
         """Plan a deletion: nobody reads the secret any more, and its name stays taken."""
         with self._lock:
