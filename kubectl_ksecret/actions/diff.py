@@ -104,7 +104,7 @@ def _compared(
             compared.append(_secret(api, _expected_of_source(environment, name, states[name]), existing))
         else:
             compared.append(_not_built(environment, name))
-    if request.is_whole and backend.kind not in DELIVERIES:
+    if request.is_whole and environment.backend.field not in DELIVERIES:
         compared += _extra_secrets(environment, deployed, existing or {})
     return compared
 
@@ -113,7 +113,7 @@ def _standing_objects(
     environment: Environment, api: Api, deployed: Deployment, names: Collection[str], *, is_whole: bool
 ) -> list[Compared]:
     """Compare the store that is rendered, and the objects of which a controller makes the Secrets."""
-    delivery = DELIVERIES.get(backend_of(environment).kind)
+    delivery = DELIVERIES.get(environment.backend.field)
     if delivery is None:
         return []
     compared: list[Compared] = []

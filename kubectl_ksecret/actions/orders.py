@@ -1,7 +1,7 @@
 """The deliveries of one sync: how each Secret of an overlay is brought to the cluster, and what became of it."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 from ..backends import backend_of
 from ..cluster import delivery as deliveries
@@ -20,11 +20,11 @@ from ..objects.selectors import Selector
 from .deployment import DeployedSecret, Deployment
 from .plain import PlainContent, PlainPorts, PlainRequest, contents, is_plain
 
-Restart = Literal["auto", "always", "never"]
-# By the kind of the objects that stand for Secrets.
+# By the field of the backend: two operators have a kind named ExternalSecret.
 DELIVERIES: Mapping[str, Delivery] = {
-    delivery.kind: delivery
-    for delivery in (ExternalSecretDelivery(), SealedSecretDelivery(), VaultStaticSecretDelivery())
+    "externalSecret": ExternalSecretDelivery(),
+    "sealedSecret": SealedSecretDelivery(),
+    "vaultSecretsOperator": VaultStaticSecretDelivery(),
 }
 
 
@@ -114,7 +114,7 @@ class StandingOrders(Orders):
     """Secrets for which another object stands, of which a controller makes them."""
 
     def __init__(self, run: Run) -> None:
-        self._run, self._delivery = run, DELIVERIES[backend_of(run.environment).kind]
+        self._run, self._delivery = run, DELIVERIES[run.environment.backend.field]
         self._orders: dict[str, Order] = {}
         self._outcomes: dict[str, Outcome] = {}
         self.refused = False

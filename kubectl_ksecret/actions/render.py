@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 from ..backends import backend_of, mend, read_committed
 from ..backends import render as objects_of
-from ..checks import CommittedOverlay, Finding, check, sealed
+from ..checks import CommittedOverlay, Finding, check
+from ..checks.limits import BEFORE_RENDERING
 from ..files.folder import Folder, locked
 from ..frozen import Record
 from ..manifests import committed, record, upkeep
@@ -24,7 +25,7 @@ class Rendered(Record):
 def render(environment: Environment) -> Rendered:
     """Return what is shown of an environment, nothing with findings. Raises InputError for an unreadable manifest."""
     manifests = read_committed(environment)
-    findings = check(CommittedOverlay(environment=environment, manifests=manifests), sealed.RULES)
+    findings = check(CommittedOverlay(environment=environment, manifests=manifests), BEFORE_RENDERING)
     return Rendered(objects=[] if findings else objects_of(environment, manifests), findings=findings)
 
 

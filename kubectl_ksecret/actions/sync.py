@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from ..backends import backend_of
 from ..cluster.api import Api
 from ..cluster.arrival import Deadline, Outcome
 from ..cluster.guard import refuse_another_cluster, refuse_another_namespace
@@ -87,7 +86,7 @@ def sync(environment: Environment, api: Api, request: SyncRequest, ports: PlainP
 
 def plan(environment: Environment, request: SyncRequest) -> Sync:
     """Return what would be delivered, without a word to the cluster. Whether values are others only that can tell."""
-    delivery, deployed = DELIVERIES.get(backend_of(environment).kind), deployment(environment)
+    delivery, deployed = DELIVERIES.get(environment.backend.field), deployment(environment)
     results: list[Result] = []
     names: list[str] = []
 

@@ -9,7 +9,16 @@ from ..model.backend import Backend
 from ..model.kubernetes import Object
 from ..model.resolution import Environment
 from ..model.types import backends as types
-from ..model.types.backends import BackendSpec, ExternalSecret, PlainSecret, SealedSecret, Sops, VaultSecretsOperator
+from ..model.types.backends import (
+    AckSecretManager,
+    BackendSpec,
+    ExternalSecret,
+    PlainSecret,
+    SealedSecret,
+    Sops,
+    VaultSecretsOperator,
+)
+from .acksecretmanager import AckSecretManagerBackend
 from .externalsecret import ExternalSecretBackend
 from .sealedsecret import SealedSecretBackend
 from .secret import PlainSecretBackend
@@ -22,6 +31,7 @@ BACKENDS: dict[type[BackendSpec], Backend] = {
     Sops: SopsBackend(),
     PlainSecret: PlainSecretBackend(),
     VaultSecretsOperator: VaultSecretsOperatorBackend(),
+    AckSecretManager: AckSecretManagerBackend(),
 }
 
 if missing := set(types.BACKENDS.values()) - BACKENDS.keys():

@@ -43,6 +43,14 @@ class ExternalSecretBackend(ValuelessBackend):
         """Return the ExternalSecret of a Secret."""
         return _external_secret(environment, spec_of(environment), secret)
 
+    def next_steps(self, environment: Environment, secrets: Sequence[str]) -> Sequence[str]:
+        """Return when the operator reads the source, and the command that makes it do so at once."""
+        return (
+            f"{environment.name} has it within {spec_of(environment).refresh_interval}; at once with",
+            f"  kubectl annotate externalsecrets.{OPERATOR} -n {environment.namespace} {' '.join(secrets)} "
+            "force-sync=$(date +%s) --overwrite",
+        )
+
     def path_of(self, key: str) -> Path:
         """Return the list of what is fetched, in which a key has no path of its own."""
         return ("spec", "data")

@@ -7,8 +7,10 @@ from . import (
     ciphertext,
     environments,
     exceptions,
+    hazards,
     injector,
     kustomize,
+    limits,
     operator,
     parity,
     placeholders,
@@ -28,6 +30,7 @@ OF_REPOSITORY: tuple[Rule, ...] = (
     *buildable.RULES,
     *kustomize.RULES,
     *sealed.RULES,
+    *limits.RULES,
     *ciphertext.RULES,
     *environments.RULES,
     *parity.RULES,
@@ -40,6 +43,7 @@ OF_REPOSITORY: tuple[Rule, ...] = (
     *waves.RULES,
     *restart.RULES,
     *access.RULES,
+    *hazards.RULES,
     *injector.RULES,
 )
 OF_VALUES: tuple[Rule, ...] = values.RULES

@@ -87,3 +87,4 @@ CLUSTER_SECRET_STORES = Resources("external-secrets.io", "v1", "clustersecretsto
 STORES = {"SecretStore": SECRET_STORES, "ClusterSecretStore": CLUSTER_SECRET_STORES}
 VAULT_STATIC_SECRETS = Resources("secrets.hashicorp.com", "v1beta1", "vaultstaticsecrets")
 SEALED_SECRETS = Resources("bitnami.com", "v1alpha1", "sealedsecrets")
+ACK_EXTERNAL_SECRETS = Resources("alibabacloud.com", "v1alpha1", "externalsecrets")

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from .. import yamlio
 from ..backends import read_committed, render
-from ..checks import CommittedOverlay, check, sealed
+from ..checks import CommittedOverlay, check
+from ..checks.limits import BEFORE_RENDERING
 from ..errors import InputError, Mistake
 from ..files.project import Project, decode
 from ..model.kubernetes import Object
@@ -54,7 +55,7 @@ def _objects(environment: Environment) -> list[Object]:
     if mistakes := list(sharing.mistakes([environment], [environment])):
         raise InputError(*mistakes)
     manifests = read_committed(environment)
-    if findings := check(CommittedOverlay(environment=environment, manifests=manifests), sealed.RULES):
+    if findings := check(CommittedOverlay(environment=environment, manifests=manifests), BEFORE_RENDERING):
         raise InputError(*(finding.as_mistake() for finding in findings))
     return render(environment, manifests)
 

@@ -22,6 +22,14 @@ class Flaw(NamedTuple):
     hint: str = ""
 
 
+class Limit(NamedTuple):
+    """What a declaration asks for and no object of a backend can have; it shows no value."""
+
+    message: str
+    place: Place
+    hint: str
+
+
 class NameReference(NamedTuple):
     """The fields that name objects of a kind: kustomize follows a rename of such an object into them.
 
@@ -104,3 +112,11 @@ class Backend(Protocol):
 
     def name_references(self) -> Sequence[NameReference]:
         """Return what kustomize must follow when it renames the objects of this backend."""
+
+    def limits(self, environment: Environment, secret: Secret) -> Iterator[Limit]:
+        """Find what a Secret is declared to be and can't be in this form; nothing where any Secret can be had."""
+        return iter(())
+
+    def next_steps(self, environment: Environment, secrets: Sequence[str]) -> Sequence[str]:
+        """Return how these Secrets get a value that is new in the source; nothing where no operator fetches it."""
+        return ()

@@ -68,15 +68,13 @@ class ProducedSecret(NamedTuple):
         return self.producer.written("metadata", "name") or self.name
 
 
-_TEMPLATES: dict[str, Path] = {
-    "SealedSecret": ("spec", "template"),
-    "ExternalSecret": ("spec", "target", "template"),
-}
+_TEMPLATES: dict[str, Path] = {"SealedSecret": ("spec", "template"), "ExternalSecret": ("spec", "target", "template")}
 
 
 def type_path(document: Document) -> Path:
     """Return where an object says the type of its Secret."""
-    return (*_TEMPLATES.get(document.subject.kind, ()), "type")
+    where = ("spec",) if document.group == _ALIBABA else _TEMPLATES.get(document.subject.kind, ())
+    return (*where, "type")
 
 
 def without_hash(name: str) -> str:
@@ -97,11 +95,7 @@ _COPIED = {
     "replicator.v1.mittwald.de/replicate-to-matching": "",
     "kubed.appscode.com/sync": "",
 }
-_ISSUED = (
-    "cert-manager.io/issuer",
-    "cert-manager.io/cluster-issuer",
-    "kubernetes.io/tls-acme",
-)
+_ISSUED = ("cert-manager.io/issuer", "cert-manager.io/cluster-issuer", "kubernetes.io/tls-acme")
 _SERVING = (
     "service.beta.openshift.io/serving-cert-secret-name",
     "service.alpha.openshift.io/serving-cert-secret-name",
@@ -201,6 +195,15 @@ def _fetched_keys(spec: Object, template: Object) -> frozenset[str] | None:
     if spec.get("dataFrom"):
         return None
     return made | {key for entry in sequence(spec.get("data")) if (key := _text(mapping(entry).get("secretKey")))}
+
+
+def _copied_from_kms(document: Document) -> Iterator[ProducedSecret]:
+    """ack-secret-manager names the Secret and its keys as the ExternalSecret does; dataProcess takes what is there."""
+    spec = _spec(document)
+    named = [entry.get("name") for entry in _below(spec, ["data"])]
+    named += [member.get("objectAlias") for member in _below(spec, ["data", "jmesPath"])]
+    keys = frozenset(filter(None, map(_text, named)))
+    yield _made(document, document.subject.name, None if spec.get("dataProcess") else keys)
 
 
 def _own_name(document: Document) -> Iterator[ProducedSecret]:
@@ -347,6 +350,7 @@ def _infisical(document: Document) -> Iterator[ProducedSecret]:
 
 
 _VAULT, _INFISICAL, _ELASTIC = "secrets.hashicorp.com", "secrets.infisical.com", "k8s.elastic.co"
+_ALIBABA = "alibabacloud.com"
 _KINDS: dict[tuple[str, str], _Producer] = {  # by group and kind
     ("", "Secret"): _secret,
     ("", "Service"): _service,
@@ -355,7 +359,7 @@ _KINDS: dict[tuple[str, str], _Producer] = {  # by group and kind
     (OPERATOR, "ExternalSecret"): _external_secret,
     (OPERATOR, "ClusterExternalSecret"): _cluster_external_secret,
     ("kubernetes-client.io", "ExternalSecret"): _own_name,
-    ("alibabacloud.com", "ExternalSecret"): _own_name,
+    (_ALIBABA, "ExternalSecret"): _copied_from_kms,
     ("onepassword.com", "OnePasswordItem"): _own_name,
     ("ricoberger.de", "VaultSecret"): _own_name,
     ("objectbucket.io", "ObjectBucketClaim"): _own_name,

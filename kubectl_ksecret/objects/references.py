@@ -192,6 +192,11 @@ _FLUX_SOURCE = (
     _field("spec/proxySecretRef/name"),
     _field("spec/verify/secretRef/name"),
 )
+# What an overlay renders of it is followed by its backend.
+_ACCESS_KEY = tuple(
+    _field(f"spec/KMS/KMSAuth/{name}/name", key="key")._replace(follows=False)
+    for name in ("accessKey", "accessKeySecret")
+)
 _ISSUER = (  # of cert-manager
     _field("spec/ca/secretName", keys=TLS_KEYS),
     *_selectors(
@@ -241,6 +246,7 @@ REFERENCES = (
             namespace="csi.storage.k8s.io/snapshotter-secret-namespace",
         ),
     ),
+    *_of("alibabacloud.com", "SecretStore", *_ACCESS_KEY),
     *_of(OPERATOR, "PushSecret", _field("spec/selector/secret/name")),
     *_of(OPERATOR, "ExternalSecret", _field("spec/target/template/templateFrom/secret/name")._replace(items=True)),
     *_of(

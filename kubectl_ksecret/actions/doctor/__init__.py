@@ -32,9 +32,9 @@ from . import (
 from .examination import DoctorRequest, Examination, Question, Step, Verdict
 
 _PAUSE_SECONDS = 2.0
-# What comes before the Secret, by the kind of the object that stands for it.
+# What comes before the Secret, by the field of the backend.
 CHAINS: Mapping[str, Sequence[Question]] = {
-    "ExternalSecret": (
+    "externalSecret": (
         *operator.QUESTIONS,
         *stores.QUESTIONS,
         # What a provider's own stores need; another provider's questions are added here.
@@ -42,8 +42,9 @@ CHAINS: Mapping[str, Sequence[Question]] = {
         *signin.QUESTIONS,
         *externalsecrets.QUESTIONS,
     ),
-    "Secret": plain.QUESTIONS,
-    "SealedSecret": (*controller.QUESTIONS, *sealedsecrets.QUESTIONS),
+    "secret": plain.QUESTIONS,
+    "sops": plain.QUESTIONS,
+    "sealedSecret": (*controller.QUESTIONS, *sealedsecrets.QUESTIONS),
 }
 FROM_THE_SECRET_ON: Sequence[Question] = (
     *secrets.QUESTIONS,
@@ -95,7 +96,7 @@ def examine(
 
 
 def _steps(environment: Environment, examination: Examination) -> Iterator[Step]:
-    for question in (*CHAINS.get(backend_of(environment).kind, ()), *FROM_THE_SECRET_ON):
+    for question in (*CHAINS.get(environment.backend.field, ()), *FROM_THE_SECRET_ON):
         yield from _answers(question, examination)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from ...actions.rotate import Plan, Rotated
+from ...backends import backend_of
 from ...model.resolution import SourceRead
-from ...model.types.backends import ExternalSecret
 
 
 def plan(plan: Plan) -> str:
@@ -13,7 +13,8 @@ def plan(plan: Plan) -> str:
     for overlay, reads in plan.sealed.items():
         lines += [f"{overlay}: seal anew", *(f"  {address}" for address in _addresses(reads))]
     for overlay, reads in plan.fetched.items():
-        lines += [f"{overlay}: External Secrets Operator fetches it", *(f"  {a}" for a in _addresses(reads))]
+        operator = reads[0].environment.backend.operator
+        lines += [f"{overlay}: {operator} fetches it", *(f"  {address}" for address in _addresses(reads))]
     for overlay, reads in plan.synced.items():
         lines += [f"{overlay}: sync delivers it", *(f"  {address}" for address in _addresses(reads))]
     return "".join(f"{line}\n" for line in lines)
@@ -37,14 +38,11 @@ def _next_steps(rotated: Rotated) -> Iterator[str]:
     if any(sealed.changed for sealed in rotated.sealed):
         yield "next: commit what was written, and let it be deployed"
     for reads in rotated.plan.fetched.values():
-        environment, backend = reads[0].environment, reads[0].environment.backend
-        assert isinstance(backend, ExternalSecret)
-        names = " ".join(dict.fromkeys(read.secret for read in reads))
-        yield f"next: {environment.name} has it within {backend.refresh_interval}; at once with"
-        yield (
-            f"  kubectl annotate externalsecrets.external-secrets.io -n {environment.namespace} {names} "
-            "force-sync=$(date +%s) --overwrite"
-        )
+        environment = reads[0].environment
+        secrets = list(dict.fromkeys(read.secret for read in reads))
+        first, *rest = backend_of(environment).next_steps(environment, secrets)
+        yield f"next: {first}"
+        yield from rest
     for overlay, reads in rotated.plan.synced.items():
         names = " ".join(dict.fromkeys(read.secret for read in reads))
         yield f"next: kubectl ksecret sync {overlay} {names}"

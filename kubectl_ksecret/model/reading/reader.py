@@ -381,9 +381,9 @@ def is_inline(kind: type[Stated], name: str) -> bool:
 
 
 def yaml_name(attribute: str) -> str:
-    """remote_name → remoteName, from_ → from."""
+    """remote_name → remoteName, from_ → from, role_arn → roleARN as Alibaba Cloud writes it."""
     first, *rest = attribute.rstrip("_").split("_")
-    return first + "".join(word.capitalize() for word in rest)
+    return first + "".join("ARN" if word == "arn" else word.capitalize() for word in rest)
 
 
 def member_name(kind: type) -> str:

@@ -8,7 +8,7 @@ from ...errors import Mistake, Place
 from ...frozen import Record
 from .declaration import SecretDeclaration
 from .forms import OneOf
-from .names import AgeRecipient, AnnotationName, Duration, LabelName, LabelValue, Line, Name, Path
+from .names import AgeRecipient, AnnotationName, Duration, KeyName, LabelName, LabelValue, Line, Name, Path
 from .origin import Alternative, Stated
 from .source import Source
 from .stores import AUTHS_OF, Store
@@ -81,6 +81,11 @@ class BackendSpec(Alternative):
     def commits(self) -> bool:
         """Return whether anything that stands for a Secret is committed, and so is in a build."""
         return self.seals or self.fetched
+
+    @property
+    def may_empty(self) -> str:
+        """Return how to keep the operator from emptying a Secret when the source refuses it; mostly none does that."""
+        return ""
 
     @property
     def source_is_known_elsewhere(self) -> bool:
@@ -294,6 +299,79 @@ class VaultSecretsOperator(BackendSpec):
             yield Mistake(message, self.origin.key("caSecretName"), "set auth, or leave caSecretName out")
 
 
+class AckAuth(Alternative):
+    """How a store of ack-secret-manager signs in."""
+
+
+class Rrsa(AckAuth):
+    """The store signs in by RRSA: ack-secret-manager's own ServiceAccount may assume a RAM role.
+
+    oidcProviderARN: The OIDC provider of the cluster.
+    ramRoleARN: The role.
+    remoteRamRoleARN: A role of another account, which the first may assume.
+    remoteRamRoleSessionName: The name of that session; left out, ksecret.
+    """
+
+    oidc_provider_arn: Line
+    ram_role_arn: Line
+    remote_ram_role_arn: Line | None = None
+    remote_ram_role_session_name: Line = "ksecret"
+
+
+class AccessKey(AckAuth):
+    """The store signs in with an access key, or as a RAM role that this key may assume.
+
+    secretName: The Secret that holds it, in the overlay's namespace.
+    idKey: Key of the access key's id in it.
+    secretKey: Key of its secret in it.
+    ramRoleARN: The role, where one is assumed.
+    ramRoleSessionName: The name of its session; left out, ksecret.
+    """
+
+    secret_name: Name
+    id_key: KeyName
+    secret_key: KeyName
+    ram_role_arn: Line | None = None
+    ram_role_session_name: Line = "ksecret"
+
+
+ACK_AUTHS: dict[str, type[AckAuth]] = {"rrsa": Rrsa, "accessKey": AccessKey}
+
+
+class AckStore(Stated):
+    """The SecretStore that ack-secret-manager reads; rendered if `auth` is given, else it exists already.
+
+    name: Name of the store, in the overlay's namespace.
+    auth: How the store signs in.
+    """
+
+    name: Name
+    auth: Annotated[AckAuth, OneOf(ACK_AUTHS)] | None = None
+
+
+class AckSecretManager(BackendSpec):
+    """An ExternalSecret of ack-secret-manager (alibabacloud.com) for each declaration.
+
+    metadata: Metadata of the manifests.
+    store: The store that is read.
+    """
+
+    store: AckStore
+
+    seals = False
+    operator = "ack-secret-manager"
+    fetched_from = ("alibabaKms",)
+    may_empty = "run version 0.5.11 or later, without cleanupSecretOnFailure"
+
+    def paths(self) -> Iterable[tuple[str, Place]]:
+        """Return nothing."""
+        return ()
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find nothing."""
+        return iter(())
+
+
 # Read whenever an overlay is read, so that a type that is added later is known as well.
 BACKENDS: dict[str, type[BackendSpec]] = {
     "externalSecret": ExternalSecret,
@@ -301,4 +379,5 @@ BACKENDS: dict[str, type[BackendSpec]] = {
     "sops": Sops,
     "secret": PlainSecret,
     "vaultSecretsOperator": VaultSecretsOperator,
+    "ackSecretManager": AckSecretManager,
 }

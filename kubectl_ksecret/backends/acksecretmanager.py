@@ -1,0 +1,143 @@
+"""ExternalSecret and SecretStore of ack-secret-manager (alibabacloud.com/v1alpha1), as of version 0.5.8 and later.
+
+Both plurals are those of External Secrets Operator, too, so that every command must name the group.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ..manifests.metadata import metadata
+from ..model.backend import Limit, NameReference, Objects, Path
+from ..model.kubernetes import Object
+from ..model.resolution import Derived, Environment, Remote, Secret
+from ..model.types.backends import AccessKey, AckSecretManager, Rrsa
+from .references import SECRET_READERS
+from .valueless import ValuelessBackend
+
+GROUP = "alibabacloud.com"
+KIND, _STORE = "ExternalSecret", "SecretStore"
+API = f"{GROUP}/v1alpha1"
+POLLING = "120s"  # its own option pollingInterval, which no object changes
+_CREDENTIALS = tuple((_STORE, f"spec/KMS/KMSAuth/{field}/name") for field in ("accessKey", "accessKeySecret"))
+
+
+def spec_of(environment: Environment) -> AckSecretManager:
+    """Return what the overlay says of its ExternalSecrets."""
+    spec = environment.backend
+    assert isinstance(spec, AckSecretManager)
+    return spec
+
+
+class AckSecretManagerBackend(ValuelessBackend):
+    """An ExternalSecret for each declaration; ack-secret-manager reads the values in the cluster."""
+
+    kind = KIND
+    group = GROUP
+    record_path = ("metadata", "annotations")
+
+    def render(self, environment: Environment, committed: Objects) -> list[Object]:
+        """Return the store if it is made here, then one ExternalSecret a Secret."""
+        spec = spec_of(environment)
+        stores = [_store(environment, spec)] if spec.store.auth else []
+        return stores + [self.shell(environment, secret) for secret in environment.secrets.values()]
+
+    def shell(self, environment: Environment, secret: Secret) -> Object:
+        """Return the ExternalSecret of a Secret, which takes its name and its type."""
+        spec = spec_of(environment)
+        remotes = {key: value for key, value in sorted(secret.keys.items()) if isinstance(value, Remote)}
+        return {
+            "apiVersion": API,
+            "kind": KIND,
+            "metadata": metadata(environment, secret.name, spec.metadata),
+            "spec": {
+                "provider": "kms",
+                "type": secret.declaration.spec.type,
+                "data": [_entry(environment, spec, key, remote) for key, remote in remotes.items()],
+            },
+        }
+
+    def path_of(self, key: str) -> Path:
+        """Return the list of what is fetched, in which a key has no path of its own."""
+        return ("spec", "data")
+
+    def limits(self, environment: Environment, secret: Secret) -> Iterator[Limit]:
+        """Find templates, encodings and metadata: it copies what KMS holds, or a member of it, and nothing else."""
+        declared = secret.declaration.spec
+        for field in ("labels", "annotations"):
+            if getattr(declared, field):
+                message = f"ack-secret-manager gives the Secret {secret.name} no {field}"
+                yield Limit(message, declared.origin.key(field), f"remove the {field}, or take another backend")
+        for key, value in secret.keys.items():
+            if isinstance(value, Derived):
+                message = f"{secret.name}/{key} is made by a template, which ack-secret-manager does not know"
+                hint = "keep what it makes in KMS under a name of its own, or take another backend"
+                yield Limit(message, value.key.origin.at("template"), hint)
+            elif value.encoding == "base64":
+                message = f"{secret.name}/{key} is base64 in KMS, which ack-secret-manager does not decode"
+                hint = "keep it in KMS as a secret of the type binary, without encoding"
+                yield Limit(message, value.key.origin.at("encoding"), hint)
+
+    def next_steps(self, environment: Environment, secrets: Sequence[str]) -> Sequence[str]:
+        """Return when it reads KMS; an annotation does not make it do so earlier."""
+        return (f"{environment.name} has it within {POLLING}, as often as ack-secret-manager reads KMS",)
+
+    def name_references(self) -> Sequence[NameReference]:
+        """Return all places that name a Secret, and those that a store and its credentials are named in."""
+        return (
+            NameReference(KIND, GROUP, (*SECRET_READERS, *_CREDENTIALS)),
+            # The store's own credentials come in any form.
+            NameReference("SealedSecret", "bitnami.com", _CREDENTIALS),
+            NameReference("Secret", "", _CREDENTIALS),
+            NameReference(_STORE, GROUP, ((KIND, "spec/data/secretStoreRef/name"),)),
+        )
+
+
+def _entry(environment: Environment, spec: AckSecretManager, key: str, remote: Remote) -> Object:
+    reference = {"name": spec.store.name, "namespace": environment.namespace}
+    entry: Object = {"key": remote.name, "secretStoreRef": reference}
+    if remote.property:
+        # Without a name: where the member is missing, it would put the whole value under that. So the Secret has an
+        # empty key, which the API server refuses, and stays as it is.
+        entry["jmesPath"] = [{"path": _jmes(remote.property), "objectAlias": key}]
+    else:
+        entry["name"] = key
+    return entry
+
+
+def _jmes(path: str) -> str:
+    """Return a path of members and elements as JMESPath writes it."""
+    first, *rest = path.split(".")
+    steps = (f"[{step}]" if re.fullmatch("[0-9]+", step) else f".{_quoted(step)}" for step in rest)
+    return _quoted(first) + "".join(steps)
+
+
+def _quoted(member: str) -> str:
+    return member if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", member) else f'"{member}"'
+
+
+def _store(environment: Environment, spec: AckSecretManager) -> Object:
+    return {
+        "apiVersion": API,
+        "kind": _STORE,
+        "metadata": metadata(environment, spec.store.name, spec.metadata),
+        "spec": {"KMS": {"KMSAuth": _auth(environment, spec)}},
+    }
+
+
+def _auth(environment: Environment, spec: AckSecretManager) -> Object:
+    auth = spec.store.auth
+    if isinstance(auth, Rrsa):
+        fields: Object = {"oidcProviderARN": auth.oidc_provider_arn, "ramRoleARN": auth.ram_role_arn}
+        if auth.remote_ram_role_arn:
+            # Its README writes remoteRamRoleArn, which the API server drops: the schema has no such field. Without a
+            # session name it is not assumed.
+            fields["remoteRamRoleARN"] = auth.remote_ram_role_arn
+            fields["remoteRamRoleSessionName"] = auth.remote_ram_role_session_name
+        return fields
+    if isinstance(auth, AccessKey):
+        where = {"name": auth.secret_name, "namespace": environment.namespace}
+        fields = {"accessKey": {**where, "key": auth.id_key}, "accessKeySecret": {**where, "key": auth.secret_key}}
+        if auth.ram_role_arn:
+            fields |= {"ramRoleARN": auth.ram_role_arn, "ramRoleSessionName": auth.ram_role_session_name}
+        return fields
+    raise AssertionError("a store is rendered only where it says how it signs in")
