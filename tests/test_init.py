@@ -79,6 +79,16 @@ def test_an_overlay_of_sops_names_its_recipients_or_leaves_them_to_the_creation_
     assert project.object("app-secrets", "b")["sops"]["age"][0]["recipient"] == age("bob").recipient
 
 
+def test_an_overlay_of_ack_secret_manager_names_the_region_of_kms(tmp_path: Path) -> None:
+    """It renders at once; the same source goes with the backends that seal."""
+    project = Project(tmp_path)
+    made = ["init", "overlays/ack", "--backend", "ackSecretManager", "--namespace", "shop", "--region", "cn-hangzhou"]
+    assert "overlays/ack/secrets/manifests/app-secrets.yaml" in project.done(*made).splitlines()
+    assert project.done("render", "ack", "-o", "name") == "externalsecret.alibabacloud.com/app-secrets\n"
+    assert project.done("list").splitlines()[0].endswith("ack (ackSecretManager ← alibabaKms)")
+    assert not (project.root / ".gitignore").exists()
+
+
 def test_the_declarations_of_the_project_are_taken_over(tmp_path: Path) -> None:
     """Wherever they lie: the second overlay shares the base of the first."""
     project = certified(tmp_path)
@@ -253,6 +263,12 @@ def test_names_that_yaml_reads_as_something_else_stand_in_quotes(tmp_path: Path)
             "error: --namespace: expected a namespace (lower case letters, digits and -)\n",
         ),
         ([*TEST, "--vault-url", "http://shop"], "error: --vault-url: expected an https:// URL of a host\n"),
+        ([*TEST[:3], "ackSecretManager", *TEST[4:]], "error: the backend ackSecretManager needs --region\n"),
+        (
+            [*TEST, *VAULT, "--region", "cn-hangzhou"],
+            "error: --vault-url and --region name two sources; an overlay has",
+        ),
+        ([*TEST[:3], "secret", *TEST[4:], "--region", "Hangzhou"], "error: --region: expected a region such as"),
         (["init", "overlays/Test", *TEST[2:], *VAULT], "error: DIR: expected a Kubernetes name (lower case letters,"),
         (TEST, "error: "),
         (["init", "", *TEST[2:], *VAULT], "Usage: "),

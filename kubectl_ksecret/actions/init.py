@@ -31,6 +31,7 @@ _OPTIONS = {
     "name: ": "DIR",
     "namespace: ": "--namespace",
     "azureKeyVault: ": "--vault-url",
+    "alibabaKms: ": "--region",
     "certificate: ": "--certificate",
     "- ": "--age",
 }
@@ -46,7 +47,8 @@ spec:
 """
 
 
-_NEEDED = {"externalSecret": "--vault-url", "sealedSecret": "--certificate"}
+BACKENDS = ("externalSecret", "sealedSecret", "sops", "secret", "ackSecretManager")
+_NEEDED = {"externalSecret": "--vault-url", "sealedSecret": "--certificate", "ackSecretManager": "--region"}
 _ONLY_WITH = {"--certificate": "sealedSecret", "--age": "sops"}
 
 
@@ -57,6 +59,7 @@ class InitRequest(Record):
     backend: str
     namespace: str
     vault_url: str | None = None
+    region: str | None = None
     certificate: tuple[str, bytes] | None = None
     recipients: Sequence[str] = ()
     generator: bool = False
@@ -114,10 +117,17 @@ def init(request: InitRequest, now: datetime) -> Initialised:
 
 def _refuse_options(request: InitRequest) -> None:
     """Raises InputError for an option that the backend needs and lacks, or that is of another one."""
-    options = {"--vault-url": request.vault_url, "--certificate": request.certificate, "--age": request.recipients}
+    options = {
+        "--vault-url": request.vault_url,
+        "--region": request.region,
+        "--certificate": request.certificate,
+        "--age": request.recipients,
+    }
     needed = _NEEDED.get(request.backend)
     if needed and not options[needed]:
         raise InputError(Mistake(f"the backend {request.backend} needs {needed}"))
+    if request.vault_url and request.region:
+        raise InputError(Mistake("--vault-url and --region name two sources; an overlay has one"))
     for option, backend in _ONLY_WITH.items():
         if options[option] and request.backend != backend:
             raise InputError(Mistake(f"{option} goes with --backend {backend}"))
@@ -145,7 +155,7 @@ def project_around(folder: str) -> Project:
 
 def _ignored(request: InitRequest, project: Project) -> dict[str, bytes]:
     """Return .gitignore with a line for the dotenv files that an overlay without a vault is sealed from."""
-    if request.vault_url or request.backend == "externalSecret" or project.git is None:
+    if request.vault_url or request.region or request.backend == "externalSecret" or project.git is None:
         return {}
     if git.ignores(project, ".env") and git.ignores(project, f".env.{os.path.basename(request.folder)}"):
         return {}
@@ -217,8 +227,11 @@ def _overlay(request: InitRequest, name: str, declarations: str, certificate: st
     if request.vault_url:
         url = json.dumps(request.vault_url)
         source = f'  source:\n    names: "{{remoteName}}"\n    azureKeyVault: {{vaultUrl: {url}}}\n'
+    elif request.region:
+        region = _written(request.region)
+        source = f'  source:\n    names: "{{remoteName}}"\n    alibabaKms: {{region: {region}}}\n'
     elif request.backend == "secret":
-        source = "  source:\n    environment: {}  # or azureKeyVault, dotenv, command\n"
+        source = "  source:\n    environment: {}  # or azureKeyVault, alibabaKms, dotenv, command\n"
     recipients = "".join(f"      - {_written(recipient)}\n" for recipient in request.recipients)
     backends = {
         "externalSecret": "    externalSecret:\n      refreshInterval: 1h\n      store:\n"
@@ -230,6 +243,9 @@ def _overlay(request: InitRequest, name: str, declarations: str, certificate: st
         if recipients
         else "    sops: {}  # the recipients of .sops.yaml\n",
         "secret": "    secret: {}\n",
+        "ackSecretManager": "    ackSecretManager:\n      store:\n        name: kms\n"
+        "        # With auth the store is rendered too; without it, it exists already.\n"
+        "        # auth: {rrsa: {oidcProviderARN: my-provider, ramRoleARN: my-role}}\n",
     }
     return (
         f"apiVersion: {API_VERSION}\n"

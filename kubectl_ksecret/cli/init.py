@@ -10,9 +10,10 @@ from . import given
 
 @click.command("init")
 @click.argument("folder", metavar="DIR")
-@click.option("--backend", type=click.Choice(("externalSecret", "sealedSecret", "sops", "secret")), required=True)
+@click.option("--backend", type=click.Choice(action.BACKENDS), required=True)
 @click.option("--namespace", required=True, help="Namespace of all that is rendered.")
 @click.option("--vault-url", metavar="URL", help="The Key Vault that holds the values.")
+@click.option("--region", metavar="REGION", help="The region of Alibaba Cloud KMS that holds the values.")
 @click.option("--certificate", metavar="FILE", help="The controller's certificate (kubeseal --fetch-cert).")
 @click.option(
     "--age", "recipients", multiple=True, metavar="RECIPIENT", help="Encrypt for it; several times for several."
@@ -24,6 +25,7 @@ def command(
     backend: str,
     namespace: str,
     vault_url: str | None,
+    region: str | None,
     certificate: str | None,
     recipients: tuple[str, ...],
     generator: bool,
@@ -37,6 +39,7 @@ def command(
         --vault-url https://shop-test.vault.azure.net
       kubectl ksecret init overlays/prod --backend sealedSecret --namespace shop --certificate sealing.pem
       kubectl ksecret init overlays/prod --backend sops --namespace shop --age age1…
+      kubectl ksecret init overlays/prod --backend ackSecretManager --namespace shop --region cn-hangzhou
     """
     if not folder:
         raise click.UsageError("DIR is empty.")
@@ -45,6 +48,7 @@ def command(
         backend=backend,
         namespace=namespace,
         vault_url=vault_url,
+        region=region,
         certificate=(certificate, given.content(certificate)) if certificate else None,
         recipients=recipients,
         generator=generator,
