@@ -3,10 +3,12 @@
 Both plurals are those of External Secrets Operator, too, so that every command must name the group.
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 
 from ..manifests.metadata import metadata
+from ..model import propertypath
 from ..model.backend import Limit, NameReference, Objects, Path
 from ..model.kubernetes import Object
 from ..model.resolution import Derived, Environment, Remote, Secret
@@ -61,7 +63,7 @@ class AckSecretManagerBackend(ValuelessBackend):
         return ("spec", "data")
 
     def limits(self, environment: Environment, secret: Secret) -> Iterator[Limit]:
-        """Find templates, encodings and metadata: it copies what KMS holds, or a member of it, and nothing else."""
+        """Find templates, encodings, metadata and paths: it copies what KMS holds, or a member, and nothing else."""
         declared = secret.declaration.spec
         for field in ("labels", "annotations"):
             if getattr(declared, field):
@@ -76,6 +78,10 @@ class AckSecretManagerBackend(ValuelessBackend):
                 message = f"{secret.name}/{key} is base64 in KMS, which ack-secret-manager does not decode"
                 hint = "keep it in KMS as a secret of the type binary, without encoding"
                 yield Limit(message, value.key.origin.at("encoding"), hint)
+            elif value.property and _has_no_jmes(value.property):
+                message = f"the property of {secret.name}/{key} has a sign that JMESPath does not have"
+                hint = "ack-secret-manager takes names, and numbers of elements, with dots between"
+                yield Limit(message, value.key.origin.at("property"), hint)
 
     def next_steps(self, environment: Environment, secrets: Sequence[str]) -> Sequence[str]:
         """Return when it reads KMS; an annotation does not make it do so earlier."""
@@ -104,15 +110,23 @@ def _entry(environment: Environment, spec: AckSecretManager, key: str, remote: R
     return entry
 
 
-def _jmes(path: str) -> str:
-    """Return a path of members and elements as JMESPath writes it."""
-    first, *rest = path.split(".")
-    steps = (f"[{step}]" if re.fullmatch("[0-9]+", step) else f".{_quoted(step)}" for step in rest)
-    return _quoted(first) + "".join(steps)
+def _has_no_jmes(property_: str) -> bool:
+    return bool(propertypath.unread(property_)) or any(step.written == "#" for step in propertypath.steps(property_))
+
+
+def _jmes(property_: str) -> str:
+    """Return a property as JMESPath writes it; a number is taken for the place of an element."""
+    path = ""
+    for step in propertypath.steps(property_):
+        if re.fullmatch("[0-9]+", step.written):
+            path += f"[{step.written}]"
+        else:
+            path += ("." if path else "") + _quoted(step.name)
+    return path
 
 
 def _quoted(member: str) -> str:
-    return member if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", member) else f'"{member}"'
+    return member if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", member) else json.dumps(member)
 
 
 def _store(environment: Environment, spec: AckSecretManager) -> Object:
