@@ -192,9 +192,10 @@ ROLE = (
     "kms:PutSecretValue, kms:CreateSecret and kms:GenerateDataKey"
 )
 CUT = "hint: try again; a proxy on the way may be at fault"
+SLOW = "hint: try again; it took too long, or the connection was cut"
 STRANGE = "hint: check source.alibabaKms.endpoint, and the proxy if there is one"
 FAULTS = {
-    "forbidden": Case(forbidden(), "HOST: no permission for NAME (Forbidden.NoPermission)", ROLE),
+    "forbidden": Case(forbidden(), "HOST: no permission for NAME (403)", ROLE),
     "throttled": Case(
         throttled(),
         "HOST is throttling; gave up at NAME (429)",
@@ -212,10 +213,10 @@ FAULTS = {
         "HOST refuses the security token (InvalidSecurityToken.Expired)",
         "hint: sign in anew; such a token holds for an hour or so",
     ),
-    "cut before": Case(cut("before"), "HOST: the answer for NAME was cut off", CUT),
+    "cut before": Case(cut("before"), "HOST gave no answer for NAME", SLOW),
     "cut within": Case(cut("within"), "HOST: the answer for NAME was cut off", CUT),
     "garbled": Case(garbled(), "HOST does not answer as KMS", STRANGE),
-    "slow": Case(stall(60), "HOST gave no answer for NAME", "hint: try again; it took too long"),
+    "slow": Case(stall(60), "HOST gave no answer for NAME", SLOW),
 }
 
 
@@ -253,7 +254,7 @@ def test_what_is_missing_and_what_is_to_be_deleted(tmp_path: Path, kms: Kms) -> 
     assert opened_by_kubeseal(project.manifest("app")) == {"token": TOKEN.encode()}
     kms.set(password, PASSWORD)
     kms.secrets.schedule_deletion(password)
-    assert failed(project, kms) == [
+    assert failed(project, kms, "seal", "prod") == [
         f"{ERROR}HOST: {password} is planned to be deleted",
         f"hint: aliyun kms RestoreSecret --SecretName {password}",
     ]

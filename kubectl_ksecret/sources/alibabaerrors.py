@@ -40,6 +40,11 @@ class Failure(Exception):
         return self.code == _ABSENT
 
     @property
+    def deleted(self) -> bool:
+        """Whether the secret is planned to be deleted: nobody reads it any more, and its name stays taken."""
+        return self.code == _DELETED
+
+    @property
     def exists(self) -> bool:
         """Whether there is such a secret, or such a version of it, already."""
         return self.code == _EXISTS
@@ -78,9 +83,9 @@ def _kind_of(text: str) -> Kind:
         return "untrusted"
     if "CA certificate bundle" in text or "[X509" in text:
         return "ca"
-    if "timed out" in text:
+    if "timed out" in text or "Connection aborted" in text:
         return "slow"
-    if "IncompleteRead" in text or "Connection aborted" in text or "Connection broken" in text:
+    if "IncompleteRead" in text or "Connection broken" in text:
         return "cut"
     return "unreached"
 
@@ -120,7 +125,7 @@ def _of_the_way(kind: Kind, host: str, name: str) -> Report:
         case "cut":
             return f"{host}: the answer for {name} was cut off", "try again; a proxy on the way may be at fault"
         case "slow":
-            return f"{host} gave no answer for {name}", "try again; it took too long"
+            return f"{host} gave no answer for {name}", "try again; it took too long, or the connection was cut"
         case "strange":
             hint = "check source.alibabaKms.endpoint, and the proxy if there is one"
             return f"{host} does not answer as KMS", hint
@@ -139,7 +144,7 @@ def _of_code(code: str, host: str, name: str) -> Report | None:
     if code.startswith(("Forbidden", "NoPermission", "AccessDenied")):
         hint = "the RAM policy must allow kms:GetSecretValue, kms:ListSecretVersionIds and kms:Decrypt; to write also "
         hint += "kms:PutSecretValue, kms:CreateSecret and kms:GenerateDataKey"
-        return f"{host}: no permission for {name} ({code})", hint
+        return f"{host}: no permission for {name} (403)", hint
     return of_sign_in(code, host)
 
 

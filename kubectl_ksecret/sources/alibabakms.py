@@ -137,14 +137,14 @@ class Kms:
         return Version(id=str(current[0].version_id), created=_moment(current[0].create_time)) if current else None
 
     def _listed(self, name: str, *, deprecated: bool = False) -> list[Any]:
-        """Return the versions of a name; none of one that KMS does not have."""
+        """Return the versions of a name; none of one that KMS does not have, or is to delete."""
         request = models.ListSecretVersionIdsRequest(
             secret_name=name, include_deprecated=str(deprecated).lower(), page_number=1, page_size=_PAGE
         )
         try:
             return self._call(lambda: list(self._client.list_secret_version_ids(request).body.version_ids.version_id))
         except Failure as failure:
-            if failure.absent:
+            if failure.absent or failure.deleted:
                 return []
             raise
 
