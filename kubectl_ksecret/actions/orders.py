@@ -1,10 +1,11 @@
 """The deliveries of one sync: how each Secret of an overlay is brought to the cluster, and what became of it."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ..backends import backend_of
 from ..cluster import delivery as deliveries
+from ..cluster.acksecretmanager import AckSecretManagerDelivery
 from ..cluster.api import Api, Refused
 from ..cluster.arrival import Deadline, Expectation, Outcome, View, view, wait
 from ..cluster.delivery import Delivery, Order
@@ -20,11 +21,13 @@ from ..objects.selectors import Selector
 from .deployment import DeployedSecret, Deployment
 from .plain import PlainContent, PlainPorts, PlainRequest, contents, is_plain
 
+Restart = Literal["auto", "always", "never"]
 # By the field of the backend: two operators have a kind named ExternalSecret.
 DELIVERIES: Mapping[str, Delivery] = {
     "externalSecret": ExternalSecretDelivery(),
     "sealedSecret": SealedSecretDelivery(),
     "vaultSecretsOperator": VaultStaticSecretDelivery(),
+    "ackSecretManager": AckSecretManagerDelivery(),
 }
 
 

@@ -35,7 +35,7 @@ class AckSecretManagerDelivery(Delivery):
         if standing is None and (refusal := refused_adoption(order, f"{KIND} of {OWNER}")):
             return refusal
         target = ACK_EXTERNAL_SECRETS.among(order.namespace, order.object_name)
-        live = apply(api, order.but(manifest=_unlike(order.manifest, standing)), target, before)
+        live = apply(api, order.but(manifest=_unlike(order.manifest, standing)), target, before).object
         if order.dry_run:
             return Outcome(state="arrived")
         touched = standing is None or standing["metadata"].get("generation") != live["metadata"].get("generation")
