@@ -10,7 +10,7 @@ import time
 from ..model.kubernetes import Object
 from .api import Api
 from .arrival import Expectation, Outcome, View
-from .delivery import Delivery, Order, apply, arrived, refused_adoption
+from .delivery import Delivery, Order, after_applying, apply, arrived, refused_adoption
 from .resources import ACK_EXTERNAL_SECRETS
 from .secrets import read_secret
 
@@ -34,12 +34,16 @@ class AckSecretManagerDelivery(Delivery):
         standing = before.objects.get(order.object_name)
         if standing is None and (refusal := refused_adoption(order, f"{KIND} of {OWNER}")):
             return refusal
+
+        def copying(live: Object) -> Expectation | Outcome:
+            if order.dry_run:
+                return Outcome(state="arrived")
+            touched = standing is None or standing["metadata"].get("generation") != live["metadata"].get("generation")
+            return _Copy(api, order, live, SETTLING_SECONDS if touched else POLLING_SECONDS)
+
         target = ACK_EXTERNAL_SECRETS.among(order.namespace, order.object_name)
-        live = apply(api, order.but(manifest=_unlike(order.manifest, standing)), target, before).object
-        if order.dry_run:
-            return Outcome(state="arrived")
-        touched = standing is None or standing["metadata"].get("generation") != live["metadata"].get("generation")
-        return _Copy(api, order, live, SETTLING_SECONDS if touched else POLLING_SECONDS)
+        applied = apply(api, order.but(manifest=_unlike(order.manifest, standing)), target, before)
+        return after_applying(applied, order.manifest, copying, dry_run=order.dry_run)
 
 
 class _Copy(Expectation):
