@@ -44,6 +44,7 @@ def extracted(value: bytes, property_: str | None = None, encoding: Encoding = "
         remote_name="x",
         name="x",
         property=property_,
+        version=None,
         encoding=encoding,
         explicit=False,
         overridden=False,

@@ -29,7 +29,8 @@ def absent_values(
         read = SourceRead(environment=environment, secret=secret, key=key, remote=remote)
         near = "" if remote.property else _nearest(environment, remote.name, candidates)
         hint = f'did you mean "{near}"?' if near else _way_out(read, typed=typed)
-        message = f"{read.address} is read from {remote.shown()}, which {source.shown} does not have"
+        version = f" in version {remote.version}" if remote.version else ""
+        message = f"{read.address} is read from {remote.shown()}{version}, which {source.shown} does not have"
         place = read.overridden_at("property") or read.stated_at("remoteName")
         absent.append(AbsentValue(address=read.address, mistake=Mistake(message, place, hint)))
     return absent

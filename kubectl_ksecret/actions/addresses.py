@@ -1,6 +1,6 @@
 """Parts of an overlay: by the addresses of the command line, SECRET or SECRET/KEY, or by the Secrets' labels."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..errors import InputError, Mistake, nearest, shown
 from ..model.resolution import Environment
@@ -35,3 +35,12 @@ def selected(environment: Environment, addresses: Sequence[str], selector: Selec
         return secrets_of(environment, addresses)
     secrets = environment.secrets.items()
     return [name for name, secret in secrets if selector.matches(secret.declaration.spec.labels)]
+
+
+def keys_of(environment: Environment, addresses: Sequence[str]) -> Mapping[str, Collection[str]]:
+    """Return the keys that are addressed, or all, by Secret. Raises InputError for what the environment lacks."""
+    keys: dict[str, set[str]] = {name: set() for name in secrets_of(environment, addresses)}
+    for name, addressed in keys.items():
+        stated = [address.partition("/")[2] for address in addresses if address.partition("/")[0] == name]
+        addressed.update(environment.secrets[name].keys if not all(stated) or not stated else stated)
+    return {name: sorted(addressed) for name, addressed in keys.items()}

@@ -10,7 +10,7 @@ from ..model.loading import in_order
 from ..model.resolution import Environment, Remote, Secret, SourceRead
 from ..model.template import references
 from ..sensitive import Sensitive
-from ..sources import GivenSecrets, OpenedBy, OpenSource, SourceValue, Version
+from ..sources import GivenSecrets, OpenedBy, OpenSource, SourceValue, Version, VersionedSource
 from ..values import gate
 from ..values.extraction import extract
 from ..values.gate import Address
@@ -84,10 +84,13 @@ def refuse_bad_patterns(environments: Iterable[Environment]) -> None:
 
 
 class SourceReading(Record):
-    """What one reading of a source gave: values by address, what was read by name, what is wrong and what absent."""
+    """What one reading of a source gave: values by address, what was read, what is wrong and what absent.
+
+    `read` is by name and by the version that is pinned, if one is.
+    """
 
     values: Mapping[Address, Sensitive]
-    by_name: Mapping[str, SourceValue]
+    read: Mapping[tuple[str, str | None], SourceValue]
     mistakes: Sequence[Mistake]
     absent: Mapping[Address, Remote]
 
@@ -136,7 +139,9 @@ class SourceValues:
         current: dict[str, str] = {}
         for entry, remote in remotes.items():
             version = (versions or {}).get(remote.name)
-            if version and version.enabled:
+            if remote.version:
+                current[entry] = remote.version
+            elif version and version.enabled:
                 current[entry] = version.id
         gone = () if versions is None else tuple(r.name for entry, r in remotes.items() if entry not in current)
         if isinstance(value, Remote):
@@ -163,16 +168,15 @@ class SourceValues:
     def reading(self, keys: Keys) -> SourceReading:
         """Return the values, and what is wrong with others or absent. Raises Refusal if the source can't be read."""
         remotes = dict(self._reached(keys))
-        names = list(dict.fromkeys(remote.name for remote in remotes.values()))
-        by_name = self._open().read(names) if names else {}
+        content = self._content(remotes.values())
         mistakes: list[Mistake] = []
         values: dict[Address, Sensitive] = {}
-        absent = {address: remote for address, remote in remotes.items() if remote.name not in by_name}
+        absent = {address: r for address, r in remotes.items() if (r.name, r.version) not in content}
         for (secret_name, key), remote in remotes.items():
-            if remote.name not in by_name:
+            if (remote.name, remote.version) not in content:
                 continue
             try:
-                values[secret_name, key] = extract(remote, by_name[remote.name].value)
+                values[secret_name, key] = extract(remote, content[remote.name, remote.version].value)
             except Absent:
                 absent[secret_name, key] = remote
             except ValueError as error:
@@ -188,12 +192,25 @@ class SourceValues:
                     values[name, key] = self._resolve(secret, key, values)
                 except InputError as error:
                     mistakes += error.mistakes
-        return SourceReading(values=values, by_name=by_name, mistakes=mistakes, absent=absent)
+        return SourceReading(values=values, read=content, mistakes=mistakes, absent=absent)
+
+    def _content(self, remotes: Collection[Remote]) -> Mapping[tuple[str, str | None], SourceValue]:
+        """Return what the source holds: the newest value of a name, and the versions that are pinned."""
+        content: dict[tuple[str, str | None], SourceValue] = {}
+        if names := list(dict.fromkeys(remote.name for remote in remotes if remote.version is None)):
+            content.update({(name, None): value for name, value in self._open().read(names).items()})
+        if pinned := list(dict.fromkeys((remote.name, remote.version) for remote in remotes if remote.version)):
+            source = self._open()
+            if not isinstance(source, VersionedSource):
+                raise InputError(Mistake(f"{source.shown} hands out no version but the newest"))
+            for (name, version), value in source.read_versions(pinned).items():
+                content[name, version] = value
+        return content
 
     def _plaintext(self, secret: Secret, key: str, reading: SourceReading) -> Plaintext:
         versions: dict[str, Version] = {}
         for remote in secret.remotes(key).values():
-            if version := reading.by_name[remote.name].version:
+            if version := reading.read[remote.name, remote.version].version:
                 versions[remote.name] = version
         value = reading.values[secret.name, key]
         return Plaintext(

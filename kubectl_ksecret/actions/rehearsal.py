@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from ..errors import Mistake
 from ..model.resolution import Environment, SourceRead
 from ..sensitive import Sensitive
-from ..sources import OpenSource, SourceValue, Version
+from ..sources import OpenSource, SourceValue, Version, VersionedSource
 from ..values import gate
 from ..values.extraction import extract
 
@@ -27,6 +27,11 @@ class WithNewValue:
         others = [name for name in names if name not in new]
         values = self._source.read(others) if others else {}
         return {**values, **dict.fromkeys(new, SourceValue(value=self._value))}
+
+    def read_versions(self, wanted: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], SourceValue]:
+        """Return those that the source has; a new value changes no version."""
+        assert isinstance(self._source, VersionedSource)
+        return self._source.read_versions(wanted)
 
     def names(self) -> Collection[str]:
         """Return those that the source has."""

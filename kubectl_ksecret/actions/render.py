@@ -80,8 +80,8 @@ def _changes(environment: Environment, *, record_too: bool = True) -> upkeep.Cha
     manifests = committed.read(environment)
     objects = mend(environment, manifests)
     if not record_too:
-        written = {manifest.object["metadata"].get("name"): manifest.object for manifest in manifests.values()}
-        objects = [_as_written(document, written.get(document["metadata"]["name"])) for document in objects]
+        written = {name: manifest.object for name, manifest in manifests.items()}
+        objects = [_as_written(document, written.get(committed.secret_of(document))) for document in objects]
     return upkeep.changes(environment, backend_of(environment), objects, manifests)
 
 

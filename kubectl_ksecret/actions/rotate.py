@@ -7,7 +7,7 @@ from functools import partial
 from ..errors import InputError, Mistake, Refusal, nearest
 from ..frozen import Record
 from ..model.loading import select
-from ..model.resolution import Derived, Environment, Remote, SourceRead
+from ..model.resolution import Derived, Environment, Remote, SourceRead, without_versions
 from ..sealing import Sealer
 from ..sensitive import Sensitive
 from ..sources import NumberedSource, OpenedBy, Progress, SourceValue, WritableSource, new_id
@@ -20,17 +20,22 @@ from .provision import SourceValues, refuse_bad_patterns
 from .rehearsal import WithNewValue, refused
 from .seal_overlay import OverlayRequest, Sealed, seal_overlay
 from .trust import Consent, admit, refuse, statement_of
+from .versions import pin_of, write_pins
 
 _ATTEMPTS = 3  # where others write properties of one value at the same time
 
 
 class Plan(Record):
-    """What a rotation touches: the key, its name in the source, and all that read it."""
+    """What a rotation touches: the key, its name in the source, and all that read it.
+
+    The environments take the newest version of the name; `pinned` are the keys whose pins move, as they stand now.
+    """
 
     environment: Environment
     address: str
     remote: Remote
     reads: Sequence[SourceRead]
+    pinned: Sequence[SourceRead] = ()
 
     @property
     def sealed(self) -> Mapping[str, Sequence[SourceRead]]:
@@ -52,13 +57,14 @@ class Plan(Record):
 class Rotated(Record):
     """What was done: a new version, unless one of an interrupted run stood already, and what was sealed anew.
 
-    `used` if the value that was given is the one that stands.
+    `used` if the value that was given is the one that stands. `pinned` are the addresses whose pin moved, by the file.
     """
 
     plan: Plan
     written: bool
     used: bool
     sealed: Sequence[Sealed]
+    pinned: Mapping[str, Sequence[str]] = {}
 
 
 class Ports(Record):
@@ -78,8 +84,16 @@ def plan(chosen: Sequence[Environment], address: str) -> Plan:
     if others:
         raise InputError(Mistake("a rotation begins in one overlay", hint="name it, and not a folder of several"))
     remote = _remote(environment, address)
-    reads = _reads(select([environment.project.root, environment.file]), environment, remote.name)
-    return Plan(environment=environment, address=address, remote=remote, reads=reads)
+    project = select([environment.project.root, environment.file])
+    pinned = [read for read in _reads(project, environment, remote.name) if read.remote.version]
+    following = [without_versions(other, remote.name) if _is_beside(environment, other) else other for other in project]
+    reads = _reads(following, environment, remote.name)
+    return Plan(environment=environment, address=address, remote=remote, reads=reads, pinned=pinned)
+
+
+def _is_beside(environment: Environment, other: Environment) -> bool:
+    """Whether two environments read one source."""
+    return environment.source_identity is not None and other.source_identity == environment.source_identity
 
 
 def _remote(environment: Environment, address: str) -> Remote:
@@ -101,10 +115,10 @@ def _remote(environment: Environment, address: str) -> Remote:
 
 def _reads(project: Sequence[Environment], environment: Environment, name: str) -> Sequence[SourceRead]:
     """Return all keys of a project that read a name of an environment's source."""
-    identity, same_name = environment.source_identity, environment.same_name(name)
+    same_name = environment.same_name(name)
     reads: list[SourceRead] = []
     for other in project:
-        if identity is not None and other.source_identity == identity:
+        if _is_beside(environment, other):
             reads += (read for read in other.key_reads() if other.same_name(read.remote.name) == same_name)
     return reads
 
@@ -190,9 +204,26 @@ def _rotate(plan: Plan, source: WritableSource, value: Sensitive, ports: Ports, 
                 raise _Outdated
             source.write(name, stored_value, begun.id)
         results = _seal(plan, sealers, ports, now, dry_run=False)
+        moved = _moved(plan, source)
         begun.finish()
     used = not written or _holds(plan.remote, source.read([name])[name].value, value)
-    return Rotated(plan=plan, written=not written, used=used, sealed=results)
+    return Rotated(plan=plan, written=not written, used=used, sealed=results, pinned=moved)
+
+
+def _moved(plan: Plan, source: WritableSource) -> Mapping[str, Sequence[str]]:
+    """Move the pins of what was rotated to the newest version, and return the addresses by overlay's file."""
+    if not plan.pinned:
+        return {}
+    version = source.versions([plan.remote.name]).get(plan.remote.name)
+    if version is None:
+        raise Refusal(Mistake(f"{plan.remote.name} has no version in {source.shown}"))
+    by_overlay = _by_overlay(plan.pinned)
+    for reads in by_overlay.values():
+        write_pins(reads[0].environment, dict.fromkeys(map(pin_of, reads), version.id))
+    return {
+        reads[0].environment.project.name(reads[0].environment.file): sorted({read.address for read in reads})
+        for reads in by_overlay.values()
+    }
 
 
 def _is_written(remote: Remote, source: WritableSource, id_: str) -> bool:

@@ -70,8 +70,8 @@ class Statement(Record):
             **{name: value for name, value in _plain(spec.backend).items() if name not in _LEADING},
         }
         for secret, override in spec.overrides.items():
-            own = _plain(override).get(spec.backend.field)
-            binding = {name: value for name, value in own.items() if name not in _LEADING} if own else {}
+            own = _plain(override.backend) if override.backend else {}
+            binding = {name: value for name, value in own.items() if name not in _LEADING}
             if binding:
                 facts.setdefault("overrides", {})[secret] = binding
         if not self.source_typed:

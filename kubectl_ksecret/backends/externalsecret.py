@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from ..manifests.metadata import metadata
+from ..manifests.metadata import merged, metadata
 from ..model.backend import NameReference, Objects, Path
 from ..model.duration import in_go_form
 from ..model.kubernetes import OPERATOR, STORES, Object
 from ..model.resolution import Derived, Environment, Remote, Secret
 from ..model.template import Filter
-from ..model.types.backends import ExternalSecret
+from ..model.types.backends import ExternalSecret, ExternalSecretOverride
+from ..model.types.stores import Store
 from . import stores
 from .gotemplates import FILTERS, GoTemplates, literal
 from .references import SECRET_READERS
@@ -26,6 +27,24 @@ def spec_of(environment: Environment) -> ExternalSecret:
     return spec
 
 
+def settings_of(environment: Environment, secret: str) -> ExternalSecret:
+    """Return what the overlay says of the ExternalSecret of one Secret."""
+    backend, override = spec_of(environment), environment.backend_override(secret)
+    if not isinstance(override, ExternalSecretOverride):
+        return backend
+    store = backend.store
+    if override.store:
+        store = Store(origin=override.store.origin, name=override.store.name, kind=override.store.kind)
+    return backend.but(
+        metadata=merged(backend.metadata, override.metadata),
+        refresh_interval=override.refresh_interval or backend.refresh_interval,
+        refresh_policy=override.refresh_policy or backend.refresh_policy,
+        creation_policy=override.creation_policy or backend.creation_policy,
+        deletion_policy=override.deletion_policy or backend.deletion_policy,
+        store=store,
+    )
+
+
 class ExternalSecretBackend(ValuelessBackend):
     """An ExternalSecret for each declaration; External Secrets Operator reads the values in the cluster."""
 
@@ -41,7 +60,7 @@ class ExternalSecretBackend(ValuelessBackend):
 
     def shell(self, environment: Environment, secret: Secret) -> Object:
         """Return the ExternalSecret of a Secret."""
-        return _external_secret(environment, spec_of(environment), secret)
+        return _external_secret(environment, settings_of(environment, secret.name), secret)
 
     def next_steps(self, environment: Environment, secrets: Sequence[str]) -> Sequence[str]:
         """Return when the operator reads the source, and the command that makes it do so at once."""
@@ -82,6 +101,11 @@ def _external_secret(environment: Environment, backend: ExternalSecret, secret: 
         templates = GoTemplates(environment, secret, lambda name, _: f"index . {literal(name)}", _FILTERS)
         template["data"] = {key: templates.text(key) for key in secret.keys}
     target: Object = {"template": template}
+    name = environment.object_name(secret.name)
+    if name != secret.name:
+        target["name"] = secret.name  # without it the Secret follows the object's name, through a prefix too
+    if backend.creation_policy:
+        target["creationPolicy"] = backend.creation_policy
     if backend.deletion_policy:
         target["deletionPolicy"] = backend.deletion_policy
     spec: Object = {
@@ -99,7 +123,7 @@ def _external_secret(environment: Environment, backend: ExternalSecret, secret: 
     return {
         "apiVersion": API,
         "kind": KIND,
-        "metadata": metadata(environment, secret.name, backend.metadata),
+        "metadata": metadata(environment, name, backend.metadata),
         "spec": spec,
     }
 
@@ -108,6 +132,8 @@ def _remote(value: Remote) -> Object:
     remote = {"key": value.name}
     if value.property:
         remote["property"] = value.property
+    if value.version:
+        remote["version"] = value.version
     if value.encoding == "base64":
         remote["decodingStrategy"] = "Base64"
     return remote

@@ -4,11 +4,11 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..manifests import record
-from ..manifests.metadata import metadata
+from ..manifests.metadata import merged, metadata
 from ..model.backend import Backend, CertificateFile, Flaw, NameReference, Objects, Path
 from ..model.kubernetes import Object
 from ..model.resolution import Environment, Secret
-from ..model.types.backends import Scope, SealedSecret
+from ..model.types.backends import Scope, SealedSecret, SealedSecretOverride
 from ..yamlio import Below
 from .references import SECRET_READERS
 from .shape import differing, field
@@ -39,6 +39,12 @@ def spec_of(environment: Environment) -> SealedSecret:
     spec = environment.backend
     assert isinstance(spec, SealedSecret)
     return spec
+
+
+def scope_for(environment: Environment, secret: str) -> Scope:
+    """Return what the ciphertext of a Secret is bound to."""
+    override = environment.backend_override(secret)
+    return (isinstance(override, SealedSecretOverride) and override.scope) or spec_of(environment).scope
 
 
 class SealedSecretBackend(Backend):
@@ -79,8 +85,10 @@ class SealedSecretBackend(Backend):
 
         The template has no name and no namespace: the controller takes the SealedSecret's own, which a prefix renames.
         """
-        backend = spec_of(environment)
-        scope = {} if backend.scope == "strict" else {_SCOPE + backend.scope: "true"}
+        bound = scope_for(environment, secret.name)
+        scope = {} if bound == "strict" else {_SCOPE + bound: "true"}
+        override = environment.backend_override(secret.name)
+        of_manifest = merged(spec_of(environment).metadata, override.metadata if override else None)
         declared = secret.declaration.spec
         annotations = {**declared.annotations, **scope}
         of_secret = {"labels": dict(declared.labels), "annotations": annotations}
@@ -88,7 +96,7 @@ class SealedSecretBackend(Backend):
         return {
             "apiVersion": API,
             "kind": KIND,
-            "metadata": metadata(environment, secret.name, backend.metadata, annotations=scope),
+            "metadata": metadata(environment, secret.name, of_manifest, annotations=scope),
             "spec": {"template": {name: value for name, value in template.items() if value}},
         }
 
@@ -117,7 +125,7 @@ class SealedSecretBackend(Backend):
             return Flaw(("kind",), f"expected a {KIND}, found another kind")
         if document["metadata"].get("name") != secret.name:
             return Flaw(("metadata", "name"), f"sealed for another Secret than {secret.name}")
-        scope, declared = scope_of(document), spec_of(environment).scope
+        scope, declared = scope_of(document), scope_for(environment, secret.name)
         if scope != declared:
             message = f"{secret.name} is sealed with the scope {scope}, not {declared}"
             return Flaw(("metadata", "annotations"), message)
@@ -212,4 +220,4 @@ def is_bound_as_declared(environment: Environment, secret: Secret, document: Obj
     """Whether the controller can open a committed ciphertext under the declared scope, namespace and name."""
     stated = document["metadata"]
     bound = bound_to(scope_of(document), str(stated.get("namespace", "")), str(stated.get("name", "")))
-    return bound == bound_to(spec_of(environment).scope, environment.namespace, secret.name)
+    return bound == bound_to(scope_for(environment, secret.name), environment.namespace, secret.name)

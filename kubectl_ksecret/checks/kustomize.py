@@ -219,7 +219,7 @@ def _missing(build: Build, environment: Environment, names: Sequence[str]) -> Se
     built = {name for secret in secrets_of(build) for name in (secret.name, secret.written_name)}
     for document in build.objects:
         if (document.group, document.subject.kind) == (backend.group, backend.kind):
-            built.add(document.subject.name)
+            built.update((document.subject.name, str(document.at("spec", "target", "name"))))
     return [name for name in names if not {name, renaming.of(name)} & built]
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "init": "init",
     "list": "inventory",
     "migrate": "migrate",
+    "pin-versions": "versions",
     "render": "render",
     "rotate": "rotate",
     "seal": "seal",

@@ -71,6 +71,14 @@ def _is_object(document: object) -> bool:
     )
 
 
+def secret_of(document: Object) -> str:
+    """Return the name of the Secret that a rendered object stands for; an ExternalSecret may have another than it."""
+    spec = document.get("spec")
+    target = spec.get("target") if isinstance(spec, dict) else None
+    name = target.get("name") if isinstance(target, dict) else None
+    return str(name or document["metadata"]["name"])
+
+
 def file_of(secret: str) -> str:
     """Return the file of a Secret in the folder, in which kustomization.yaml is something else."""
     name = f"{secret}.yaml"

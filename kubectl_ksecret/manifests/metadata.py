@@ -7,6 +7,15 @@ from ..model.resolution import Environment
 from ..model.types.backends import ManifestMetadata
 
 
+def merged(of_all: ManifestMetadata | None, of_one: ManifestMetadata | None) -> ManifestMetadata | None:
+    """Return the metadata of all manifests with that of one over it."""
+    if of_all is None or of_one is None:
+        return of_one or of_all
+    return of_one.but(
+        labels={**of_all.labels, **of_one.labels}, annotations={**of_all.annotations, **of_one.annotations}
+    )
+
+
 def metadata(
     environment: Environment,
     name: str,

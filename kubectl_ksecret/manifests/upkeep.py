@@ -12,7 +12,7 @@ from ..model.kubernetes import RBAC, Object
 from ..model.resolution import Environment
 from ..objects.documents import KUSTOMIZATION_FILES
 from . import access, kustomization, references
-from .committed import FOLDER, Committed, Manifest, file_of, text_of
+from .committed import FOLDER, Committed, Manifest, file_of, secret_of, text_of
 
 MARKER = "# Rendered by kubectl ksecret from ../ksecret.yaml; changes are overwritten.\n"
 _FORMS = ("Secret", "SealedSecret", "ExternalSecret")
@@ -114,7 +114,7 @@ def _contents(backend: Backend, objects: Iterable[Object], committed: Committed)
 
 def _in_the_way(backend: Backend, document: Object, committed: Committed) -> Iterator[Mistake]:
     """Find somebody's object under the name of ours; a form of the Secret itself is taken over."""
-    name = document["metadata"]["name"]
+    name = secret_of(document)
     old = _standing(backend, document, committed)
     if old is not None and not old.text.startswith(MARKER) and old.object["kind"] not in {*_FORMS, backend.kind}:
         message = f"a {shown(old.object['kind'])} stands where the Secret {name} is to be written"
@@ -130,7 +130,7 @@ def _content(backend: Backend, document: Object, committed: Committed) -> bytes:
 
 def _standing(backend: Backend, document: Object, committed: Committed) -> Manifest | None:
     """Return the committed object of a Secret that stands in the file of an object."""
-    name = document["metadata"]["name"]
+    name = secret_of(document)
     return committed.get(name) if file_name(document, backend.kind) == file_of(name) else None
 
 
@@ -138,7 +138,7 @@ def file_name(document: Object, kind_of_secrets: str) -> str:
     """Return the file of an object; what stands for no Secret has one of a name that no Secret can have."""
     kind, name = document["kind"], document["metadata"]["name"]
     if kind == kind_of_secrets:
-        return file_of(name)
+        return file_of(secret_of(document))
     if document["apiVersion"].startswith(f"{RBAC}/"):
         return f"{name}_{kind.lower()}.yaml"
     return STORE_FILE if kind.endswith("SecretStore") else f"_{kind.lower()}.yaml"

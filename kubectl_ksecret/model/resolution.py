@@ -10,7 +10,7 @@ from ..files.project import Project
 from ..frozen import Record
 from .links import Declarations, needed, parsed, root_of
 from .template import Parts, references
-from .types.backends import BackendSpec
+from .types.backends import BackendOverride, BackendSpec
 from .types.declaration import Encoding, Key, SecretDeclaration
 from .types.overlay import KeyOverride, SecretOverlay, SourceSpec
 
@@ -22,6 +22,7 @@ class Remote(Record):
     remote_name: str  # before the pattern: what keys of several environments have in common
     name: str  # in this environment's source
     property: str | None  # the member of the value that is taken
+    version: str | None  # the one that is meant, where it is not the newest
     encoding: Encoding
     explicit: bool  # remoteName is written out, in the declaration or in an override
     overridden: bool  # by the overlay, here or at the end of its `from`
@@ -100,8 +101,9 @@ class Environment(Record):
 
     @property
     def source(self) -> SourceSpec | None:
-        """Return where plaintext lives, if it is declared."""
-        return self.overlay.spec.source
+        """Return where plaintext lives, if it is declared; names alone say nothing of that."""
+        source = self.overlay.spec.source
+        return source if source and source.is_named else None
 
     @property
     def source_identity(self) -> tuple[str, ...] | None:
@@ -124,6 +126,16 @@ class Environment(Record):
     def backend(self) -> BackendSpec:
         """Return the form of the Secrets."""
         return self.overlay.spec.backend
+
+    def backend_override(self, secret: str) -> BackendOverride | None:
+        """Return what the overlay's backend has for one Secret alone."""
+        override = self.overlay.spec.overrides.get(secret)
+        return override.backend if override else None
+
+    def object_name(self, secret: str) -> str:
+        """Return the name of the object that stands for a Secret."""
+        override = self.backend_override(secret)
+        return (override.object_name if override else None) or secret
 
     def path(self, named: str) -> str:
         """Return a path that the overlay names."""
@@ -206,6 +218,25 @@ def bring_together(project: Project, file: str, overlay: SecretOverlay, declarat
     return Environment(project=project, file=file, overlay=overlay, declarations=declarations, secrets=secrets)
 
 
+def without_versions(environment: Environment, name: str) -> Environment:
+    """Return an environment in which every key that reads this name takes the newest version of it."""
+    pinned: dict[str, set[str]] = {}
+    for read in environment.source_reads():
+        if read.remote.version and environment.same_name(read.remote.name) == environment.same_name(name):
+            for secret, key in ((read.secret, read.key), read.root):
+                pinned.setdefault(secret, set()).add(key)
+    overrides = dict(environment.overlay.spec.overrides)
+    for secret, keys in pinned.items():
+        if secret in overrides:
+            stated = overrides[secret].keys
+            following = {key: one.but(version=None) if key in keys else one for key, one in stated.items()}
+            overrides[secret] = overrides[secret].but(keys=following)
+    if not pinned:
+        return environment
+    overlay = environment.overlay.but(spec=environment.overlay.spec.but(overrides=overrides))
+    return bring_together(environment.project, environment.file, overlay, environment.declarations)
+
+
 def _secret(overlay: SecretOverlay, declarations: Declarations, declaration: SecretDeclaration) -> Secret:
     spec = declaration.spec
     override = overlay.spec.overrides.get(declaration.name)
@@ -236,6 +267,7 @@ def _value(overlay: SecretOverlay, declarations: Declarations, secret: str, name
         remote_name=remote_name or plain,
         name=_name_in_source(overlay.spec.source, root_secret, root_name, plain, remote_name),
         property=_property(overlay.spec.source, root_secret, root_name, key, overrides),
+        version=next((override.version for override in overrides if override.version), None),
         encoding=key.encoding,
         explicit=bool(remote_name or key.remote_name),
         overridden=any(override.remote_name or override.property for override in overrides),

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from ..backends.sealedsecret import KIND, SealedSecretBackend, bound_to, is_bound_as_declared, spec_of
+from ..backends.sealedsecret import KIND, SealedSecretBackend, bound_to, is_bound_as_declared, scope_for, spec_of
 from ..errors import InputError, Mistake
 from ..manifests import record
 from ..manifests.committed import Manifest
@@ -74,7 +74,7 @@ class SealedSecretSealer:
         """Return the shell with the old and the new ciphertext; nothing for a Secret of which nothing is sealed."""
         ciphertext = {key: text for key, text in self.held(secret, manifest).items() if key in secret.keys}
         recorded = dict(entries)
-        scope = spec_of(self._environment).scope
+        scope = scope_for(self._environment, secret.name)
         _, label = bound_to(scope, self._environment.namespace, secret.name)
         for key, value in values.items():
             ciphertext[key] = b64encode(seal(value, self._certificate, label)).decode()

@@ -88,6 +88,14 @@ class OpenSource(Protocol):
 
 
 @runtime_checkable
+class VersionedSource(OpenSource, Protocol):
+    """A source that hands out values of versions that are not the newest."""
+
+    def read_versions(self, wanted: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], SourceValue]:
+        """Return the values of those names and versions that it has. Raises Refusal if anything else is wrong."""
+
+
+@runtime_checkable
 class WritableSource(OpenSource, Protocol):
     """A source that takes new values; each write has an id, by which a second attempt finds it done."""
 

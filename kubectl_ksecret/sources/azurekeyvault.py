@@ -2,10 +2,12 @@
 
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from azure.core.exceptions import HttpResponseError
@@ -23,6 +25,7 @@ from . import keyvaulterrors as errors
 from .keyvaultretry import Patience
 
 TAG = "ksecret-write"
+_VERSION = re.compile("[0-9a-f]{32}")
 _MAX_BYTES = 25_600
 _WRITES = 5
 _OTHERS = ("cert/", "key/")  # what External Secrets Operator reads beside secrets
@@ -116,6 +119,30 @@ class KeyVault:
             if current is None or not current.enabled:
                 raise
             return _found(self._get(name, current.id)).but(version=current)
+
+    def read_versions(self, wanted: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], SourceValue]:
+        """Return the values of those versions that the vault has."""
+        if names := [name for name, version in wanted if not _VERSION.fullmatch(version)]:
+            message = f"a version in Key Vault has 32 hexadecimal digits, not so that of {', '.join(names)}"
+            hint = "kubectl ksecret pin-versions writes the current one"
+            raise InputError(Mistake(message, self._source.origin.at(), hint))
+        values: dict[tuple[str, str], SourceValue] = {}
+        remaining = list(dict.fromkeys(wanted))
+        while remaining:
+            batch = dict(remaining)  # one version of each name; two keys may be pinned to two of them
+            for name, value in self._each(list(batch), partial(self._read_version, batch)).items():
+                if value is not None:
+                    values[name, batch[name]] = value
+            remaining = [(name, version) for name, version in remaining if batch[name] != version]
+        return values
+
+    def _read_version(self, versions: Mapping[str, str], name: str) -> SourceValue | None:
+        try:
+            return _found(self._get(name, versions[name]))
+        except HttpResponseError as error:
+            if errors.is_absence(error):
+                return None
+            raise
 
     def _get(self, name: str, version: str | None = None) -> KeyVaultSecret:
         with _any_answer():

@@ -31,12 +31,17 @@ def done(rotated: Rotated) -> str:
     for sealed in rotated.sealed:
         lines += [f"{sealed.environment}: sealed", *(f"  {address}" for address in sealed.sealed)]
         lines += [f"{sealed.environment}: wrote", *(f"  {file}" for file in sealed.changed)]
+    for file, addresses in rotated.pinned.items():
+        lines += [f"{file}: pinned to the new version", *(f"  {address}" for address in addresses)]
     return "".join(f"{line}\n" for line in [*lines, *_next_steps(rotated)])
 
 
 def _next_steps(rotated: Rotated) -> Iterator[str]:
     if any(sealed.changed for sealed in rotated.sealed):
         yield "next: commit what was written, and let it be deployed"
+    for overlay in dict.fromkeys(read.environment.name for read in rotated.plan.pinned):
+        if overlay in rotated.plan.fetched:
+            yield f"next: kubectl ksecret render {overlay} --write, and commit it; until then the old value is pinned"
     for reads in rotated.plan.fetched.values():
         environment = reads[0].environment
         secrets = list(dict.fromkeys(read.secret for read in reads))

@@ -31,13 +31,17 @@ def _row(row: StatusRow, now: datetime) -> tuple[str, ...]:
         row.environment,
         f"{row.secret}/{row.key}",
         ", ".join(remote.shown() for remote in row.read),
-        ", ".join(version.id[:8] if version else "-" for version in versions) or "-",
+        ", ".join(_pinned_or_newest(remote, version) for remote, version in row.read.items()) or "-",
         ", ".join(_age(version, now) for version in versions) or "-",
         ", ".join(f"{v.expires:%Y-%m-%d}" if v and v.expires else "-" for v in versions) or "-",
         row.sealed.time[:10] if row.sealed else "-",
         row.sealed.by.removeprefix("SHA256:")[:8] if row.sealed else "-",
         _state(row),
     )
+
+
+def _pinned_or_newest(remote: Remote, version: Version | None) -> str:
+    return (remote.version or (version.id if version else "-"))[:8]
 
 
 def _age(version: Version | None, now: datetime) -> str:
@@ -54,6 +58,10 @@ def _state(row: StatusRow) -> str:
         state = "ok, as far as can be told" if row.asked else "ok; the source was not asked"
     else:
         state = "ok"
+    pinned = [(remote, version) for remote, version in row.read.items() if remote.version]
+    if pinned:
+        newer = any(version and version.id != remote.version for remote, version in pinned)
+        state += "; pinned, the source has a newer version" if newer else "; pinned"
     return f"{state}; unrecorded" if row.unrecorded else state
 
 
@@ -95,7 +103,8 @@ def _object(status: Status) -> dict[str, object]:
 
 
 def _version(remote: Remote, version: Version | None) -> dict[str, object]:
-    name = {"name": remote.name} | ({"property": remote.property} if remote.property else {})
+    stated = {"name": remote.name, "property": remote.property, "pinned": remote.version}
+    name = {field: text for field, text in stated.items() if text}
     if version is None:
         return {**name, "version": None}
     return {

@@ -319,9 +319,10 @@ def _record(kind: type[Stated]) -> Read:
     required = [name for name, (attribute, _) in fields.items() if attribute not in kind._defaults]
     # A union among other fields stands inline: source: {names: …, azureKeyVault: {…}}.
     union = next((name for name in fields_of(kind) if is_inline(kind, name)), "")
+    needed = bool(union) and union not in kind._defaults
 
     def read_record(node: Node, reading: Reading) -> Any:
-        members = _readers(fields_of(kind)[union]) if union else {}
+        members = _readers(inline_union(kind, union)) if union else {}
         before = len(reading.mistakes)
         pairs = reading.pairs(node)
         if pairs is None:
@@ -341,7 +342,7 @@ def _record(kind: type[Stated]) -> Read:
             else:
                 odd = True
                 meant.update(reading.unknown(key, (*fields, *members), beside))
-        if union:
+        if inline or needed:
             values[union] = _member(inline, node, members, meant, reading)
         for name in required:
             if fields[name][0] not in values and name not in meant:
@@ -378,6 +379,12 @@ def yaml_names(kind: type[Stated]) -> list[str]:
 def is_inline(kind: type[Stated], name: str) -> bool:
     """Whether the union of this field stands among the fields of its record, not below a name of its own."""
     return name in getattr(kind, "_inline", ())
+
+
+def inline_union(kind: type[Stated], name: str) -> Any:
+    """Return the union of such a field, of which one member may be set or, where the field has a default, none."""
+    type_ = fields_of(kind)[name]
+    return optional_type(type_) if is_optional(type_) else type_
 
 
 def yaml_name(attribute: str) -> str:

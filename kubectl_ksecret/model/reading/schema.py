@@ -7,7 +7,17 @@ from typing import Any, Literal
 from ..types.declaration import SecretDeclaration
 from ..types.origin import Stated
 from ..types.overlay import SecretOverlay
-from .reader import fields_of, is_inline, is_optional, is_record, is_union, members_of, optional_type, yaml_name
+from .reader import (
+    fields_of,
+    inline_union,
+    is_inline,
+    is_optional,
+    is_record,
+    is_union,
+    members_of,
+    optional_type,
+    yaml_name,
+)
 
 Schema = dict[str, Any]
 
@@ -64,14 +74,20 @@ def _record(kind: type[Stated]) -> Schema:
         for name, type_ in fields.items()
     }
     required = [yaml_name(name) for name in fields if name not in kind._defaults]
-    inline = [type_ for name, type_ in fields_of(kind).items() if is_inline(kind, name)]
-    record = _closed(properties | (_members(inline[0]) if inline else {}))
+    inline = [name for name in fields_of(kind) if is_inline(kind, name)]
+    members = _members(inline_union(kind, inline[0])) if inline else {}
+    record = _closed(properties | members)
     record["description"] = (kind.__doc__ or "").partition("\n")[0]
     if required:
         record["required"] = required
-    if inline:
-        record["oneOf"] = [{"required": [name]} for name in _members(inline[0])]
-    if not required and not inline:
+    needed = bool(inline) and inline[0] not in kind._defaults
+    if needed:
+        record["oneOf"] = [{"required": [name]} for name in members]
+    elif inline:
+        # At most one; the record itself may be left empty.
+        others = {name: {other: False for other in members if other != name} for name in members}
+        record["dependentSchemas"] = {name: {"properties": excluded} for name, excluded in others.items()}
+    if not required and not needed:
         # A record of which nothing must be said may be left empty: `password:`.
         record["type"] = ["object", "null"]
     return record

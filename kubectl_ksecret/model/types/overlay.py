@@ -1,9 +1,10 @@
 """SecretOverlay: one namespace of one environment, as written."""
 
+import builtins
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
-from .backends import BACKENDS, BackendSpec
+from .backends import BACKENDS, OVERRIDES, BackendOverride, BackendSpec
 from .declaration import Metadata
 from .forms import OneOf
 from .names import (
@@ -28,7 +29,7 @@ FILE = "ksecret.yaml"
 
 
 class SourceSpec(Stated):
-    """Where plaintext lives; exactly one kind of source.
+    """Where plaintext lives; one kind of source, or none where the operator's store is all that knows it.
 
     names: Pattern of the names in the source, with {remoteName}, {secret} and {key}.
     property: Pattern of the member that each key takes of a JSON value or of an entry of Vault; same placeholders.
@@ -38,7 +39,13 @@ class SourceSpec(Stated):
 
     names: Line = "{remoteName}"
     property: Line | None = None
-    kind: Annotated[Source, OneOf(SOURCES)]
+    # None where none is named: `Environment.source` is None then, so whatever reads values never sees it.
+    kind: Annotated[Source, OneOf(SOURCES)] = cast(Source, None)
+
+    @builtins.property
+    def is_named(self) -> bool:
+        """Return whether a kind of source is named."""
+        return self.kind is not None
 
 
 class ClusterIdentity(Stated):
@@ -64,25 +71,30 @@ class KeyOverride(Stated):
 
     remoteName: Name as it stands in the source; no pattern is applied.
     property: Member of the value, which is JSON; a path as gjson reads it.
+    version: Version of the value, where the newest is not meant; `kubectl ksecret pin-versions` writes it.
     omit: Why the key is absent here, on purpose.
     literal: Why its value here is meant as it is, though it looks like a placeholder or another stand-in.
     """
 
     remote_name: Line | None = None
     property: Property | None = None
+    version: Line | None = None
     omit: Reason | None = None
     literal: LiteralReason | None = None
 
 
 class SecretOverride(Stated):
-    """Where one Secret differs in this environment.
+    """Where one Secret differs in this environment. Fields of the overlay's own backend can be set for it alone.
 
     keys: Where its keys differ.
     omit: Why the Secret is absent here, on purpose.
     """
 
+    _inline = ("backend",)
+
     keys: Mapping[KeyName, KeyOverride] = {}
     omit: Reason | None = None
+    backend: Annotated[BackendOverride, OneOf(OVERRIDES)] | None = None
 
 
 class SecretReference(Stated):

@@ -63,6 +63,11 @@ class Source(Alternative):
         """Return whether `rotate` and `seal --generate-missing` can write to it."""
 
     @property
+    def reads_versions(self) -> bool:
+        """Return whether this tool can read the value of a version that is not the newest."""
+        return False
+
+    @property
     @abstractmethod
     def lists_names(self) -> bool:
         """Return whether it can list its names without printing a value."""

@@ -49,6 +49,7 @@ class AzureKeyVault(Source):
     write: KeyVaultWrite | None = None
 
     versioned = True
+    reads_versions = True
     writable = True
     lists_names = True
     runs_program = False

@@ -9,8 +9,9 @@ from ..resolution import Derived, Environment, Secret, SourceRead, bring_togethe
 from ..template import references
 from ..types.backends import FetchedValue, SecretUse
 from ..types.declaration import DeclarationSpec, SecretDeclaration
-from ..types.overlay import KeyOverride, SecretOverlay, SourceSpec
+from ..types.overlay import KeyOverride, SecretOverlay, SecretOverride, SourceSpec
 from ..types.source import Source, SourceUse, UsedName
+from ..types.sources import SOURCES
 from .declaration import lacking, mistakes_in, reserved
 
 _PLACEHOLDERS = ("remoteName", "secret", "key")
@@ -32,13 +33,15 @@ def mistakes(environment: Environment, complete: bool = True) -> Iterator[Mistak
             yield Mistake(f"no declaration is named {name}", place, nearest(name, declarations), mend)
     for secret in environment.secrets.values():
         yield from _secret_mistakes(overlay, secret)
+    yield from _object_names(environment)
     backend, source = overlay.spec.backend, overlay.spec.source
-    if backend is not None and (source is None or source.kind is None or source.kind.field in backend.fetched_from):
+    if backend is not None and (source is None or not source.is_named or source.kind.field in backend.fetched_from):
         yield from backend.limits(_secret_uses(environment))
     yield from _property_mistakes(environment)
+    yield from _version_mistakes(environment)
     if complete:
         yield from _access_mistakes(environment)
-    if environment.source and environment.source.kind is not None:
+    if environment.source:
         yield from environment.source.kind.mistakes(_use(environment, environment.source))
 
 
@@ -100,7 +103,11 @@ def _used_names(environment: Environment) -> Iterator[UsedName]:
 def _spec_mistakes(overlay: SecretOverlay) -> Iterator[Mistake]:
     spec, backend, source = overlay.spec, overlay.spec.backend, overlay.spec.source
     readable = spec.origin.sure_of("source") and (source is None or source.origin.sure_of("kind"))
-    unnamed = source is None and backend is not None and backend.source_is_known_elsewhere
+    unnamed = (source is None or not source.is_named) and backend is not None and backend.source_is_known_elsewhere
+    if source is not None and not source.is_named and not unnamed:
+        if readable and backend is not None:
+            yield Mistake(f"one of {', '.join(SOURCES)} is missing", source.origin.at())
+        readable = False
     fetched = backend is not None and backend.fetched and readable and not unnamed
     if backend is not None and fetched and not (source and source.kind.field in backend.fetched_from):
         instead = f", not {source.kind.field}" if source else ""
@@ -110,7 +117,7 @@ def _spec_mistakes(overlay: SecretOverlay) -> Iterator[Mistake]:
             place,
             f"set source.{' or '.join(backend.fetched_from)}",
         )
-    elif backend is not None and source is not None and readable:
+    elif backend is not None and source is not None and source.is_named and readable:
         yield from backend.misfits(source.kind)
     if backend is not None and not (backend.fetched or backend.seals or source) and readable:
         where = spec.origin.key("backend")
@@ -150,8 +157,21 @@ def _property_mistakes(environment: Environment) -> Iterator[Mistake]:
             yield Mistake(message, place, f"for a name that has it, write \\{wrong[0]}")
 
 
+def _version_mistakes(environment: Environment) -> Iterator[Mistake]:
+    """Find pinned versions of a source that hands out the newest value alone."""
+    source, backend = environment.source, environment.backend
+    if source is None or backend is None or (source.kind.versioned if backend.fetched else source.kind.reads_versions):
+        return
+    for read in environment.source_reads():
+        if read.remote.version:
+            message = f"{read.address} has a version, and {source.kind.field} has no versions to read"
+            place = read.overridden_at("version") or read.remote.key.origin.at()
+            yield Mistake(message, place, "leave version out")
+
+
 def _override_mistakes(overlay: SecretOverlay, declaration: SecretDeclaration) -> Iterator[Mistake]:
     override, spec = overlay.spec.overrides[declaration.name], declaration.spec
+    yield from _backend_override_mistakes(overlay, declaration, override)
     if override.omit and override.keys:
         place = override.origin.key("keys")
         yield Mistake(f"{declaration.name} is omitted, so its keys can't be overridden", place)
@@ -164,15 +184,50 @@ def _override_mistakes(overlay: SecretOverlay, declaration: SecretDeclaration) -
             yield Mistake(f"{declaration.name} has no key {name}", place, nearest(name, spec.entries), mend)
 
 
+def _backend_override_mistakes(
+    overlay: SecretOverlay, declaration: SecretDeclaration, override: SecretOverride
+) -> Iterator[Mistake]:
+    """Find what is set of another backend than the overlay's, and what can't be set over it."""
+    backend, own = overlay.spec.backend, override.backend
+    if own is None or backend is None:
+        return
+    place = override.origin.key(own.field)
+    if own.field != backend.field:
+        message = f"{own.field} is not the backend of {overlay.metadata.name}, which is {backend.field}"
+        yield Mistake(message, place, "leave it out")
+        return
+    if override.omit:
+        yield Mistake(f"{declaration.name} is omitted, so it has no {own.field}", place)
+    if own.metadata:
+        yield from reserved(own.metadata.origin, "labels", own.metadata.labels)
+        yield from reserved(own.metadata.origin, "annotations", own.metadata.annotations)
+    yield from own.mistakes(backend)
+
+
+def _object_names(environment: Environment) -> Iterator[Mistake]:
+    """Find objects under one name: a rename by kustomize would lead the readers of one Secret to the other."""
+    spec = environment.overlay.spec
+    names: dict[str, str] = {name: name for name in environment.secrets}
+    for secret, override in spec.overrides.items():
+        name = override.backend.object_name if override.backend else None
+        if override.backend is None or name is None or secret not in environment.secrets:
+            continue
+        other = names.setdefault(name, secret)
+        if other != secret:
+            place = override.backend.origin.at("name")
+            yield Mistake(f"the object of {secret} can't be named {name}: {other} has that name", place)
+
+
 def _key_override_mistakes(place: Place, spec: DeclarationSpec, name: str, override: KeyOverride) -> Iterator[Mistake]:
     derived = spec.entries[name].template is not None
-    if override.omit and (override.remote_name or override.property or override.literal):
+    replacing = override.remote_name or override.property or override.version
+    if override.omit and (replacing or override.literal):
         yield Mistake(f"{name} is omitted, so nothing else can be said of it", override.origin.key("omit"))
     elif override.omit and name in spec.inputs:
         yield Mistake(f"{name} is an input", place, "omit the key whose template uses it")
     elif not derived or not override.origin.sure_of("omit", "literal"):
         return
-    elif override.remote_name or override.property or not (override.omit or override.literal):
+    elif replacing or not (override.omit or override.literal):
         yield Mistake(f"{name} is made by a template", place, "override what its template names")
 
 
