@@ -343,7 +343,7 @@ class _Overlay:
     def _differences(self, environment: Environment, rendered: Iterable[Object]) -> Iterator[Mistake]:
         """Yield the harmless ones; what would be another Secret than before stays."""
         backend = backend_of(environment)
-        objects = {object_["metadata"]["name"]: object_ for object_ in rendered if object_["kind"] == backend.kind}
+        objects = {committed.secret_of(object_): object_ for object_ in rendered if object_["kind"] == backend.kind}
         for old, secret in self._matched.imported.secrets.items():
             name = self._matched.renamed.get(old, old)
             if name not in self._matched.secrets:  # all of its keys are another Secret's now

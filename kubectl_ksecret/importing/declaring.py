@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from ..frozen import Record
 from ..model.kubernetes import Object
 from ..model.loading import API_VERSION
-from . import ownership
+from . import externalsecrets, ownership
 from .existing import ExistingBase
 from .matching import MatchedEnvironment
 from .naming import BARE, KeyAddress, Naming
@@ -61,7 +61,7 @@ def declare(matched: Sequence[MatchedEnvironment], base: ExistingBase) -> Declar
 
 
 def _has_pattern(matched: MatchedEnvironment) -> bool:
-    return bool(matched.imported.is_external and matched.imported.vault_url)
+    return matched.imported.is_external
 
 
 def _with_names_in_source(matched: MatchedEnvironment, base: ExistingBase) -> MatchedEnvironment:
@@ -106,11 +106,12 @@ def _remote_names(matched: MatchedEnvironment) -> dict[KeyAddress, str]:
 
 def _shared(matched: Sequence[MatchedEnvironment]) -> frozenset[KeyAddress]:
     """Return the keys that reach one name in one vault, which is an error unless each has it explicitly."""
-    readers: dict[tuple[str, str], set[KeyAddress]] = {}
+    readers: dict[tuple[str, str, str | None], set[KeyAddress]] = {}
     for environment in matched:
         vault = (environment.imported.vault_url or "").rstrip("/").lower()
-        for address, name in _remote_names(environment).items():
-            readers.setdefault((vault, name.lower()), set()).add(address)
+        for (secret, key), name in _remote_names(environment).items():
+            property_ = environment.secrets[secret].entries[key].property
+            readers.setdefault((vault, name.lower(), property_), set()).add((secret, key))
     return frozenset(address for addresses in readers.values() if len(addresses) > 1 for address in addresses)
 
 
@@ -161,8 +162,9 @@ def overlay(matched: MatchedEnvironment, declared: Declared, fields: Object) -> 
     """Return the overlay of an environment; `fields` are those of its spec that follow from where it lies."""
     imported = matched.imported
     spec = fields | {"namespace": imported.namespace}
-    if imported.source:
-        spec["source"] = {"names": declared.naming.patterns[imported.name]} | imported.source
+    pattern = declared.naming.patterns[imported.name]
+    if imported.source or pattern != BARE:
+        spec["source"] = {"names": pattern} | (imported.source or {})
     if parameters := declared.parameters.values[imported.name]:
         spec["parameters"] = dict(parameters)
     overrides = {name: _override(matched, declared, name) for name in declared.declarations}
@@ -183,7 +185,10 @@ def _override(matched: MatchedEnvironment, declared: Declared, name: str) -> Obj
     for key, entry in secret.entries.items():
         if differing := _key_override(entry, imported.name, (name, key), declared):
             keys[key] = differing
-    return {"keys": dict(sorted(keys.items()))} if keys else {}
+    override: Object = {"keys": dict(sorted(keys.items()))} if keys else {}
+    if secret.kind == "ExternalSecret" and (own := externalsecrets.own_settings(secret.document, imported.backend)):
+        override["externalSecret"] = own
+    return override
 
 
 def _key_override(entry: ImportedKey, environment: str, address: KeyAddress, declared: Declared) -> Object:
@@ -196,4 +201,6 @@ def _key_override(entry: ImportedKey, environment: str, address: KeyAddress, dec
             differing["remoteName"] = entry.remote_name
         if entry.property and entry.property != written.get("property"):
             differing["property"] = entry.property
+        if entry.version:
+            differing["version"] = entry.version
     return differing

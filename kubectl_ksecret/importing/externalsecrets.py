@@ -10,10 +10,14 @@ from ..model.types.names import KEY_VAULT_NAME, Duration, HttpsUrl, Line, Proper
 from ..objects.documents import Document, mapping, sequence
 from . import ownership
 from .gotemplates import GoTemplate, Inexpressible, names_in, read, reference, references_in, translated
+from .members import with_members
 from .secrets import ImportedKey, ImportedSecret, below, fits, key_names, type_of, written_name
 
 _REFRESH_POLICIES = ("CreatedOnce", "Periodic", "OnChange")
+_CREATION_POLICIES = ("Owner", "Orphan", "Merge", "None", "CreateOrMerge")
 _DELETION_POLICIES = ("Retain", "Delete", "Merge")
+# What an ExternalSecret has that says nothing of it.
+_USUAL = {"refreshPolicy": "Periodic", "creationPolicy": "Owner", "deletionPolicy": "Retain"}
 
 
 class StoreReference(NamedTuple):
@@ -32,11 +36,12 @@ def store_of(document: Document) -> StoreReference:
 
 def secret_of(document: Document, in_key_vault: bool = True) -> ImportedSecret:
     """Read the Secret that an ExternalSecret makes, as far as it can be declared."""
-    target = below(document.object, "spec", "target")
+    spec = with_members(below(document.object, "spec"))
+    target = below(spec, "target")
     template = below(target, "template")
     # Without a template the operator copies the ExternalSecret's own labels and annotations.
     metadata = below(template, "metadata") if "template" in target else document.metadata
-    keys, inputs = _keys(document, template, in_key_vault)
+    keys, inputs = _keys(document, spec, in_key_vault)
     name = target.get("name")
     return ImportedSecret(
         name=name if isinstance(name, str) and name else written_name(document),
@@ -55,19 +60,21 @@ def vault_name(remote: object) -> str:
     return name if KEY_VAULT_NAME.fullmatch(name) else ""
 
 
-def _fetched(document: Document, in_key_vault: bool) -> Iterator[tuple[str, ImportedKey]]:
-    for index, entry in enumerate(sequence(below(document.object, "spec").get("data"))):
+def _fetched(document: Document, spec: Object, in_key_vault: bool) -> Iterator[tuple[str, ImportedKey]]:
+    listed = len(sequence(below(document.object, "spec").get("data")))
+    for index, entry in enumerate(sequence(spec.get("data"))):
         key, remote = mapping(entry).get("secretKey"), below(entry, "remoteRef")
-        written, property_ = remote.get("key"), remote.get("property")
+        written, property_, version = remote.get("key"), remote.get("property"), remote.get("version")
         name = vault_name(written) if in_key_vault else written if _is_line(written) else ""
         encoding: Encoding = "base64" if remote.get("decodingStrategy") == "Base64" else "none"
         if name and isinstance(key, str) and any(key_names({key: None})):
             yield (
                 key,
                 ImportedKey(
-                    place=document.place("spec", "data", index),
+                    place=document.place("spec", *(("data", index) if index < listed else ("dataFrom", 0))),
                     remote_name=name,
                     property=property_ if isinstance(property_, str) and fits(Property, property_) else None,
+                    version=version if _is_line(version) else None,
                     encoding=encoding,
                 ),
             )
@@ -78,10 +85,11 @@ def _is_line(text: object) -> TypeGuard[str]:
 
 
 def _keys(
-    document: Document, template: Object, in_key_vault: bool
+    document: Document, spec: Object, in_key_vault: bool
 ) -> tuple[Mapping[str, ImportedKey], Mapping[str, ImportedKey]]:
     """Return the keys of the Secret, and what its templates need beside them."""
-    fetched = dict(_fetched(document, in_key_vault))
+    template = below(spec, "target", "template")
+    fetched = dict(_fetched(document, spec, in_key_vault))
     data = template.get("data")
     if not isinstance(data, dict) or not data:
         return fetched, {}
@@ -135,7 +143,10 @@ def settings(documents: Sequence[Document]) -> Object:
     fields: Object = {"refreshInterval": _usual(map(_interval, specs)) or "1h"}
     if policy := _usual(_one_of(spec.get("refreshPolicy"), _REFRESH_POLICIES) for spec in specs):
         fields["refreshPolicy"] = policy
-    if deletion := _usual(_one_of(below(spec, "target").get("deletionPolicy"), _DELETION_POLICIES) for spec in specs):
+    targets = [below(spec, "target") for spec in specs]
+    if creation := _usual(_one_of(target.get("creationPolicy"), _CREATION_POLICIES) for target in targets):
+        fields["creationPolicy"] = creation
+    if deletion := _usual(_one_of(target.get("deletionPolicy"), _DELETION_POLICIES) for target in targets):
         fields["deletionPolicy"] = deletion
     shared = {
         field: ownership.common(ownership.of_manifest(document.metadata.get(field)) for document in documents)
@@ -144,6 +155,37 @@ def settings(documents: Sequence[Document]) -> Object:
     if any(shared.values()):
         fields["metadata"] = {field: texts for field, texts in shared.items() if texts}
     return fields
+
+
+def own_settings(document: Document, of_all: Object) -> Object:
+    """Return what one ExternalSecret has instead of what its backend has for all, as an override has it."""
+    spec = below(document.object, "spec")
+    target, reference = below(spec, "target"), store_of(document)
+    stated = {
+        "refreshInterval": _interval(spec),
+        "refreshPolicy": _one_of(spec.get("refreshPolicy"), _REFRESH_POLICIES),
+        "creationPolicy": _one_of(target.get("creationPolicy"), _CREATION_POLICIES),
+        "deletionPolicy": _one_of(target.get("deletionPolicy"), _DELETION_POLICIES),
+    }
+    own: Object = {}
+    if target.get("name") not in (None, "", written_name(document)):
+        own["name"] = written_name(document)
+    for field, value in stated.items():
+        usual = _USUAL.get(field)
+        if (value or usual) != (of_all.get(field) or usual):
+            own[field] = value or usual
+    store = of_all["store"]
+    if reference != StoreReference(store.get("kind", "SecretStore"), store["name"]):
+        own["store"] = {"name": reference.name, "kind": reference.kind}
+    texts = {field: ownership.of_manifest(document.metadata.get(field)) for field in ("labels", "annotations")}
+    shared = of_all.get("metadata", {})
+    rest = {
+        field: {name: text for name, text in of_one.items() if shared.get(field, {}).get(name) != text}
+        for field, of_one in texts.items()
+    }
+    if any(rest.values()):
+        own["metadata"] = {field: of_one for field, of_one in rest.items() if of_one}
+    return {field: value for field, value in own.items() if value is not None}
 
 
 def _interval(spec: Object) -> str | None:

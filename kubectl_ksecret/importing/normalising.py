@@ -13,6 +13,7 @@ from ..objects.documents import Step, mapping, sequence
 from . import ownership
 from .externalsecrets import vault_name
 from .gotemplates import Inexpressible, read
+from .members import with_members
 from .secrets import below, fits
 
 # What a server writes, and what names the object itself.
@@ -27,6 +28,7 @@ _STORE_DEFAULTS = {"authType": "ServicePrincipal", "environmentType": "PublicClo
 
 def normalised(object_: Object) -> Object:
     """Return what an object means, as a tree of mappings; lists of entries with a name are mappings by that name."""
+    object_ = _without_own_name(object_)
     form = _FORMS.get(str(object_.get("kind")))
     fields = {name: value for name, value in object_.items() if name not in ("apiVersion", "status")}
     fields["metadata"] = _manifest_metadata(object_)
@@ -62,7 +64,7 @@ def _secret_metadata(metadata: Object) -> Object:
 
 
 def _external_secret(object_: Object) -> Object:
-    spec = below(object_, "spec")
+    spec = with_members(below(object_, "spec"))
     target, template = below(spec, "target"), below(spec, "target", "template")
     metadata = below(template, "metadata") if "template" in target else below(object_, "metadata")
     made = mapping(template.get("data"))
@@ -83,7 +85,6 @@ def _external_secret(object_: Object) -> Object:
             "target": TARGET_DEFAULTS
             | {name: value for name, value in target.items() if value not in (None, "")}
             | {
-                "name": _other_name(target, object_),
                 "template": {"engineVersion": "v2", "type": "Opaque"}
                 | {name: value for name, value in template.items() if name != "mergePolicy" and value}
                 | {
@@ -95,10 +96,13 @@ def _external_secret(object_: Object) -> Object:
     }
 
 
-def _other_name(target: Object, object_: Object) -> Any:
-    """Return the Secret's name where it is not the object's."""
-    name = target.get("name")
-    return None if name == below(object_, "metadata").get("name") else name
+def _without_own_name(object_: Object) -> Object:
+    """Return an ExternalSecret without the name of its Secret where that is its own."""
+    spec, target = below(object_, "spec"), below(object_, "spec", "target")
+    if object_.get("kind") != "ExternalSecret" or target.get("name") != below(object_, "metadata").get("name"):
+        return object_
+    rest = {name: value for name, value in target.items() if name != "name"}
+    return object_ | {"spec": spec | {"target": rest}}
 
 
 def _is_in_base64(entry: object) -> bool:

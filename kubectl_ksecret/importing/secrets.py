@@ -21,6 +21,7 @@ class ImportedKey(Record):
     place: Place
     remote_name: str | None = None
     property: str | None = None
+    version: str | None = None
     encoding: Encoding = "none"
     template: str | None = None
 

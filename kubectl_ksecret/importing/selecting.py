@@ -67,7 +67,7 @@ class ImportedEnvironment(Record):
     @property
     def backend(self) -> Object:
         """How the operator refreshes most of its ExternalSecrets, and from which store, as an overlay has it."""
-        reference = store_of(self.documents[0])
+        reference = _usual_store(self.documents)
         kind = {} if reference.kind == "SecretStore" else {"kind": reference.kind}
         return externalsecrets.settings(self.documents) | {"store": {"name": reference.name, **kind}}
 
@@ -123,7 +123,7 @@ def select(argument: EnvironmentArgument) -> ImportedEnvironment:
         raise InputError(*collected.unread, _nothing(argument))
     namespace = _namespace(argument, collected.documents)
     candidates, ignored = _of_namespace(collected.documents, namespace)
-    imported, staying = _chosen(candidates, collected)
+    imported, staying = _chosen(candidates, collected, argument.vault_url)
     by_name, twice = _by_name(imported)
     staying += twice
     if not by_name:
@@ -132,7 +132,8 @@ def select(argument: EnvironmentArgument) -> ImportedEnvironment:
     external = any(secret.kind == "ExternalSecret" for secret in by_name.values())
     store, url = None, argument.vault_url
     if external:
-        store, url = _store(argument, next(iter(by_name.values())), collected, namespace)
+        usual = _usual_store([secret.document for secret in by_name.values()])
+        store, url = _store(argument, usual, collected, namespace)
     return ImportedEnvironment(
         name=argument.name,
         namespace=namespace,
@@ -209,26 +210,30 @@ def _is_encrypted_whole(document: Document) -> bool:
     return any(text.startswith("ENC[") for text in document.subject)
 
 
-def _chosen(candidates: Sequence[Document], collected: CollectedObjects) -> tuple[list[ImportedSecret], list[Staying]]:
+def _chosen(
+    candidates: Sequence[Document], collected: CollectedObjects, vault_url: str | None
+) -> tuple[list[ImportedSecret], list[Staying]]:
     """Return the Secrets of the one backend that an overlay has, and the others."""
     external = [document for document in candidates if document.subject.kind == "ExternalSecret"]
     if external:
         others = [document for document in candidates if document.subject.kind != "ExternalSecret"]
-        imported, staying = _external(external, collected)
+        imported, staying = _external(external, collected, vault_url)
         hint = _OF_ANOTHER_BACKEND if collected.is_live else _ANOTHER_BACKEND
         return imported, staying + [stays(document, "stays as it is", hint) for document in others]
     return _sealed(candidates)
 
 
-def _external(external: Sequence[Document], collected: CollectedObjects) -> tuple[list[ImportedSecret], list[Staying]]:
-    """Return the ExternalSecrets of the usual store; an overlay has one."""
+def _external(
+    external: Sequence[Document], collected: CollectedObjects, vault_url: str | None
+) -> tuple[list[ImportedSecret], list[Staying]]:
+    """Return the ExternalSecrets of the usual store, and of others where the overlay names no source of values."""
     imported, staying = [], []
-    (usual, _), *_ = Counter(map(store_of, external)).most_common(1)
+    usual = _usual_store(external)
     stores = _stores(usual, collected.documents)
-    in_key_vault = not stores or externalsecrets.is_key_vault(stores[0])
+    in_key_vault = bool(vault_url or (stores and externalsecrets.is_key_vault(stores[0])))
     for document in external:
         secret = externalsecrets.secret_of(document, in_key_vault)
-        if store_of(document) != usual:
+        if store_of(document) != usual and (in_key_vault or not store_of(document).name):
             reason = "stays as it is: it reads another store than most"
             hint = "an overlay has one store; import it as an environment of its own"
             staying.append(stays(document, reason, hint, omission="Stays an ExternalSecret of another store"))
@@ -237,6 +242,11 @@ def _external(external: Sequence[Document], collected: CollectedObjects) -> tupl
         else:
             imported.append(secret)
     return imported, staying
+
+
+def _usual_store(external: Iterable[Document]) -> StoreReference:
+    """Return the store that most read."""
+    return Counter(map(store_of, external)).most_common(1)[0][0]
 
 
 def _without_keys(document: Document) -> Staying:
@@ -302,20 +312,13 @@ def _scope_of(sealed: Document) -> Scope:
 
 
 def _store(
-    argument: EnvironmentArgument, secret: ImportedSecret, collected: CollectedObjects, namespace: str
+    argument: EnvironmentArgument, usual: StoreReference, collected: CollectedObjects, namespace: str
 ) -> tuple[Document | None, str | None]:
     """Return the store that is read, if it is among the objects, and its Key Vault, if it names one."""
-    usual = store_of(secret.document)
     stores = [
         document for document in _stores(usual, collected.documents) if _namespace_of(document) in ("", namespace)
     ]
     url = argument.vault_url or (externalsecrets.vault_url(stores[0]) if stores else None)
-    if url is None and not stores:
-        hint = f"give its file too, or --vault-url {argument.name}=https://…"
-        message = (
-            f"{argument.name}: the {usual.kind} {usual.name} is not among these objects, so its Key Vault is not known"
-        )
-        raise InputError(Mistake(printable(message), secret.document.place("spec", "secretStoreRef"), hint))
     return (stores[0] if stores else None), url
 
 

@@ -127,6 +127,11 @@ class BackendOverride(Alternative):
         """Return the name of the object, where it is not the Secret's."""
         return None
 
+    @property
+    def reads_elsewhere(self) -> bool:
+        """Return whether the values do not come from the overlay's source."""
+        return False
+
     @abstractmethod
     def mistakes(self, backend: BackendSpec) -> Iterator[Mistake]:
         """Find what is wrong with it over a backend of its own type."""
@@ -223,6 +228,11 @@ class ExternalSecretOverride(BackendOverride):
     def object_name(self) -> str | None:
         """Return the name that is stated."""
         return self.name
+
+    @property
+    def reads_elsewhere(self) -> bool:
+        """Return whether it has another store."""
+        return self.store is not None
 
     def mistakes(self, backend: BackendSpec) -> Iterator[Mistake]:
         """Find policies that the operator's webhook refuses together, where one is of all and one of this."""

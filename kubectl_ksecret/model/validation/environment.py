@@ -201,6 +201,9 @@ def _backend_override_mistakes(
     if own.metadata:
         yield from reserved(own.metadata.origin, "labels", own.metadata.labels)
         yield from reserved(own.metadata.origin, "annotations", own.metadata.annotations)
+    if own.reads_elsewhere and overlay.spec.source and overlay.spec.source.is_named:
+        message = f"{declaration.name} has a store of its own, so the source of {overlay.metadata.name} is not its"
+        yield Mistake(message, own.origin.at("store"), "give it an overlay of its own, or name no kind of source")
     yield from own.mistakes(backend)
 
 
