@@ -61,7 +61,10 @@ def refuse_without_versions(environment: Environment) -> None:
         raise InputError(Mistake(f"{environment.name} names no source to ask for versions", place, by_hand))
     if not source.kind.versioned:
         raise InputError(Mistake(f"the source {source.kind.field} of {environment.name} has no versions", place))
-    if not (environment.backend.fetched or source.kind.reads_versions):
+    backend = environment.backend
+    if backend.fetched and not backend.fetches_versions:
+        raise InputError(Mistake(f"{backend.field} fetches the newest version alone", place))
+    if not (backend.fetched or source.kind.reads_versions):
         raise InputError(Mistake(f"{source.kind.field} hands out no version but the newest", place))
 
 

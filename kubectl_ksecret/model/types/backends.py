@@ -88,6 +88,11 @@ class BackendSpec(Alternative):
         return ""
 
     @property
+    def fetches_versions(self) -> bool:
+        """Return whether the operator can be told which version of a value is meant."""
+        return False
+
+    @property
     def source_is_known_elsewhere(self) -> bool:
         """Return whether the overlay need not name the source: what fetches the values knows it already."""
         return False
@@ -163,6 +168,7 @@ class ExternalSecret(BackendSpec):
     seals = False
     operator = "External Secrets Operator"
     fetched_from = AUTHS_OF.keys()
+    fetches_versions = True
 
     @property
     def source_is_known_elsewhere(self) -> bool:

@@ -61,7 +61,7 @@ def with_source(environment: Environment, kind: Source) -> Environment:
 
     Raises InputError if it can't have this source.
     """
-    overlay, source = environment.overlay, environment.source
+    overlay, source = environment.overlay, environment.overlay.spec.source
     source = source.but(kind=kind) if source else SourceSpec(origin=overlay.spec.origin, kind=kind)
     changed = overlay.but(spec=overlay.spec.but(source=source))
     resolved = bring_together(environment.project, environment.file, changed, environment.declarations)
@@ -158,15 +158,17 @@ def _property_mistakes(environment: Environment) -> Iterator[Mistake]:
 
 
 def _version_mistakes(environment: Environment) -> Iterator[Mistake]:
-    """Find pinned versions of a source that hands out the newest value alone."""
+    """Find pinned versions where the newest value alone can be had."""
     source, backend = environment.source, environment.backend
-    if source is None or backend is None or (source.kind.versioned if backend.fetched else source.kind.reads_versions):
-        return
-    for read in environment.source_reads():
+    fetched, reason = backend is not None and backend.fetched, ""
+    if fetched and not backend.fetches_versions:
+        reason = f"{backend.field} fetches the newest one alone"
+    elif source is not None and not (source.kind.versioned if fetched else source.kind.reads_versions):
+        reason = f"{source.kind.field} has no versions to read"
+    for read in environment.source_reads() if reason else ():
         if read.remote.version:
-            message = f"{read.address} has a version, and {source.kind.field} has no versions to read"
             place = read.overridden_at("version") or read.remote.key.origin.at()
-            yield Mistake(message, place, "leave version out")
+            yield Mistake(f"{read.address} has a version, and {reason}", place, "leave version out")
 
 
 def _override_mistakes(overlay: SecretOverlay, declaration: SecretDeclaration) -> Iterator[Mistake]:
