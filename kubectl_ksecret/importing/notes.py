@@ -35,9 +35,11 @@ def of_environment(composed: ComposedEnvironment, target: ImportTarget, *, seals
     """Yield what is left to do for one environment; with `seals` its plain values are sealed right after."""
     imported = composed.matched.imported
     if imported.is_external and not imported.vault_url:
+        reason = "its store names no Azure Key Vault" if imported.store else "its store is not among these objects"
+        way = "" if imported.store else f"; --vault-url {imported.name}=https://… names its Key Vault, if it has one"
         yield (
-            f"{imported.name}: its store names no Azure Key Vault, so the overlay has no source; "
-            "the operator reads it, and this tool reads no value of it"
+            f"{imported.name}: {reason}, so the overlay has no source; "
+            f"the operator reads it, and this tool reads no value of it{way}"
         )
     if not imported.is_external:
         yield from _certificate(composed, target)
