@@ -77,7 +77,7 @@ def _external_secret(object_: Object) -> Object:
     return object_ | {
         "spec": spec
         | {
-            "refreshInterval": interval if every is None else f"{every} seconds",
+            "refreshInterval": interval if every is None else f"{float(every)} seconds",
             # With an interval of nothing the operator fetches once, whatever the policy.
             "refreshPolicy": "CreatedOnce" if every == 0 else spec.get("refreshPolicy") or "Periodic",
             "secretStoreRef": {"kind": "SecretStore"} | below(spec, "secretStoreRef"),
