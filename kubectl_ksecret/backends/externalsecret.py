@@ -8,7 +8,8 @@ from ..model.duration import in_go_form
 from ..model.kubernetes import OPERATOR, STORES, Object
 from ..model.resolution import Derived, Environment, Remote, Secret
 from ..model.template import Filter
-from ..model.types.backends import ExternalSecret, ExternalSecretOverride
+from ..model.types.backends import ExternalSecret
+from ..model.types.overrides import ExternalSecretOverride
 from ..model.types.stores import Store
 from . import stores
 from .gotemplates import FILTERS, GoTemplates, literal

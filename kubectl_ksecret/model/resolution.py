@@ -10,9 +10,10 @@ from ..files.project import Project
 from ..frozen import Record
 from .links import Declarations, needed, parsed, root_of
 from .template import Parts, references
-from .types.backends import BackendOverride, BackendSpec
+from .types.backends import BackendSpec
 from .types.declaration import Encoding, Key, SecretDeclaration
 from .types.overlay import KeyOverride, SecretOverlay, SourceSpec
+from .types.overrides import BackendOverride
 
 
 class Remote(Record):

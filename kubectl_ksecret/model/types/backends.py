@@ -114,34 +114,6 @@ class BackendSpec(Alternative):
         """Find what is wrong with it by itself."""
 
 
-class BackendOverride(Alternative):
-    """What a backend has for one Secret alone.
-
-    metadata: Metadata of its manifest, over that of all.
-    """
-
-    metadata: ManifestMetadata | None = None
-
-    @property
-    def field(self) -> str:
-        """Return the name of the backend that it is of."""
-        return next(name for name, type_ in OVERRIDES.items() if type_ is type(self))
-
-    @property
-    def object_name(self) -> str | None:
-        """Return the name of the object, where it is not the Secret's."""
-        return None
-
-    @property
-    def reads_elsewhere(self) -> bool:
-        """Return whether the values do not come from the overlay's source."""
-        return False
-
-    @abstractmethod
-    def mistakes(self, backend: BackendSpec) -> Iterator[Mistake]:
-        """Find what is wrong with it over a backend of its own type."""
-
-
 Scope = Literal["strict", "namespace-wide", "cluster-wide"]
 RefreshPolicy = Literal["CreatedOnce", "Periodic", "OnChange"]
 CreationPolicy = Literal["Owner", "Orphan", "Merge", "None", "CreateOrMerge"]
@@ -188,78 +160,19 @@ class ExternalSecret(BackendSpec):
 
     def mistakes(self) -> Iterator[Mistake]:
         """Find policies that the operator's webhook refuses together."""
-        yield from _policies(self.creation_policy, self.deletion_policy, self.origin)
+        yield from policies_refused(self.creation_policy, self.deletion_policy, self.origin)
 
 
-def _policies(creation: CreationPolicy | None, deletion: DeletionPolicy | None, origin: Origin) -> Iterator[Mistake]:
+def policies_refused(
+    creation: CreationPolicy | None, deletion: DeletionPolicy | None, origin: Origin
+) -> Iterator[Mistake]:
+    """Find policies that the webhook of External Secrets Operator refuses together."""
     place = origin.at("deletionPolicy" if deletion else "creationPolicy")
     if deletion == "Delete" and creation in ("Merge", "None", "CreateOrMerge"):
         message = f"deletionPolicy Delete and creationPolicy {creation} exclude each other"
         yield Mistake(message, place, "the operator deletes no Secret that is not its own: Retain or Merge fit")
     if deletion == "Merge" and creation == "None":
         yield Mistake("deletionPolicy Merge and creationPolicy None exclude each other", place, "Retain fits")
-
-
-class StoreReference(Stated):
-    """Another store, which exists already.
-
-    name: Name of the store.
-    kind: SecretStore, or ClusterSecretStore.
-    """
-
-    name: Name
-    kind: Literal["SecretStore", "ClusterSecretStore"] = "SecretStore"
-
-
-class ExternalSecretOverride(BackendOverride):
-    """What the ExternalSecret of one Secret has instead.
-
-    metadata: Metadata of its manifest, over that of all.
-    name: Name of the object, where it is not the Secret's.
-    refreshInterval: How often the operator reads the source.
-    refreshPolicy: When it does.
-    creationPolicy: Whose the Secret is.
-    deletionPolicy: What happens to the Secret when the source no longer holds it.
-    store: The store that is read.
-    """
-
-    name: Name | None = None
-    refresh_interval: Duration | None = None
-    refresh_policy: RefreshPolicy | None = None
-    creation_policy: CreationPolicy | None = None
-    deletion_policy: DeletionPolicy | None = None
-    store: StoreReference | None = None
-
-    @property
-    def object_name(self) -> str | None:
-        """Return the name that is stated."""
-        return self.name
-
-    @property
-    def reads_elsewhere(self) -> bool:
-        """Return whether it has another store."""
-        return self.store is not None
-
-    def mistakes(self, backend: BackendSpec) -> Iterator[Mistake]:
-        """Find policies that the operator's webhook refuses together, where one is of all and one of this."""
-        assert isinstance(backend, ExternalSecret)
-        if self.creation_policy or self.deletion_policy:
-            creation = self.creation_policy or backend.creation_policy
-            yield from _policies(creation, self.deletion_policy or backend.deletion_policy, self.origin)
-
-
-class SealedSecretOverride(BackendOverride):
-    """What the SealedSecret of one Secret has instead.
-
-    metadata: Metadata of its manifest, over that of all.
-    scope: What the ciphertext is bound to.
-    """
-
-    scope: Scope | None = None
-
-    def mistakes(self, backend: BackendSpec) -> Iterator[Mistake]:
-        """Find a scope that is set behind the back of `scope`."""
-        return _scopes(self.metadata)
 
 
 class SealedSecret(BackendSpec):
@@ -282,10 +195,11 @@ class SealedSecret(BackendSpec):
 
     def mistakes(self) -> Iterator[Mistake]:
         """Find a scope that is set behind the back of `scope`."""
-        return _scopes(self.metadata)
+        return scopes_refused(self.metadata)
 
 
-def _scopes(metadata: ManifestMetadata | None) -> Iterator[Mistake]:
+def scopes_refused(metadata: ManifestMetadata | None) -> Iterator[Mistake]:
+    """Find a scope that is set behind the back of `scope`."""
     for name in _SCOPES:
         if metadata and name in metadata.annotations:
             place = metadata.origin.key("annotations", name)
@@ -494,9 +408,4 @@ BACKENDS: dict[str, type[BackendSpec]] = {
     "secret": PlainSecret,
     "vaultSecretsOperator": VaultSecretsOperator,
     "ackSecretManager": AckSecretManager,
-}
-
-OVERRIDES: dict[str, type[BackendOverride]] = {
-    "externalSecret": ExternalSecretOverride,
-    "sealedSecret": SealedSecretOverride,
 }

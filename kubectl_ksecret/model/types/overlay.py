@@ -4,7 +4,7 @@ import builtins
 from collections.abc import Mapping
 from typing import Annotated, Literal, cast
 
-from .backends import BACKENDS, OVERRIDES, BackendOverride, BackendSpec
+from .backends import BACKENDS, BackendSpec
 from .declaration import Metadata
 from .forms import OneOf
 from .names import (
@@ -22,6 +22,7 @@ from .names import (
     Uid,
 )
 from .origin import Stated
+from .overrides import OVERRIDES, BackendOverride
 from .source import Source
 from .sources import SOURCES
 
