@@ -8,8 +8,9 @@ from ..manifests.metadata import merged, metadata
 from ..model.backend import Backend, CertificateFile, Flaw, NameReference, Objects, Path
 from ..model.kubernetes import Object
 from ..model.resolution import Environment, Secret
-from ..model.types.backends import Scope, SealedSecret
+from ..model.types.backends import SealedSecret
 from ..model.types.overrides import SealedSecretOverride
+from ..model.types.policies import Scope
 from ..yamlio import Below
 from .references import SECRET_READERS
 from .shape import differing, field

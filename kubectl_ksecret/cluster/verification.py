@@ -10,7 +10,7 @@ from typing import Literal
 
 from ..backends.sealedsecret import API, KIND
 from ..model.kubernetes import Object
-from ..model.types.backends import Scope
+from ..model.types.policies import Scope
 from .api import Api, Refused
 from .certificates import Reached
 

@@ -8,7 +8,7 @@ from ..backends import sealedsecret
 from ..errors import InputError, Mistake, Place, printable
 from ..frozen import Record
 from ..model.kubernetes import OPERATOR, STORES, Object
-from ..model.types.backends import Scope
+from ..model.types.policies import Scope
 from ..objects.documents import Document
 from . import collecting, externalsecrets, ownership, secrets
 from .collecting import CollectedObjects, EnvironmentArgument, OverlayForm

@@ -16,7 +16,7 @@ from ...manifests import committed, record
 from ...manifests.committed import Committed
 from ...model.backend import Backend
 from ...model.loading import readable
-from ...model.types.backends import Scope
+from ...model.types.policies import Scope
 from ..deployment import DeployedSecret
 from .examination import Examination
 

@@ -2,14 +2,15 @@
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 from ...errors import Mistake, Place
 from ...frozen import Record
 from .declaration import SecretDeclaration
 from .forms import OneOf
 from .names import AgeRecipient, AnnotationName, Duration, KeyName, LabelName, LabelValue, Line, Name, Path
-from .origin import Alternative, Origin, Stated
+from .origin import Alternative, Stated
+from .policies import CreationPolicy, DeletionPolicy, RefreshPolicy, Scope, policies_refused
 from .source import Source
 from .stores import AUTHS_OF, Store
 
@@ -114,12 +115,6 @@ class BackendSpec(Alternative):
         """Find what is wrong with it by itself."""
 
 
-Scope = Literal["strict", "namespace-wide", "cluster-wide"]
-RefreshPolicy = Literal["CreatedOnce", "Periodic", "OnChange"]
-CreationPolicy = Literal["Owner", "Orphan", "Merge", "None", "CreateOrMerge"]
-DeletionPolicy = Literal["Retain", "Delete", "Merge"]
-
-
 class ExternalSecret(BackendSpec):
     """An ExternalSecret of External Secrets Operator for each declaration.
 
@@ -161,18 +156,6 @@ class ExternalSecret(BackendSpec):
     def mistakes(self) -> Iterator[Mistake]:
         """Find policies that the operator's webhook refuses together."""
         yield from policies_refused(self.creation_policy, self.deletion_policy, self.origin)
-
-
-def policies_refused(
-    creation: CreationPolicy | None, deletion: DeletionPolicy | None, origin: Origin
-) -> Iterator[Mistake]:
-    """Find policies that the webhook of External Secrets Operator refuses together."""
-    place = origin.at("deletionPolicy" if deletion else "creationPolicy")
-    if deletion == "Delete" and creation in ("Merge", "None", "CreateOrMerge"):
-        message = f"deletionPolicy Delete and creationPolicy {creation} exclude each other"
-        yield Mistake(message, place, "the operator deletes no Secret that is not its own: Retain or Merge fit")
-    if deletion == "Merge" and creation == "None":
-        yield Mistake("deletionPolicy Merge and creationPolicy None exclude each other", place, "Retain fits")
 
 
 class SealedSecret(BackendSpec):

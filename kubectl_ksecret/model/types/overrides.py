@@ -5,19 +5,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ...errors import Mistake
-from .backends import (
-    BackendSpec,
-    CreationPolicy,
-    DeletionPolicy,
-    ExternalSecret,
-    ManifestMetadata,
-    RefreshPolicy,
-    Scope,
-    policies_refused,
-    scopes_refused,
-)
+from .backends import BackendSpec, ExternalSecret, ManifestMetadata, scopes_refused
 from .names import Duration, Name
 from .origin import Alternative, Stated
+from .policies import CreationPolicy, DeletionPolicy, RefreshPolicy, Scope, policies_refused
 
 
 class BackendOverride(Alternative):
