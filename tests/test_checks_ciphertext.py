@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubectl_ksecret.actions.survey import asked, survey
-from kubectl_ksecret.backends import BACKENDS
+from kubectl_ksecret.backends import implementation
 from kubectl_ksecret.checks import rules
 from kubectl_ksecret.checks.scope import Build, Repository
 from kubectl_ksecret.files.project import Project as Files
@@ -47,7 +47,7 @@ def test_a_ciphertext_of_each_key_length_has_its_form(length: int) -> None:
 
 
 def malformed(ciphertext: str) -> list[tuple[str, str]]:
-    return list(BACKENDS[SealedSecret].malformed({"spec": {"encryptedData": {"key": ciphertext}}}))
+    return list(implementation(SealedSecret).malformed({"spec": {"encryptedData": {"key": ciphertext}}}))
 
 
 def test_what_is_sealed_has_its_form(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubectl_ksecret.backends import BACKENDS
+from kubectl_ksecret.backends import BACKENDS, implementation
 from kubectl_ksecret.manifests import record
 from kubectl_ksecret.manifests.record import Provenance
 
@@ -47,6 +47,6 @@ def test_no_text_in_place_of_a_record_does_harm(text: str) -> None:
 @given(st.recursive(st.none() | st.text(), lambda below: st.lists(below) | st.dictionaries(st.text(), below)))
 def test_no_object_in_place_of_annotations_does_harm(annotations: object) -> None:
     """A manifest may have been edited by hand."""
-    for backend in BACKENDS.values():
+    for backend in [implementation(kind) for kind in BACKENDS]:
         template = {"metadata": {"annotations": annotations}}
         assert record.of({"metadata": {"annotations": annotations}, "spec": {"template": template}}, backend) == {}

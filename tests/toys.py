@@ -286,7 +286,7 @@ def register() -> None:
     source_types.SOURCES["jsonFile"] = JsonFile
     sources.IMPLEMENTATIONS["jsonFile"] = open_json_file
     backend_types.BACKENDS["box"] = Box
-    backends.BACKENDS[Box] = BoxBackend()
+    backends.BACKENDS[Box] = BoxBackend
     sealing.SEALERS[Box] = open_box
 
 

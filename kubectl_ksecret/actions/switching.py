@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..backends import BACKENDS, backend_of
+from ..backends import backend_of
 from ..frozen import Record
 from ..model.backend import Backend
 from ..model.resolution import Environment
@@ -17,7 +17,7 @@ class Instruction(Record):
 
 def instructions(before: Environment, after: Environment) -> list[Instruction]:
     """Return what to do after a migration, in this order. Nothing has to be done where the backend stays."""
-    old, new = BACKENDS[type(before.backend)], backend_of(after)
+    old, new = backend_of(before), backend_of(after)
     if type(before.backend) is type(after.backend):
         return [Instruction(reason="Deliver it", command=f"kubectl ksecret sync {after.name}")]
     steps = []

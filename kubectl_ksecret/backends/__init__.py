@@ -3,6 +3,8 @@
 A new one is a type in model/types, a room here, and a module in sealing/ if it seals.
 """
 
+from collections.abc import Callable
+
 from ..manifests import access, committed
 from ..manifests.committed import Committed
 from ..model.backend import Backend
@@ -18,29 +20,71 @@ from ..model.types.backends import (
     Sops,
     VaultSecretsOperator,
 )
-from .acksecretmanager import AckSecretManagerBackend
-from .externalsecret import ExternalSecretBackend
-from .sealedsecret import SealedSecretBackend
-from .secret import PlainSecretBackend
-from .sops import SopsBackend
-from .vaultsecretsoperator import VaultSecretsOperatorBackend
 
-BACKENDS: dict[type[BackendSpec], Backend] = {
-    ExternalSecret: ExternalSecretBackend(),
-    SealedSecret: SealedSecretBackend(),
-    Sops: SopsBackend(),
-    PlainSecret: PlainSecretBackend(),
-    VaultSecretsOperator: VaultSecretsOperatorBackend(),
-    AckSecretManager: AckSecretManagerBackend(),
+
+def _external_secret() -> Backend:
+    from .externalsecret import ExternalSecretBackend
+
+    return ExternalSecretBackend()
+
+
+def _sealed_secret() -> Backend:
+    from .sealedsecret import SealedSecretBackend
+
+    return SealedSecretBackend()
+
+
+def _sops() -> Backend:
+    from .sops import SopsBackend
+
+    return SopsBackend()
+
+
+def _plain_secret() -> Backend:
+    from .secret import PlainSecretBackend
+
+    return PlainSecretBackend()
+
+
+def _vault_secrets_operator() -> Backend:
+    from .vaultsecretsoperator import VaultSecretsOperatorBackend
+
+    return VaultSecretsOperatorBackend()
+
+
+def _ack_secret_manager() -> Backend:
+    from .acksecretmanager import AckSecretManagerBackend
+
+    return AckSecretManagerBackend()
+
+
+# What makes the implementation of each type. A build has one backend, so that the others are not even imported.
+BACKENDS: dict[type[BackendSpec], Callable[[], Backend]] = {
+    ExternalSecret: _external_secret,
+    SealedSecret: _sealed_secret,
+    Sops: _sops,
+    PlainSecret: _plain_secret,
+    VaultSecretsOperator: _vault_secrets_operator,
+    AckSecretManager: _ack_secret_manager,
 }
 
 if missing := set(types.BACKENDS.values()) - BACKENDS.keys():
     raise TypeError(f"no implementation of {', '.join(sorted(kind.__name__ for kind in missing))}")
 
 
+_made: dict[type[BackendSpec], Backend] = {}
+
+
+def implementation(kind: type[BackendSpec]) -> Backend:
+    """Return the implementation of a type of backend."""
+    if kind not in _made:
+        _made[kind] = BACKENDS[kind]()
+    return _made[kind]
+
+
 def backend_of(environment: Environment) -> Backend:
     """Return the implementation of an environment's backend."""
-    return BACKENDS[type(environment.backend)]
+    return implementation(type(environment.backend))
 
 
 def read_committed(environment: Environment) -> Committed:

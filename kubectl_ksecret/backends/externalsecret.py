@@ -13,7 +13,6 @@ from ..model.types.overrides import ExternalSecretOverride
 from ..model.types.stores import Store
 from . import stores
 from .gotemplates import FILTERS, GoTemplates, literal
-from .references import SECRET_READERS
 from .valueless import ValuelessBackend
 
 KIND = "ExternalSecret"
@@ -77,6 +76,9 @@ class ExternalSecretBackend(ValuelessBackend):
 
     def name_references(self) -> Sequence[NameReference]:
         """Return all places that name a Secret, and those that a store and its credentials are named in."""
+        # Written with the manifests; a build does without the table.
+        from .references import SECRET_READERS
+
         readers = [NameReference(kind, OPERATOR, ((KIND, "spec/secretStoreRef/name"),)) for kind in STORES]
         credentials, accounts = stores.secret_fields(), stores.account_fields()
         return (

@@ -9,16 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..kustomize import layers
 from ..manifests.metadata import metadata
-from ..model.backend import NameReference, Objects, Path
+from ..model.backend import Limit, NameReference, Objects, Path
 from ..model.kubernetes import Object
-from ..model.resolution import Environment, Remote, Secret
+from ..model.resolution import Derived, Environment, Remote, Secret, SourceRead
+from ..model.template import references
 from ..model.types.backends import AppRoleSignIn, KubernetesSignIn, VaultSecretsOperator
 from ..model.types.names import seconds
 from ..model.types.sources import Vault
 from ..objects.documents import Tree
 from ..objects.reads import reads
-from .gotemplates import GoTemplates, literal
-from .references import SECRET_READERS
+from .gotemplates import FILTERS, GoTemplates, literal
 from .valueless import ValuelessBackend
 
 GROUP = "secrets.hashicorp.com"
@@ -77,8 +77,28 @@ class VaultSecretsOperatorBackend(ValuelessBackend):
         """Return the path of the template that makes a key."""
         return ("spec", "destination", "transformation", "templates", key)
 
+    def limits(self, environment: Environment, secret: Secret) -> Iterator[Limit]:
+        """Find keys of several entries of Vault, and filters that the operator's templates lack."""
+        remotes = {key: value for key, value in secret.values.items() if isinstance(value, Remote)}
+        first = next(iter(remotes.values()), None)
+        for key, remote in remotes.items():
+            if first is not None and remote.name != first.name:
+                message = f"{secret.name} takes {first.name} and {remote.name}, and a VaultStaticSecret reads one entry"
+                hint = 'give its keys one name, as with names: "{secret}" and property: "{key}" in spec.source'
+                read = SourceRead(environment=environment, secret=secret.name, key=key, remote=remote)
+                yield Limit(message, read.stated_at("remoteName"), hint)
+                break
+        for value in secret.values.values():
+            for reference in references(value.parts) if isinstance(value, Derived) else ():
+                if lacking := [name for name in reference.filters if name not in FILTERS]:
+                    message = f"the templates of Vault Secrets Operator have no {lacking[0]}"
+                    yield Limit(message, value.key.origin.at("template"), "take another backend")
+
     def name_references(self) -> Sequence[NameReference]:
         """Return all places that name a Secret, its own destination among them, and what the operator needs."""
+        # Written with the manifests; a build does without the table.
+        from .references import SECRET_READERS
+
         credentials = ((AUTH, "spec/appRole/secretRef"), (CONNECTION, "spec/caCertSecretRef"))
         workloads = [
             NameReference(kind.removeprefix("argo."), group, ((KIND, "spec/rolloutRestartTargets/name"),))

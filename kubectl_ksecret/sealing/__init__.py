@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from ..backends import BACKENDS
+from ..backends import BACKENDS, implementation
 from ..errors import InputError, Mistake
 from ..manifests.committed import Manifest
 from ..manifests.record import Entries
@@ -61,7 +61,7 @@ def _sops(environment: Environment, now: datetime, variables: Mapping[str, str])
 
 SEALERS: dict[type[BackendSpec], OpenSealer] = {SealedSecret: _sealed_secret, Sops: _sops}
 
-if missing := {kind.__name__ for kind, backend in BACKENDS.items() if backend.seals} - {k.__name__ for k in SEALERS}:
+if missing := {kind.__name__ for kind in BACKENDS if implementation(kind).seals} - {k.__name__ for k in SEALERS}:
     raise TypeError(f"no sealer for {', '.join(sorted(missing))}")
 
 

@@ -10,7 +10,6 @@ from ...model.backend import Backend, CertificateFile, Flaw, NameReference, Obje
 from ...model.kubernetes import Object
 from ...model.resolution import Environment, Secret
 from ...model.types.backends import Sops
-from ..references import SECRET_READERS
 from ..shape import differing
 from . import config, document
 
@@ -150,6 +149,9 @@ class SopsBackend(Backend):
 
     def name_references(self) -> Sequence[NameReference]:
         """Return all places that name a Secret: kustomize itself knows fewer."""
+        # Written with the manifests; a build does without the table.
+        from ..references import SECRET_READERS
+
         return (NameReference(KIND, "", SECRET_READERS),)
 
 

@@ -1,12 +1,10 @@
 """The forms in which an environment gets its Secrets, as an overlay names them: one type for each backend."""
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Annotated
 
 from ...errors import Mistake, Place
-from ...frozen import Record
-from .declaration import SecretDeclaration
 from .forms import OneOf
 from .names import AgeRecipient, AnnotationName, Duration, KeyName, LabelName, LabelValue, Line, Name, Path
 from .origin import Alternative, Stated
@@ -26,23 +24,6 @@ class ManifestMetadata(Stated):
 
     labels: Mapping[LabelName, LabelValue] = {}
     annotations: Mapping[AnnotationName, str] = {}
-
-
-class FetchedValue(NamedTuple):
-    """A value that an operator fetches for a key or an input: its name and property, and where the name is stated."""
-
-    key: str
-    name: str
-    property: str | None
-    stated_at: Place
-
-
-class SecretUse(Record):
-    """A Secret as an overlay has it: what it fetches, and the filters of each templated key."""
-
-    declaration: SecretDeclaration
-    fetched: Sequence[FetchedValue]
-    filters: Mapping[str, Collection[str]]
 
 
 class BackendSpec(Alternative):
@@ -100,10 +81,6 @@ class BackendSpec(Alternative):
 
     def misfits(self, source: Source) -> Iterator[Mistake]:
         """Find what is wrong with it together with the overlay's source."""
-        return iter(())
-
-    def limits(self, uses: Iterable[SecretUse]) -> Iterator[Mistake]:
-        """Find what Secrets are declared to be and an object of this backend can't express."""
         return iter(())
 
     @abstractmethod
@@ -280,24 +257,6 @@ class VaultSecretsOperator(BackendSpec):
     seals = False
     operator = "Vault Secrets Operator"
     fetched_from = ("vault",)
-
-    def limits(self, uses: Iterable[SecretUse]) -> Iterator[Mistake]:
-        """Find keys of several entries of Vault, and filters that the operator's templates lack."""
-        for use in uses:
-            yield from self._limits(use)
-
-    def _limits(self, use: SecretUse) -> Iterator[Mistake]:
-        first = next(iter(use.fetched), None)
-        for value in use.fetched:
-            if first is not None and value.name != first.name:
-                message = f"{use.declaration.name} takes {first.name} and {value.name}"
-                hint = 'give its keys one name, as with names: "{secret}" and property: "{key}" in spec.source'
-                yield Mistake(f"{message}, and a VaultStaticSecret reads one entry of Vault", value.stated_at, hint)
-                break
-        for key, filters in use.filters.items():
-            if lacking := sorted({"pkcs12cert", "pkcs12key"} & {*filters}):
-                place = use.declaration.spec.entries[key].origin.at("template")
-                yield Mistake(f"the templates of {self.operator} have no {lacking[0]}", place)
 
     def paths(self) -> Iterable[tuple[str, Place]]:
         """Return nothing."""

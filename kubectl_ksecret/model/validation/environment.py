@@ -5,9 +5,8 @@ from collections.abc import Iterator
 
 from ...errors import InputError, Mistake, Place, nearest, shown, typo
 from ..propertypath import unread
-from ..resolution import Derived, Environment, Secret, SourceRead, bring_together
+from ..resolution import Derived, Environment, Secret, bring_together
 from ..template import references
-from ..types.backends import FetchedValue, SecretUse
 from ..types.declaration import DeclarationSpec, SecretDeclaration
 from ..types.overlay import KeyOverride, SecretOverlay, SecretOverride, SourceSpec
 from ..types.source import Source, SourceUse, UsedName
@@ -34,9 +33,6 @@ def mistakes(environment: Environment, complete: bool = True) -> Iterator[Mistak
     for secret in environment.secrets.values():
         yield from _secret_mistakes(overlay, secret)
     yield from _object_names(environment)
-    backend, source = overlay.spec.backend, overlay.spec.source
-    if backend is not None and (source is None or not source.is_named or source.kind.field in backend.fetched_from):
-        yield from backend.limits(_secret_uses(environment))
     yield from _property_mistakes(environment)
     yield from _version_mistakes(environment)
     if complete:
@@ -78,19 +74,6 @@ def _use(environment: Environment, source: SourceSpec) -> SourceUse:
         fetched=environment.backend is not None and environment.backend.fetched,
         names=_used_names(environment),
     )
-
-
-def _secret_uses(environment: Environment) -> Iterator[SecretUse]:
-    """Yield how an overlay uses each Secret, as far as a backend may have to refuse it."""
-    for secret in environment.secrets.values():
-        fetched, filters = [], {}
-        for key, value in secret.values.items():
-            if isinstance(value, Derived):
-                filters[key] = [name for reference in references(value.parts) for name in reference.filters]
-            else:
-                read = SourceRead(environment=environment, secret=secret.name, key=key, remote=value)
-                fetched.append(FetchedValue(key, value.name, value.property, read.stated_at("remoteName")))
-        yield SecretUse(declaration=secret.declaration, fetched=fetched, filters=filters)
 
 
 def _used_names(environment: Environment) -> Iterator[UsedName]:
