@@ -1,13 +1,12 @@
 """Copy values into a source: what stands there already is left alone, and every copy is read back."""
 
-import uuid
 from collections.abc import Mapping, Sequence
 
 from ..errors import InputError, Mistake, Refusal
 from ..frozen import Record
 from ..model.resolution import Environment, SourceRead
 from ..sensitive import Sensitive
-from ..sources import WritableSource
+from ..sources import WritableSource, new_id
 from ..values.extraction import extract, replaced
 from ..values.gate import Address
 from .rehearsal import refused
@@ -53,7 +52,7 @@ def copy(
         raise InputError(*wrong)
     written = [target for target in targets if not target.is_kept]
     for target in written if not dry_run else ():
-        source.write(target.name, target.content, uuid.uuid4().hex)
+        source.write(target.name, target.content, new_id(source, target.name))
     if written and not dry_run:
         _verify(source, written)
     return Copied(

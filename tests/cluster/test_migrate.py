@@ -1,0 +1,129 @@
+"""`migrate` of a running environment: by the commands that it prints, the same Secrets stay there all the time."""
+
+import json
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import pytest
+
+from ..openbao import OpenBao
+from ..peers import peer
+from ..projects import age
+from ..test_sources_vault import documented_policy
+from .controlplane import Cluster
+from .test_controlplane import wait_until
+from .test_sample import KEYS, Sample, keys_of
+
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
+LOGIN = "vault-login"
+
+
+class Production:
+    """The sample's production overlay, deployed as SealedSecrets; and an engine of OpenBao that is still empty."""
+
+    def __init__(self, sample: Sample, bao: OpenBao) -> None:
+        self._sample, self._bao, self._mount = sample, bao, bao.mount()
+        self.namespace = sample.namespace("prod")
+        token = bao.limited(documented_policy("write", self._mount))
+        sample.project.environment |= {"VAULT_TOKEN": token, "SOPS_AGE_KEY": age("anna").identity}
+        sample.seal()
+        self.ksecret("sync", "prod")
+        sample.deploy("prod")
+        self.kubectl(
+            "create", "secret", "generic", LOGIN, f"--namespace={self.namespace}", f"--from-literal=token={token}"
+        )
+
+    @property
+    def source(self) -> str:
+        """The engine as a source."""
+        return json.dumps({"vault": {"address": self._bao.url, "mount": self._mount}})
+
+    def entry(self, secret: str) -> Mapping[str, str]:
+        """What the vault holds for a Secret."""
+        data: Mapping[str, str] = self._bao.ask("GET", f"{self._mount}/data/shop/prod/{secret}")["data"]["data"]
+        return data
+
+    def migrate(self, *arguments: str) -> list[str]:
+        """Migrate, run the commands that are printed, and return them."""
+        printed = self.ksecret("migrate", "prod", *arguments).splitlines()
+        commands = [line.strip() for line in printed if line.startswith("   ")]
+        for command in commands:
+            program, *words = shlex.split(command)
+            assert program == "kubectl"
+            if words[0] == "ksecret":
+                self.ksecret(*words[1:])
+            else:
+                self.kubectl(*words)
+        return commands
+
+    def ksecret(self, *arguments: str) -> str:
+        done = self._sample.ksecret(*arguments)
+        assert (done.code, done.err) == (0, ""), (arguments, done)
+        return done.out
+
+    def kubectl(self, *arguments: str) -> str:
+        return self._sample.cluster.kubectl(*arguments)
+
+    def secrets(self) -> dict[str, dict[str, str]]:
+        """The live Secrets, their values in base64."""
+        return self._sample.secrets("prod")
+
+    def generations(self) -> dict[str, int]:
+        """The generations of the workloads."""
+        return self._sample.generations("prod")
+
+
+@pytest.fixture
+def production(tmp_path: Path, cluster: Cluster, bao: OpenBao, request: pytest.FixtureRequest) -> Production:
+    return Production(Sample(tmp_path, cluster, crc32(request.node.name.encode())), bao)
+
+
+@contextmanager
+def watched(cluster: Cluster, namespace: str, file: Path) -> Iterator[list[dict[str, Any]]]:
+    """Fill a list with all that happened to the Secrets of a namespace, until the end of the block."""
+    command = [peer("kubectl"), f"--kubeconfig={cluster.kubeconfig}", f"--namespace={namespace}", "get", "secrets"]
+    happened: list[dict[str, Any]] = []
+    with file.open("w") as out:
+        watch = subprocess.Popen([*command, "--watch", "--output-watch-events", "--output=json"], stdout=out)
+        yield happened
+        cluster.kubectl("create", "secret", "generic", "the-last", f"--namespace={namespace}")
+        wait_until(lambda: "the-last" in file.read_text())
+        watch.terminate()
+        watch.wait()
+    text, decoder = file.read_text(), json.JSONDecoder()
+    while text := text.lstrip():
+        event, end = decoder.raw_decode(text)
+        happened.append(event)
+        text = text[end:]
+
+
+def test_every_backend_after_the_other_makes_the_same_secrets_which_are_never_gone(
+    production: Production, cluster: Cluster, tmp_path: Path
+) -> None:
+    """Neither a Secret nor a key of it is missing for a moment, and no workload rolls out."""
+    secrets, generations = production.secrets(), production.generations()
+    assert keys_of(secrets) == KEYS
+    with watched(cluster, production.namespace, tmp_path / "watch") as happened:
+        patterns = ("--names", "shop/prod/{secret}", "--property", "{remoteName}")
+        production.migrate("--to", production.source, *patterns, "--from-cluster")
+        assert len(production.entry("backend-secrets")) == len(KEYS["backend-secrets"])
+        store = {"name": "vault", "auth": {"token": {"secretRef": {"name": LOGIN, "key": "token"}}}}
+        for backend in (
+            f"sops: {{age: [{age('anna').recipient}]}}",
+            "secret",
+            json.dumps({"externalSecret": {"store": store}}),
+            "sealedSecret: {certificate: sealing.pem}",
+        ):
+            print(production.migrate("--to", backend))
+            assert (production.secrets(), production.generations()) == (secrets, generations)
+            assert production.ksecret("diff", "prod") == ""
+    states = [event for event in happened if event["object"]["metadata"]["name"] in KEYS]
+    assert len(states) > len(KEYS)
+    for event in states:
+        name = event["object"]["metadata"]["name"]
+        assert (event["type"] != "DELETED", name, event["object"]["data"]) == (True, name, secrets[name])
