@@ -9,6 +9,7 @@ from .projects import Project, age, sealing
 
 TEST = ["init", "overlays/test", "--backend", "externalSecret", "--namespace", "shop-test"]
 VAULT = ["--vault-url", "https://shop.vault.azure.net"]
+KMS = ["--source", "alibabaKms: {region: cn-hangzhou}"]
 PROD = ["init", "overlays/prod", "--backend", "sealedSecret", "--namespace", "shop", "--certificate", "sealing.pem"]
 
 
@@ -82,7 +83,7 @@ def test_an_overlay_of_sops_names_its_recipients_or_leaves_them_to_the_creation_
 def test_an_overlay_of_ack_secret_manager_names_the_region_of_kms(tmp_path: Path) -> None:
     """It renders at once; the same source goes with the backends that seal."""
     project = Project(tmp_path)
-    made = ["init", "overlays/ack", "--backend", "ackSecretManager", "--namespace", "shop", "--region", "cn-hangzhou"]
+    made = ["init", "overlays/ack", "--backend", "ackSecretManager", "--namespace", "shop", *KMS]
     assert "overlays/ack/secrets/manifests/app-secrets.yaml" in project.done(*made).splitlines()
     assert project.done("render", "ack", "-o", "name") == "externalsecret.alibabacloud.com/app-secrets\n"
     assert project.done("list").splitlines()[0].endswith("ack (ackSecretManager ← alibabaKms)")
@@ -263,12 +264,15 @@ def test_names_that_yaml_reads_as_something_else_stand_in_quotes(tmp_path: Path)
             "error: --namespace: expected a namespace (lower case letters, digits and -)\n",
         ),
         ([*TEST, "--vault-url", "http://shop"], "error: --vault-url: expected an https:// URL of a host\n"),
-        ([*TEST[:3], "ackSecretManager", *TEST[4:]], "error: the backend ackSecretManager needs --region\n"),
+        ([*TEST[:3], "ackSecretManager", *TEST[4:]], "error: the backend ackSecretManager needs --source\n"),
         (
-            [*TEST, *VAULT, "--region", "cn-hangzhou"],
-            "error: --vault-url and --region name two sources; an overlay has",
+            [*TEST, *VAULT, *KMS],
+            "error: --vault-url and --source name two sources; an overlay has",
         ),
-        ([*TEST[:3], "secret", *TEST[4:], "--region", "Hangzhou"], "error: --region: expected a region such as"),
+        (
+            [*TEST[:3], "secret", *TEST[4:], "--source", "alibabaKms: {region: Hangzhou}"],
+            "error: --source: expected a region such as",
+        ),
         (["init", "overlays/Test", *TEST[2:], *VAULT], "error: DIR: expected a Kubernetes name (lower case letters,"),
         (TEST, "error: "),
         (["init", "", *TEST[2:], *VAULT], "Usage: "),

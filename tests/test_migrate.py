@@ -7,6 +7,7 @@ import pytest
 
 from .keyvault import KeyVault
 from .keyvault.faults import no_role
+from .openbao import OpenBao
 from .projects import Project, age, opened_by_kubeseal, opened_by_sops, shop
 
 VALUES = {"token": b"the token", "password": b"the password"}
@@ -116,6 +117,30 @@ def test_keys_become_properties_of_one_name(project: Project, vault: KeyVault) -
     assert vault.value("app") == '{"other": 1, "password": "the password", "token": "the token"}'
     assert len(vault.versions("app")) == 2
     assert opened_by_kubeseal(project.manifest("app")) == VALUES
+
+
+def test_values_go_into_an_entry_of_vault_for_each_secret(project: Project, bao: OpenBao) -> None:
+    """Where an entry holds another property already, that stays."""
+    mount = bao.mount()
+    project.environment |= bao.environment
+    project.declare("other", {"password": {"remoteName": "other-password"}})
+    project.write(".env", "TOKEN=the token\nPASSWORD=the password\nOTHER_PASSWORD=another\n")
+    bao.ask("POST", f"{mount}/data/shop/app", {"data": {"somebody": "else's"}})
+    vault = f"vault: {{address: {bao.url}, mount: {mount}}}"
+    done = project.ksecret("migrate", "prod", "--to", vault, "--names", "shop/{secret}", "--property", "{remoteName}")
+    assert (done.code, done.err) == (0, "")
+    entries = {name: bao.ask("GET", f"{mount}/data/shop/{name}")["data"] for name in ("app", "other")}
+    assert entries["app"]["data"] == {"somebody": "else's", "token": "the token", "password": "the password"}
+    assert (entries["app"]["metadata"]["version"], entries["other"]["data"]) == (2, {"other-password": "another"})
+    assert opened_by_kubeseal(project.manifest("app")) == VALUES
+
+
+def test_under_a_prefix_the_objects_are_named_as_they_are_deployed(project: Project) -> None:
+    project.write("overlays/prod/secrets/kustomization.yaml", "resources: [manifests]\n")
+    kustomization = "resources: [secrets]\nnamePrefix: eu-\nnamespace: shop-prod\n"
+    project.write("overlays/prod/kustomization.yaml", kustomization)
+    out = project.done("migrate", "prod", "--to", f"sops: {{age: [{age('anna').recipient}]}}", "--dry-run")
+    assert "kubectl delete sealedsecret.bitnami.com eu-app --namespace=shop-prod --cascade=orphan" in out
 
 
 def test_given_values_take_the_place_of_the_source(project: Project, vault: KeyVault) -> None:

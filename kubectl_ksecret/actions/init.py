@@ -1,12 +1,9 @@
 """Makes one overlay, and the first declaration where there is none; overwrites nothing."""
 
-import json
 import os
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from .. import yamlio
 from ..backends.sops import config as sopsconfig
 from ..errors import InputError, Mistake
 from ..files import git
@@ -15,26 +12,20 @@ from ..files.project import Project, decode
 from ..frozen import Record
 from ..manifests import committed, kustomization
 from ..model.loading import API_VERSION, Loader, name_of
-from ..model.reading.reader import Reading, read
 from ..model.types import overlay as overlay_type
+from ..model.types.backends import BACKENDS
 from ..model.types.overlay import SecretOverlay
+from ..model.types.sources import SOURCES
 from ..objects.documents import KUSTOMIZATION_FILE, KUSTOMIZATION_FILES
 from . import render
+from .newoverlay import Member, NewOverlay, parts_of, read_overlay, written
 from .trust import Statement, remember
+from .typed import member
 
 CERTIFICATE = "sealing.pem"
 _DECLARATIONS = "generators"
 _IGNORED = ".env\n.env.*\n!.env.example\n"
 _FIRST = "app-secrets"
-# The line of ksecret.yaml in which what is typed stands.
-_OPTIONS = {
-    "name: ": "DIR",
-    "namespace: ": "--namespace",
-    "azureKeyVault: ": "--vault-url",
-    "alibabaKms: ": "--region",
-    "certificate: ": "--certificate",
-    "- ": "--age",
-}
 _FIRST_DECLARATION = f"""apiVersion: {API_VERSION}
 kind: SecretDeclaration
 metadata:
@@ -47,19 +38,22 @@ spec:
 """
 
 
-BACKENDS = ("externalSecret", "sealedSecret", "sops", "secret", "ackSecretManager")
-_NEEDED = {"externalSecret": "--vault-url", "sealedSecret": "--certificate", "ackSecretManager": "--region"}
 _ONLY_WITH = {"--certificate": "sealedSecret", "--age": "sops"}
 
 
 class InitRequest(Record):
-    """What the new overlay shall be; `certificate` is a file's name and content."""
+    """What the new overlay shall be; `certificate` is a file's name and content.
+
+    `backend` and `source` are members of spec.backend and spec.source as YAML, or just their names.
+    """
 
     folder: str
     backend: str
     namespace: str
+    source: str | None = None
     vault_url: str | None = None
-    region: str | None = None
+    names: str | None = None
+    property: str | None = None
     certificate: tuple[str, bytes] | None = None
     recipients: Sequence[str] = ()
     generator: bool = False
@@ -78,7 +72,7 @@ def init(request: InitRequest, now: datetime) -> Initialised:
 
     What the declarations still need of it, such as parameters of their templates, is noted.
     """
-    _refuse_options(request)
+    backend, source = _members(request)
     folder = os.path.realpath(request.folder)
     secrets = os.path.join(folder, "secrets")
     file = os.path.join(secrets, overlay_type.FILE)
@@ -88,17 +82,29 @@ def init(request: InitRequest, now: datetime) -> Initialised:
     declarations, files = _declarations(project)
     certificate, copied = _certificate(request, project, secrets, now)
     files |= copied
-    text = _overlay(request, os.path.basename(folder), os.path.relpath(declarations, secrets), certificate)
-    overlay = _read_overlay(text)
-    if request.backend == "sops" and not request.recipients:
+    parts = parts_of(
+        NewOverlay(
+            name=os.path.basename(folder),
+            namespace=request.namespace,
+            declarations=os.path.relpath(declarations, secrets),
+            backend=backend,
+            source=source,
+            names=request.names,
+            property=request.property,
+            certificate=certificate,
+            recipients=request.recipients,
+        )
+    )
+    overlay = read_overlay(parts)
+    if backend.field == "sops" and not (request.recipients or backend.fields):
         _refuse_no_recipients(project, secrets)
-    files[file] = text.encode()
+    files[file] = "".join(part.text for part in parts).encode()
     if request.generator:
         files[os.path.join(secrets, KUSTOMIZATION_FILE)] = kustomization.GENERATOR_FORM.encode()
     _refuse_existing(project, files)
     outer, notes = _outer(project, folder, request.namespace)
     files |= outer
-    files |= _ignored(request, project)
+    files |= _ignored(request, project, overlay)
     if request.dry_run:
         return Initialised(written=list(map(project.name, files)), notes=notes)
     for path, content in files.items():
@@ -115,22 +121,34 @@ def init(request: InitRequest, now: datetime) -> Initialised:
     return Initialised(written=[*map(project.name, files), *rendered], notes=notes)
 
 
-def _refuse_options(request: InitRequest) -> None:
-    """Raises InputError for an option that the backend needs and lacks, or that is of another one."""
-    options = {
-        "--vault-url": request.vault_url,
-        "--region": request.region,
-        "--certificate": request.certificate,
-        "--age": request.recipients,
-    }
-    needed = _NEEDED.get(request.backend)
-    if needed and not options[needed]:
-        raise InputError(Mistake(f"the backend {request.backend} needs {needed}"))
-    if request.vault_url and request.region:
-        raise InputError(Mistake("--vault-url and --region name two sources; an overlay has one"))
-    for option, backend in _ONLY_WITH.items():
-        if options[option] and request.backend != backend:
-            raise InputError(Mistake(f"{option} goes with --backend {backend}"))
+def _members(request: InitRequest) -> tuple[Member, Member | None]:
+    """Return the backend and the source that are typed.
+
+    Raises InputError for an option that the backend needs and lacks, or that is of another one.
+    """
+    field, fields = member("--backend", request.backend, "backend", BACKENDS)
+    backend = Member(field=field, fields=fields, option="--backend")
+    source = None
+    if request.source is not None and request.vault_url:
+        raise InputError(Mistake("--vault-url and --source name two sources; an overlay has one"))
+    if request.source is not None:
+        field_of_source, fields_of_source = member("--source", request.source, "source", SOURCES)
+        source = Member(field=field_of_source, fields=fields_of_source, option="--source")
+    elif request.vault_url:
+        source = Member(field="azureKeyVault", fields={"vaultUrl": request.vault_url}, option="--vault-url")
+    if source is None and (request.names is not None or request.property is not None):
+        raise InputError(Mistake("--names and --property go with --source"))
+    options = {"--certificate": request.certificate, "--age": request.recipients}
+    for option, needing in _ONLY_WITH.items():
+        if options[option] and field != needing:
+            raise InputError(Mistake(f"{option} goes with --backend {needing}"))
+    if field == "sealedSecret" and not request.certificate:
+        raise InputError(Mistake(f"the backend {field} needs --certificate"))
+    operator = str(BACKENDS[field].operator)
+    if source is None and not fields and operator:
+        instead = "--vault-url or --source" if field == "externalSecret" else "--source"
+        raise InputError(Mistake(f"the backend {field} needs {instead}"))
+    return backend, source
 
 
 def project_around(folder: str) -> Project:
@@ -153,9 +171,11 @@ def project_around(folder: str) -> Project:
     return without_git
 
 
-def _ignored(request: InitRequest, project: Project) -> dict[str, bytes]:
+def _ignored(request: InitRequest, project: Project, overlay: SecretOverlay) -> dict[str, bytes]:
     """Return .gitignore with a line for the dotenv files that an overlay without a vault is sealed from."""
-    if request.vault_url or request.region or request.backend == "externalSecret" or project.git is None:
+    source = overlay.spec.source
+    from_files = source is None or source.kind.names_are_variables
+    if overlay.spec.backend.fetched or not from_files or project.git is None:
         return {}
     if git.ignores(project, ".env") and git.ignores(project, f".env.{os.path.basename(request.folder)}"):
         return {}
@@ -222,77 +242,6 @@ def placed_certificate(
     return CERTIFICATE, content
 
 
-def _overlay(request: InitRequest, name: str, declarations: str, certificate: str | None) -> str:
-    source = ""
-    if request.vault_url:
-        url = json.dumps(request.vault_url)
-        source = f'  source:\n    names: "{{remoteName}}"\n    azureKeyVault: {{vaultUrl: {url}}}\n'
-    elif request.region:
-        region = _written(request.region)
-        source = f'  source:\n    names: "{{remoteName}}"\n    alibabaKms: {{region: {region}}}\n'
-    elif request.backend == "secret":
-        source = "  source:\n    environment: {}  # or azureKeyVault, alibabaKms, dotenv, command\n"
-    recipients = "".join(f"      - {_written(recipient)}\n" for recipient in request.recipients)
-    backends = {
-        "externalSecret": "    externalSecret:\n      refreshInterval: 1h\n      store:\n"
-        "        name: azure-keyvault-store\n"
-        "        # With auth the store is rendered too; without it, it exists already.\n"
-        "        # auth: {workloadIdentity: {serviceAccountName: my-service-account}}\n",
-        "sealedSecret": f"    sealedSecret:\n      certificate: {_written(certificate or '')}\n      scope: strict\n",
-        "sops": f"    sops:\n      age:\n{recipients}"
-        if recipients
-        else "    sops: {}  # the recipients of .sops.yaml\n",
-        "secret": "    secret: {}\n",
-        "ackSecretManager": "    ackSecretManager:\n      store:\n        name: kms\n"
-        "        # With auth the store is rendered too; without it, it exists already.\n"
-        "        # auth: {rrsa: {oidcProviderARN: my-provider, ramRoleARN: my-role}}\n",
-    }
-    return (
-        f"apiVersion: {API_VERSION}\n"
-        "kind: SecretOverlay\n"
-        "metadata:\n"
-        f"  name: {_written(name)}\n"
-        "  annotations:\n"
-        '    config.kubernetes.io/function: "exec: {path: ksecret-fn}"\n'
-        "spec:\n"
-        f"  declarations: [{_written(declarations)}]\n"
-        f"  namespace: {_written(request.namespace)}\n"
-        f"{source}"
-        "  backend:\n"
-        f"{backends[request.backend]}"
-    )
-
-
-def _written(text: str) -> str:
-    """A text as it stands in YAML: in quotes where it may be read as something else, such as a number."""
-    plain = re.fullmatch("[-./_A-Za-z0-9]+", text) and yamlio.dump([text]).startswith(text)
-    return text if plain else json.dumps(text)
-
-
-def _read_overlay(text: str) -> SecretOverlay:
-    """Return what the user typed, read as the file will be.
-
-    Raises InputError for what is wrong with it; there is no place in it to point at yet.
-    """
-    reading = Reading(overlay_type.FILE)
-    overlay = read(SecretOverlay, yamlio.compose(text, overlay_type.FILE)[0], reading)
-    if reading.mistakes:
-        lines = text.splitlines()
-        raise InputError(
-            *(
-                Mistake(f"{_typed_as(lines, mistake)}{mistake.message}", None, mistake.hint)
-                for mistake in reading.mistakes
-            )
-        )
-    return overlay
-
-
-def _typed_as(lines: Sequence[str], mistake: Mistake) -> str:
-    """Return what the user typed a wrong field as."""
-    line = lines[mistake.place.line - 1] if mistake.place and mistake.place.line else ""
-    return next((f"{option}: " for field, option in _OPTIONS.items() if line.lstrip().startswith(field)), "")
-
-
 def _trust(request: InitRequest, project: Project, overlay: SecretOverlay, file: str, now: datetime) -> None:
     """Keep what the user typed as what this clone seals for; recipients of .sops.yaml were not typed."""
     readers = list(request.recipients)
@@ -320,7 +269,7 @@ def _outer(project: Project, folder: str, namespace: str) -> tuple[dict[str, byt
     name = next((name for name in KUSTOMIZATION_FILES if os.path.lexists(os.path.join(folder, name))), None)
     path = os.path.join(folder, name or KUSTOMIZATION_FILE)
     if name is None:
-        return {path: kustomization.deployed(_written(namespace)).encode()}, ()
+        return {path: kustomization.deployed(written(namespace)).encode()}, ()
     shown = project.name(path)
     before = decode(project.read(path), shown)
     after = kustomization.add_resource(before, "secrets", shown)
@@ -328,7 +277,7 @@ def _outer(project: Project, folder: str, namespace: str) -> tuple[dict[str, byt
     notes = []
     if stated is None:
         notes.append(f"{shown} has no namespace; it would move its other objects too, so add it yourself:\n"
-                     f"namespace: {_written(namespace)}")  # fmt: skip
+                     f"namespace: {written(namespace)}")  # fmt: skip
     elif stated != namespace:
         notes.append(
             f"{shown} has the namespace {stated}; references reach a Secret in {namespace} only if they are one"

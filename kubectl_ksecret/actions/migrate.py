@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import yamlio
 from ..backends import backend_of
-from ..errors import InputError, Mistake, Refusal, nearest, shown
+from ..errors import InputError, Mistake, Refusal
 from ..files.folder import locked
 from ..files.project import decode
 from ..frozen import Record
@@ -27,6 +27,7 @@ from . import copying, render, switching, trust
 from .copying import Copied
 from .provision import GivenValues, SourceValues, ValueProvider
 from .seal_overlay import OverlayRequest, Sealed, seal_overlay
+from .typed import member
 
 TYPED = "--to"
 
@@ -87,7 +88,7 @@ def migrate(environment: Environment, request: MigrateRequest, ports: MigratePor
     if sealer is not None and provision is None:
         hint = "name a source, give the values with -f, or take those of the cluster with --from-cluster"
         raise InputError(Mistake(f"{target.name} has no source, so there are no values to seal", hint=hint))
-    sealed, files = None, [shown_file]
+    sealed, files, old = None, [shown_file], switching.standing(environment)
     if not request.dry_run:
         with _replaced(path, content, editing.encoded(text, content)):
             sealed, written = _written(target, provision, sealer, _given_keys(target, given), ports=ports, now=now)
@@ -102,7 +103,7 @@ def migrate(environment: Environment, request: MigrateRequest, ports: MigratePor
         absent=absent,
         sealed=sealed,
         files=files,
-        instructions=switching.instructions(environment, target),
+        instructions=switching.instructions(environment, target, old),
     )
 
 
@@ -112,7 +113,8 @@ def _edited(text: str, file: str, environment: Environment, request: MigrateRequ
     document = editing.only_document(text, file)
     stated = editing.value_at(document.value, ("spec", "source")) if document else None
     source: dict[str, Any] = dict(stated) if isinstance(stated, dict) else {}
-    for field, value in map(_member, request.targets):
+    for typed in request.targets:
+        field, value = member(TYPED, typed, "backend or source", (*BACKENDS, *SOURCES))
         if field in BACKENDS:
             text = editing.with_field(text, file, ("spec", "backend"), {field: value})
         else:
@@ -123,23 +125,6 @@ def _edited(text: str, file: str, environment: Environment, request: MigrateRequ
         if pattern is not None:
             source[field] = pattern
     return editing.with_field(text, file, ("spec", "source"), source) if source else text
-
-
-def _member(typed: str) -> tuple[str, Any]:
-    """Return the one backend or source that is typed, such as `sops: {}` or just `sops`."""
-    documents, mistakes = yamlio.read_foreign(typed, TYPED)
-    value = documents[0].value if len(documents) == 1 and not mistakes else None
-    if isinstance(value, str):
-        value = {value: {}}
-    known = (*BACKENDS, *SOURCES)
-    if not isinstance(value, dict) or len(value) != 1:
-        hint = f"""as in {TYPED} 'vault: {{address: "https://vault.example:8200", mount: secret}}'"""
-        raise InputError(Mistake(f"{TYPED} takes one backend or source as YAML", hint=hint))
-    [(field, members)] = value.items()
-    if field not in known:
-        hint = nearest(str(field), known) or f"there are {', '.join(known)}"
-        raise InputError(Mistake(f"{TYPED}: no backend or source is named {shown(str(field))}", hint=hint))
-    return str(field), members
 
 
 def _loaded(environment: Environment, text: str) -> Environment:

@@ -1,11 +1,12 @@
 """What is left to do in the cluster once an environment has another backend: the Secret must be there all the time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from ..backends import backend_of
+from ..errors import InputError, Refusal
 from ..frozen import Record
-from ..model.backend import Backend
 from ..model.resolution import Environment
+from .deployment import deployment
 
 
 class Instruction(Record):
@@ -15,35 +16,55 @@ class Instruction(Record):
     command: str
 
 
-def instructions(before: Environment, after: Environment) -> list[Instruction]:
+class Standing(Record):
+    """The objects that stand for the Secrets, as they are deployed; `is_sure` if the build says so."""
+
+    resource: str
+    names: Mapping[str, str]
+    namespace: str
+    is_sure: bool
+
+    @property
+    def orphaning(self) -> str:
+        """Return the command that deletes them, and leaves the Secrets."""
+        names = " ".join(self.names.values())
+        return f"kubectl delete {self.resource} {names} --namespace={self.namespace} --cascade=orphan"
+
+
+def standing(environment: Environment) -> Standing | None:
+    """Return what stands for the Secrets as long as the old manifests are there; None if they stand for themselves."""
+    backend = backend_of(environment)
+    if backend.kind == "Secret":
+        return None
+    names, namespace, is_sure = dict.fromkeys(environment.secrets, ""), environment.namespace, True
+    try:
+        deployed = deployment(environment)
+    except (InputError, Refusal):
+        is_sure = False
+    else:
+        names = {name: secret.document.subject.name for name, secret in deployed.secrets.items()}
+        namespace = deployed.namespace
+    return Standing(
+        resource=f"{backend.kind.lower()}.{backend.group}",
+        names={name: names.get(name) or name for name in environment.secrets},
+        namespace=namespace,
+        is_sure=is_sure,
+    )
+
+
+def instructions(before: Environment, after: Environment, old: Standing | None) -> list[Instruction]:
     """Return what to do after a migration, in this order. Nothing has to be done where the backend stays."""
-    old, new = backend_of(before), backend_of(after)
     if type(before.backend) is type(after.backend):
         return [Instruction(reason="Deliver it", command=f"kubectl ksecret sync {after.name}")]
     steps = []
-    if _stands_for_secrets(old):
-        steps.append(
-            Instruction(
-                reason="With Argo CD or Flux suspended until this is committed, free the Secrets of their old objects",
-                command=_orphaning(before, old),
-            )
-        )
-    if new.kind in ("ExternalSecret", "SealedSecret", "Secret"):
-        reason = "Let the new ones take the Secrets over, in place"
-        steps.append(Instruction(reason=reason, command=f"kubectl ksecret sync {after.name} --adopt"))
-    else:
+    if old is not None:
+        reason = "With Argo CD or Flux suspended until this is committed, free the Secrets of their old objects"
+        unsure = "" if old.is_sure else " (the kustomization can't be built, so a prefix of names is not in this)"
+        steps.append(Instruction(reason=reason + unsure, command=old.orphaning))
+    if after.backend.field == "vaultSecretsOperator":
         folder = after.project.name(after.path(after.overlay.spec.kustomization))
-        reason = f"Apply the new ones, once {after.backend.operator} may overwrite the Secrets"
+        reason = "Apply how the operator signs in; it leaves the Secrets alone until the next step"
         steps.append(Instruction(reason=reason, command=f"kubectl apply --server-side -k {folder}"))
+    reason = "Let the new ones take the Secrets over, in place"
+    steps.append(Instruction(reason=reason, command=f"kubectl ksecret sync {after.name} --adopt"))
     return steps
-
-
-def _stands_for_secrets(backend: Backend) -> bool:
-    """Whether an object other than the Secret itself owns it."""
-    return backend.kind != "Secret"
-
-
-def _orphaning(environment: Environment, backend: Backend) -> str:
-    names: Sequence[str] = list(environment.secrets)
-    resource = f"{backend.kind.lower()}.{backend.group}"
-    return f"kubectl delete {resource} {' '.join(names)} --namespace={environment.namespace} --cascade=orphan"

@@ -6,8 +6,9 @@ from zlib import crc32
 
 import pytest
 
-from ..peers import peer
+from ..peers import crds, peer
 from .controlplane import PEERS, Cluster
+from .programs import Program, ended_with_parent, free_ports, starter
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +18,35 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         peer(name)
     with Cluster(tmp_path_factory.mktemp("cluster")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def vault_secrets_operator(cluster: Cluster) -> Iterator[None]:
+    """Vault Secrets Operator, from the first test that needs it."""
+    cluster.kubectl("apply", "--server-side", f"--filename={crds('vault-secrets-operator')}")
+    cluster.kubectl("create", "namespace", "vault-secrets-operator-system")
+    metrics, probes = free_ports(2)
+    threads = starter()
+    command = [
+        peer("vault-secrets-operator"),
+        "--leader-elect=false",
+        f"--metrics-bind-address=127.0.0.1:{metrics}",
+        f"--health-probe-bind-address=127.0.0.1:{probes}",
+        "--backoff-initial-interval=200ms",
+        "--kube-client-qps=100",
+        "--kube-client-burst=200",
+    ]
+    program = Program(
+        "vault-secrets-operator",
+        ended_with_parent(command),
+        environment={"KUBECONFIG": str(cluster.kubeconfig), "OPERATOR_NAMESPACE": "vault-secrets-operator-system"},
+        log=cluster.folder / "vault-secrets-operator.log",
+        starter=threads,
+    )
+    program.start()
+    yield
+    program.stop()
+    threads.shutdown()
 
 
 @pytest.fixture

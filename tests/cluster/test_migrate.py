@@ -12,14 +12,18 @@ from zlib import crc32
 import pytest
 
 from ..openbao import OpenBao
-from ..peers import peer
+from ..peers import peer, run
 from ..projects import age
 from ..test_sources_vault import documented_policy
 from .controlplane import Cluster
 from .test_controlplane import wait_until
 from .test_sample import KEYS, Sample, keys_of
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.xdist_group("cluster"),
+    pytest.mark.usefixtures("vault_secrets_operator"),
+]
 LOGIN = "vault-login"
 
 
@@ -42,6 +46,18 @@ class Production:
     def source(self) -> str:
         """The engine as a source."""
         return json.dumps({"vault": {"address": self._bao.url, "mount": self._mount}})
+
+    def app_role(self) -> Mapping[str, Any]:
+        """Let Vault Secrets Operator in, with the policy for reading."""
+        path = f"approle-{self._mount}"
+        self._bao.ask("PUT", f"sys/policies/acl/{path}", {"policy": documented_policy("read", self._mount)})
+        self._bao.ask("POST", f"sys/auth/{path}", {"type": "approle"})
+        self._bao.ask("POST", f"auth/{path}/role/shop", {"token_policies": path})
+        role_id = self._bao.ask("GET", f"auth/{path}/role/shop/role-id")["data"]["role_id"]
+        secret_id = self._bao.ask("POST", f"auth/{path}/role/shop/secret-id")["data"]["secret_id"]
+        literal = f"--from-literal=id={secret_id}"
+        self.kubectl("create", "secret", "generic", "vault-role", f"--namespace={self.namespace}", literal)
+        return {"appRole": {"mountPath": path, "roleId": role_id, "secretName": "vault-role"}}
 
     def entry(self, secret: str) -> Mapping[str, str]:
         """What the vault holds for a Secret."""
@@ -67,7 +83,8 @@ class Production:
         return done.out
 
     def kubectl(self, *arguments: str) -> str:
-        return self._sample.cluster.kubectl(*arguments)
+        cluster = self._sample.cluster
+        return run(peer("kubectl"), f"--kubeconfig={cluster.kubeconfig}", *arguments, folder=self._sample.project.root)
 
     def secrets(self) -> dict[str, dict[str, str]]:
         """The live Secrets, their values in base64."""
@@ -117,9 +134,10 @@ def test_every_backend_after_the_other_makes_the_same_secrets_which_are_never_go
             f"sops: {{age: [{age('anna').recipient}]}}",
             "secret",
             json.dumps({"externalSecret": {"store": store}}),
+            json.dumps({"vaultSecretsOperator": {"auth": production.app_role()}}),
             "sealedSecret: {certificate: sealing.pem}",
         ):
-            print(production.migrate("--to", backend))
+            production.migrate("--to", backend)
             assert (production.secrets(), production.generations()) == (secrets, generations)
             assert production.ksecret("diff", "prod") == ""
     states = [event for event in happened if event["object"]["metadata"]["name"] in KEYS]

@@ -2,48 +2,20 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ..openbao import OpenBao
-from ..peers import crds, peer
 from .controlplane import Cluster
-from .programs import Program, ended_with_parent, free_ports, starter
 from .shops import Shop
 from .test_vault import Vault
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def operator(cluster: Cluster) -> Iterator[None]:
-    """The operator, for these tests alone."""
-    cluster.kubectl("apply", "--server-side", f"--filename={crds('vault-secrets-operator')}")
-    cluster.kubectl("create", "namespace", "vault-secrets-operator-system")
-    metrics, probes = free_ports(2)
-    threads = starter()
-    command = [
-        peer("vault-secrets-operator"),
-        "--leader-elect=false",
-        f"--metrics-bind-address=127.0.0.1:{metrics}",
-        f"--health-probe-bind-address=127.0.0.1:{probes}",
-        "--backoff-initial-interval=200ms",
-        "--kube-client-qps=100",
-        "--kube-client-burst=200",
-    ]
-    program = Program(
-        "vault-secrets-operator",
-        ended_with_parent(command),
-        environment={"KUBECONFIG": str(cluster.kubeconfig), "OPERATOR_NAMESPACE": "vault-secrets-operator-system"},
-        log=cluster.folder / "vault-secrets-operator.log",
-        starter=threads,
-    )
-    program.start()
-    yield
-    program.stop()
-    threads.shutdown()
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.xdist_group("cluster"),
+    pytest.mark.usefixtures("vault_secrets_operator"),
+]
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def mistakes(environment: Environment, complete: bool = True) -> Iterator[Mistak
     If the declarations could not be read to be `complete`, one that is absent is no mistake.
     """
     overlay, declarations = environment.overlay, environment.declarations
-    yield from _spec_mistakes(overlay)
+    yield from spec_mistakes(overlay)
     for name in overlay.spec.overrides:
         if name in declarations:
             yield from _override_mistakes(overlay, declarations[name])
@@ -83,7 +83,8 @@ def _used_names(environment: Environment) -> Iterator[UsedName]:
         yield UsedName(address=read.address, name=read.remote.name, origin=stated.origin)
 
 
-def _spec_mistakes(overlay: SecretOverlay) -> Iterator[Mistake]:
+def spec_mistakes(overlay: SecretOverlay) -> Iterator[Mistake]:
+    """Find what is wrong with the source and the backend of an overlay, whatever its declarations are."""
     spec, backend, source = overlay.spec, overlay.spec.backend, overlay.spec.source
     readable = spec.origin.sure_of("source") and (source is None or source.origin.sure_of("kind"))
     unnamed = (source is None or not source.is_named) and backend is not None and backend.source_is_known_elsewhere
