@@ -67,6 +67,21 @@ def test_it_says_how_the_secret_stays_while_its_object_changes(project: Project)
     assert "sealedSecret" in overlay(project)
 
 
+def test_an_operator_that_deletes_the_secret_with_its_object_is_stopped_for_the_move(project: Project) -> None:
+    """ack-secret-manager does so by a finalizer; nothing that is printed lets it see the deletion."""
+    source = {"alibabaKms": {"region": "cn-hangzhou"}}
+    project.overlay("ack", {"ackSecretManager": {"store": {"name": "kms"}}}, source=source)
+    out = project.done("migrate", "ack", "--to", "secret", "--dry-run")
+    assert [line.strip() for line in out.splitlines() if line.startswith("   ")] == [
+        "kubectl scale deployment ack-secret-manager --namespace=kube-system --replicas=0",
+        "kubectl patch externalsecret.alibabacloud.com app --namespace=shop-ack --type=merge "
+        """--patch='{"metadata": {"finalizers": null}}'""",
+        "kubectl delete externalsecret.alibabacloud.com app --namespace=shop-ack --cascade=orphan",
+        "kubectl ksecret sync ack --adopt",
+        "kubectl scale deployment ack-secret-manager --namespace=kube-system --replicas=1",
+    ]
+
+
 def test_values_go_into_a_vault_once_and_are_sealed_from_there(project: Project, vault: KeyVault) -> None:
     """The names follow the new pattern; what was in .env stays there, and a second run writes nothing."""
     project.environment |= vault.environment

@@ -28,7 +28,7 @@ _VAULT_SECRETS_OPERATOR = f"""      refreshAfter: 1h
       # With auth the VaultConnection and the VaultAuth are rendered too; without it, they exist already.
       # auth: {_VAULT_AUTH}
 """
-_ACK_SECRET_MANAGER = """      store:
+_ACK_STORE = """      store:
         name: kms
         # With auth the store is rendered too; without it, it exists already.
         # auth: {rrsa: {oidcProviderARN: my-provider, ramRoleARN: my-role}}
@@ -41,7 +41,7 @@ _FIELDS: Mapping[str, Callable[[str], str]] = {
     ),
     "sealedSecret": lambda source: "      scope: strict\n",
     "vaultSecretsOperator": lambda source: _VAULT_SECRETS_OPERATOR,
-    "ackSecretManager": lambda source: _ACK_SECRET_MANAGER,
+    "ackSecretManager": lambda source: _ACK_STORE,
 }
 
 

@@ -1,6 +1,6 @@
 """What is left to do in the cluster once an environment has another backend: the Secret must be there all the time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ..backends import backend_of
 from ..errors import InputError, Refusal
@@ -23,6 +23,12 @@ class Standing(Record):
     names: Mapping[str, str]
     namespace: str
     is_sure: bool
+
+    @property
+    def unfinalizing(self) -> str:
+        """Return the command after which nothing is done when they are deleted."""
+        patch = """--type=merge --patch='{"metadata": {"finalizers": null}}'"""
+        return f"kubectl patch {self.resource} {' '.join(self.names.values())} --namespace={self.namespace} {patch}"
 
     @property
     def orphaning(self) -> str:
@@ -56,15 +62,33 @@ def instructions(before: Environment, after: Environment, old: Standing | None) 
     """Return what to do after a migration, in this order. Nothing has to be done where the backend stays."""
     if type(before.backend) is type(after.backend):
         return [Instruction(reason="Deliver it", command=f"kubectl ksecret sync {after.name}")]
-    steps = []
-    if old is not None:
-        reason = "With Argo CD or Flux suspended until this is committed, free the Secrets of their old objects"
-        unsure = "" if old.is_sure else " (the kustomization can't be built, so a prefix of names is not in this)"
-        steps.append(Instruction(reason=reason + unsure, command=old.orphaning))
+    steps = [] if old is None else list(_freeing(before, old))
     if after.backend.field == "vaultSecretsOperator":
         folder = after.project.name(after.path(after.overlay.spec.kustomization))
         reason = "Apply how the operator signs in; it leaves the Secrets alone until the next step"
         steps.append(Instruction(reason=reason, command=f"kubectl apply --server-side -k {folder}"))
     reason = "Let the new ones take the Secrets over, in place"
     steps.append(Instruction(reason=reason, command=f"kubectl ksecret sync {after.name} --adopt"))
+    if before.backend.field == "ackSecretManager":
+        steps.append(
+            Instruction(reason="Start the operator again, with as many replicas as before", command=_scaled(1))
+        )
     return steps
+
+
+def _freeing(before: Environment, old: Standing) -> Iterator[Instruction]:
+    """Yield how the old objects go and their Secrets stay."""
+    if before.backend.field == "ackSecretManager":
+        # Its finalizer deletes the Secret with its ExternalSecret, and it puts the finalizer back at every change.
+        reason = (
+            "The operator would delete the Secrets with their old objects: stop it, and wait until its pods are gone"
+        )
+        yield Instruction(reason=reason, command=_scaled(0))
+        yield Instruction(reason="Take its finalizer off", command=old.unfinalizing)
+    reason = "With Argo CD or Flux suspended until this is committed, free the Secrets of their old objects"
+    unsure = "" if old.is_sure else " (the kustomization can't be built, so a prefix of names is not in this)"
+    yield Instruction(reason=reason + unsure, command=old.orphaning)
+
+
+def _scaled(replicas: int) -> str:
+    return f"kubectl scale deployment ack-secret-manager --namespace=kube-system --replicas={replicas}"
