@@ -13,7 +13,7 @@ from kubectl_ksecret.cli.commands import COMMANDS, group
 
 LINE = re.compile(r"^(?:hint|note|next): (.*)$", re.MULTILINE)
 # A command of ours in a sentence: it ends where a pipe, a redirection or the next part of the sentence begins.
-OURS = re.compile(r"kubectl ksecret ([a-z]+)((?: (?![|>;&])[^\s;,()]+)*)")
+OURS = re.compile(r"kubectl ksecret ([a-z]+(?:-[a-z]+)*)((?: (?![|>;&])[^\s;,()]+)*)")
 OPTION = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
 # Another program's options are its own matter. A colon within an argument ends no part of a sentence.
 OTHERS = re.compile(

@@ -1,10 +1,12 @@
 """`init`: one overlay that builds at once, into a project as it is; nothing of anybody is overwritten."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 
 from .builds import by_kubectl, from_manifests, generated, objects
+from .peers import ROOT
 from .projects import Project, age, sealing
 
 TEST = ["init", "overlays/test", "--backend", "externalSecret", "--namespace", "shop-test"]
@@ -88,6 +90,19 @@ def test_an_overlay_of_ack_secret_manager_names_the_region_of_kms(tmp_path: Path
     assert project.done("render", "ack", "-o", "name") == "externalsecret.alibabacloud.com/app-secrets\n"
     assert project.done("list").splitlines()[0].endswith("ack (ackSecretManager ← alibabaKms)")
     assert not (project.root / ".gitignore").exists()
+
+
+def test_the_commands_of_the_guide_to_choosing_make_overlays(tmp_path: Path) -> None:
+    """Each way of docs/choosing.md, as it is printed there, in a project of its own."""
+    text = (ROOT / "docs" / "choosing.md").read_text().replace("\\\n", "")
+    commands = [shlex.split(line) for line in text.splitlines() if line.startswith("kubectl ksecret init ")]
+    assert len(commands) == 3
+    for number, command in enumerate(commands):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        project = Project(folder)
+        assert "overlays/prod/secrets/ksecret.yaml" in project.done(*command[2:]).splitlines()
+        assert project.done("render", "--check") == ""
 
 
 def test_the_declarations_of_the_project_are_taken_over(tmp_path: Path) -> None:
