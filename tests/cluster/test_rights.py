@@ -138,15 +138,21 @@ def test_the_role_of_sync_suffices_for_the_secrets_that_it_writes_itself(shop: S
     assert asked(requests_of(shop, start)) == allowed(roles(shop, "ksecret-sync-plain")) - unseen
 
 
-def test_the_roles_of_pin_and_certificate_suffice(shop: Shop) -> None:
+def test_the_roles_of_pin_certificate_and_import_suffice(shop: Shop) -> None:
     shop.sealed_overlay()
     shop.seal(token="one", password="p")
     shop.external_overlay()
     shop.store(token="one", password="p")
     done_well(shop.ksecret("sync", "test", "--restart=never"))
-    kubeconfig = user_with(shop, "ksecret-pin", "ksecret-certificate")
+    shop.kubectl("create", "secret", "generic", "other", "--from-literal=key=value")
+    kubeconfig = user_with(shop, "ksecret-pin", "ksecret-certificate", "ksecret-import")
     done_well(shop.ksecret("cluster", "pin", "prod", KUBECONFIG=kubeconfig))
     done_well(shop.ksecret("certificate", "prod", "--fetch", KUBECONFIG=kubeconfig))
+    done_well(shop.ksecret("import", *_import(shop), KUBECONFIG=kubeconfig))
+
+
+def _import(shop: Shop) -> tuple[str, ...]:
+    return ("live", "--from-cluster", "-n", shop.namespace, "--into", "elsewhere", "--dry-run")
 
 
 def test_the_roles_of_doctor_leave_no_question_open(shop: Shop) -> None:
@@ -178,6 +184,21 @@ def mended(shop: Shop, kubeconfig: str, *arguments: str, **variables: str) -> in
         for command in dict.fromkeys(hints):
             subprocess.run(["sh", "-ec", command], env=administrator, check=True, capture_output=True)
     raise AssertionError(f"{arguments} still lacks a right: {done.err}")
+
+
+def test_each_hint_gives_the_right_so_that_the_next_run_comes_further(shop: Shop) -> None:
+    """From no right at all, for each command, until nothing is refused: no role of a hint is in the way of another."""
+    shop.external_overlay()
+    shop.store(token="one", password="p")
+    shop.sealed_overlay()
+    shop.seal(token="one", password="p")
+    shop.kubectl("apply", "--server-side", "-f", str(shop.project.root / "overlays/base/workloads.yaml"))
+    kubeconfig = str(shop.cluster.user(shop.namespace, USER))
+    assert mended(shop, kubeconfig, "cluster", "pin", "test") == 1
+    assert mended(shop, kubeconfig, "certificate", "prod", "--fetch") == 1
+    assert mended(shop, kubeconfig, "sync", "test") > 2
+    assert mended(shop, kubeconfig, "diff", "prod") > 0
+    assert mended(shop, kubeconfig, "import", *_import(shop)) > 0
 
 
 def test_who_may_not_impersonate_gets_the_right_to_be_that_user_alone(shop: Shop) -> None:
