@@ -54,5 +54,5 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> str:
     """A namespace of the test's own, named after it; a sum makes long names differ."""
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
     name = f"{words[:50].strip('-')}-{crc32(request.node.name.encode()):08x}"
-    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    cluster.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     return name

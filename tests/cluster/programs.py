@@ -98,6 +98,20 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+def etcd_flags(data: Path, client: int, peers: int) -> list[str]:
+    """Return the flags of an etcd of one member, which does not wait for the disk."""
+    clients, members = f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peers}"
+    return [
+        f"--data-dir={data}",
+        "--unsafe-no-fsync",
+        f"--listen-client-urls={clients}",
+        f"--advertise-client-urls={clients}",
+        f"--listen-peer-urls={members}",
+        f"--initial-advertise-peer-urls={members}",
+        f"--initial-cluster=default={members}",
+    ]
+
+
 def _write_log(lines: IO[bytes], path: Path) -> None:
     """Write what a program prints in the form in which a kubelet keeps it (CRI), which `kubectl logs` needs."""
     with path.open("ab", buffering=0) as log:

@@ -196,13 +196,18 @@ def test_a_paused_workload_is_named_with_the_command_that_resumes_it(manual: Sho
 
 
 def test_a_plain_secret_that_is_not_the_declared_one_is_named_and_mended(manual: Shop) -> None:
-    """By hand after a sync, of another type, and made by hand from the beginning."""
+    """Written by hand after a sync, without a key, of another type, and made by hand from the beginning."""
     question = "the one that is declared"
     assert examine(manual, "manual").of("secret/app", question).verdict == "passed"
     time.sleep(1.1)
     manual.kubectl("patch", "secret", "app", "--patch", json.dumps({"stringData": {"token": "by hand"}}))
     step = examine(manual, "manual").of("secret/app", question)
     assert step.cause == "somebody wrote token with kubectl after it was synced"
+    follow(manual, step)
+    assert manual.secret()["token"] == CANARY
+    manual.kubectl("patch", "secret", "app", "--type=json", '--patch=[{"op": "remove", "path": "/data/token"}]')
+    step = examine(manual, "manual").of("secret/app", "exists with its keys")
+    assert step.cause.startswith("it lacks token")
     follow(manual, step)
     assert manual.secret()["token"] == CANARY
     manual.project.declare("app", {"username": {}, "password": {}}, type="kubernetes.io/basic-auth")

@@ -31,7 +31,7 @@ def watch(event, arguments):
             os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(watch)
 """
-MOST = 6
+MOST = 4
 
 
 class Killed:
@@ -118,8 +118,8 @@ def test_a_kill_leaves_nothing_and_the_next_run_completes(
         shop.kubectl("patch", "secret", "app", "--patch", '{"data": {"token": "eA=="}}')
         done = killed.run(moment, *arguments, **variables)
         assert (done.returncode, list(killed.leftovers())) == (-9, [])
-    done = killed.run(10**9, "sync", "prod", **variables)
-    assert done.returncode == 0, done.stderr
+    completing = shop.ksecret("sync", "prod", **variables)
+    assert completing.code == 0, completing.err
     assert shop.secret()["token"] == CANARY
 
 

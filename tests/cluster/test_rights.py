@@ -106,7 +106,7 @@ def test_the_role_of_diff_suffices_for_every_backend_and_is_no_wider(shop: Shop)
 
 
 def test_the_role_of_sync_suffices_from_nothing_to_the_roll_out_and_is_no_wider(shop: Shop) -> None:
-    """Both overlays are applied for the first time, and restart what reads the Secret. Argo Rollouts is not served."""
+    """Both overlays and a store are applied for the first time, then taken over from kubectl; no Rollouts served."""
     shop.external_overlay()
     shop.store(token="one", password="p")
     kubeconfig, start = user_with(shop, "ksecret-sync"), shop.cluster.audit_log.stat().st_size
@@ -117,11 +117,24 @@ def test_the_role_of_sync_suffices_from_nothing_to_the_roll_out_and_is_no_wider(
     shop.sealed_overlay()
     shop.seal(token="two", password="p")
     done_well(shop.ksecret("sync", "prod", KUBECONFIG=kubeconfig))
+    _own_store(shop)
+    # Without a client id the store is not ready; it is applied all the same, and the operator asks no cloud.
+    assert "missing clientID" in shop.ksecret("sync", "azure", "--timeout=1s", KUBECONFIG=kubeconfig).err
+    for overlay in ("azure", "prod"):
+        shop.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(shop.project.root / "overlays" / overlay))
+        shop.ksecret("sync", overlay, "--dry-run=server", "--adopt", KUBECONFIG=kubeconfig)
     # What is applied for the first time is a patch in the log, and needs create, too.
-    created = set(every("create", "externalsecrets sealedsecrets"))
+    created = set(every("create", "externalsecrets sealedsecrets secretstores"))
     unserved = set(every("get list patch", "rollouts"))
     others = set(every("get patch", "statefulsets daemonsets"))  # the shop has Deployments alone
     assert asked(requests_of(shop, start)) == allowed(roles(shop, "ksecret-sync")) - created - unserved - others
+
+
+def _own_store(shop: Shop) -> None:
+    """An overlay whose store is rendered."""
+    store = {"name": "vault", "auth": {"workloadIdentity": {"serviceAccountName": "shop"}}}
+    shop.external_overlay("azure", store=store)
+    shop.cluster.user(shop.namespace, "shop")
 
 
 def test_the_role_of_sync_suffices_for_the_secrets_that_it_writes_itself(shop: Shop) -> None:
@@ -155,19 +168,35 @@ def _import(shop: Shop) -> tuple[str, ...]:
     return ("live", "--from-cluster", "-n", shop.namespace, "--into", "elsewhere", "--dry-run")
 
 
+def unanswered(shop: Shop, overlay: str, kubeconfig: str) -> list[dict[str, Any]]:
+    """What doctor could not ask; all else that it says of the user itself is that it can read Secrets."""
+    steps = json.loads(shop.ksecret("doctor", overlay, "--output=json", KUBECONFIG=kubeconfig).out)["steps"]
+    named = [step["subject"] for step in steps if step["verdict"] == "failed"]
+    assert f"rolebinding.{rights.RBAC}/{shop.namespace}-ksecret-doctor" in named
+    return [step for step in steps if step["verdict"] == "unknown"]
+
+
 def test_the_roles_of_doctor_leave_no_question_open(shop: Shop) -> None:
-    """With readers, so that all of RBAC is asked; others than ESO's and Kubernetes' own are named."""
+    """With readers, so that all of RBAC is asked; others than the operators' and Kubernetes' own are named."""
     shop.project.declare("app", {"token": {}, "password": {}}, readers=[rights.READER])
     shop.external_overlay()
     shop.store(token="one", password="p")
     done_well(shop.ksecret("sync", "test", "--restart=never"))
-    kubeconfig = user_with(shop, "ksecret-doctor")
-    done = shop.ksecret("doctor", "test", "--output=json", KUBECONFIG=kubeconfig)
-    steps = json.loads(done.out)["steps"]
-    assert [step for step in steps if step["verdict"] == "unknown"] == []
-    # The user itself is bound to a Role that reads Secrets.
-    named = [step["subject"] for step in steps if step["verdict"] == "failed"]
-    assert f"rolebinding.{rights.RBAC}/{shop.namespace}-ksecret-doctor" in named
+    shop.sealed_overlay()
+    shop.seal(token="one", password="p")
+    kubeconfig = user_with(shop, "ksecret-doctor", "ksecret-doctor-sealed")
+    assert unanswered(shop, "test", kubeconfig) == []
+    shop.kubectl("delete", "externalsecret", "app")
+    shop.kubectl("wait", "--for=delete", "secret/app", "--timeout=30s")
+    start = shop.cluster.audit_log.stat().st_size
+    assert unanswered(shop, "prod", kubeconfig) == []
+    done_well(shop.ksecret("sync", "prod", "--restart=never"))
+    assert unanswered(shop, "prod", kubeconfig) == []
+    asked_for = asked(requests_of(shop, start))
+    assert {"create services/proxy", "list sealedsecrets", "list cronjobs", "list pods"} <= asked_for
+    # Where else the ciphertext and the controller are is asked beyond the roles, and not needed.
+    refused = {request.uri.partition("?")[0] for request in requests_of(shop, start) if request.status == 403}
+    assert refused <= {"/apis/bitnami.com/v1alpha1/sealedsecrets", "/api/v1/services"}
 
 
 def mended(shop: Shop, kubeconfig: str, *arguments: str, **variables: str) -> int:

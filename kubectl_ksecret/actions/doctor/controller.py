@@ -43,7 +43,7 @@ def answers(examination: Examination) -> bool:
 
 
 def _served(examination: Examination) -> Iterator[Step]:
-    served = examination.api.serves(SEALED_SECRETS)
+    served = examination.serves(SEALED_SECRETS)
     yield Step(
         question=_SERVED,
         subject=f"customresourcedefinition.apiextensions.k8s.io/{SEALED_SECRETS.full_name}",

@@ -28,12 +28,13 @@ def _copies(examination: Examination) -> Iterator[Step]:
     clean = [secret for secret in live if not secret.last_applied]
     if clean:
         hashed = sum(secret.hashed for secret in clean)
-        digest = "External Secrets Operator keeps a digest of all values together, by which a short value is guessed"
+        digest = "External Secrets Operator keeps a digest of all its values, by which a short one can be guessed"
+        secrets = "1 Secret" if len(clean) == 1 else f"{len(clean)} Secrets"
         yield Step(
             question=_COPIES,
             subject=f"namespace/{examination.namespace}",
             verdict="passed",
-            cause=f"{len(clean)} Secrets looked at" + (f"; on {hashed} of them {digest}" if hashed else ""),
+            cause=f"{secrets} looked at" + (f"; on {hashed} of them {digest}" if hashed else ""),
         )
 
 

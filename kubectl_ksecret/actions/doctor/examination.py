@@ -78,6 +78,7 @@ class Examination:
         self._lists: dict[tuple[Target, str], list[Object] | Refused] = {}
         self._objects: dict[Target, Object | Refused | None] = {}
         self._texts: dict[Target, str | Refused] = {}
+        self._served: dict[Resources, bool] = {}
         self._secret_lists: dict[str, Mapping[str, SecretMetadata] | Refused] = {}
         self._secrets: dict[tuple[str, str], SecretMetadata | Refused | None] = {}
 
@@ -115,6 +116,12 @@ class Examination:
         if target not in self._objects:
             self._objects[target] = _or_refusal(lambda: self.api.find(target))
         return _without_refusal(self._objects[target])
+
+    def serves(self, resources: Resources) -> bool:
+        """Whether the cluster has a kind at all."""
+        if resources not in self._served:
+            self._served[resources] = self.api.serves(resources)
+        return self._served[resources]
 
     def text(self, target: Target, parameters: Mapping[str, str]) -> str:
         """Return a text, such as a pod's log, which may hold values. Raises Refused as Api does."""

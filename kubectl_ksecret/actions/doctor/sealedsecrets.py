@@ -106,7 +106,7 @@ def _new_seal(examination: Examination, secret: DeployedSecret) -> str:
 
 
 def _unsealing(examination: Examination) -> Iterator[Step]:
-    if not examination.api.serves(SEALED_SECRETS):
+    if not examination.serves(SEALED_SECRETS):
         return
     standing = {live["metadata"]["name"]: live for live in examination.all(SEALED_SECRETS, examination.namespace)}
     for name, secret in examination.secrets.items():

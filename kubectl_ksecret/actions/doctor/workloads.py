@@ -49,7 +49,7 @@ def is_looked_at(examination: Examination, read: SecretRead) -> bool:
 def readers_of(examination: Examination, kind: str) -> list[SecretReader]:
     """Return the live workloads of a kind that read Secrets. Raises Refused without the right to list them."""
     resources, further = _RESOURCES[kind], examination.environment.overlay.spec.references
-    if resources == ROLLOUTS and not examination.api.serves(resources):
+    if resources == ROLLOUTS and not examination.serves(resources):
         return []
     workloads = []
     for live in examination.all(resources, examination.namespace):
