@@ -28,19 +28,30 @@ class StandIn(NamedTuple):
         """The path of the controller's HTTP server behind the API server."""
         return f"/api/v1/namespaces/{self.namespace}/services/http:{self.name}:http/proxy"
 
-    def objects(self) -> list[dict[str, Any]]:
-        """Return the objects to apply."""
+    def objects(self) -> dict[str, dict[str, Any]]:
+        """Return the objects to create, by the paths of their kinds."""
         labels = {"app.kubernetes.io/name": self.name}
         metadata = {"name": self.name, "namespace": self.namespace, "labels": labels}
         container = {"name": "main", "image": self.name, "ports": [{"containerPort": self.port, "name": "http"}]}
         service = {"selector": labels, "ports": [{"name": "http", "port": self.port}]}
         template = {"metadata": {"labels": labels}, "spec": {"nodeName": NODE, "containers": [container]}}
         pods = {"serviceName": self.name, "selector": {"matchLabels": labels}, "template": template}
-        return [
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}},
-            {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": service},
-            {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": pods},
-        ]
+        namespace, namespaced = {"name": self.namespace}, f"namespaces/{self.namespace}"
+        return {
+            "/api/v1/namespaces": {"apiVersion": "v1", "kind": "Namespace", "metadata": namespace},
+            f"/api/v1/{namespaced}/services": {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": metadata,
+                "spec": service,
+            },
+            f"/apis/apps/v1/{namespaced}/statefulsets": {
+                "apiVersion": "apps/v1",
+                "kind": "StatefulSet",
+                "metadata": metadata,
+                "spec": pods,
+            },
+        }
 
     def logs(self, log: Path) -> dict[str, Any]:
         """Return the object by which kwok serves the program's log as the pod's."""

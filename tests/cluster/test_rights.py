@@ -15,7 +15,8 @@ import yaml
 from .. import rights
 from ..peers import ROOT, peer
 from ..projects import Done, age
-from .controlplane import Cluster, Request
+from .audit import Request
+from .controlplane import Cluster
 from .shops import Shop
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
