@@ -16,7 +16,7 @@ class Instruction(Record):
     command: str
 
 
-class Standing(Record):
+class StandingObjects(Record):
     """The objects that stand for the Secrets, as they are deployed; `is_sure` if the build says so."""
 
     resource: str
@@ -37,7 +37,7 @@ class Standing(Record):
         return f"kubectl delete {self.resource} {names} --namespace={self.namespace} --cascade=orphan"
 
 
-def standing(environment: Environment) -> Standing | None:
+def standing(environment: Environment) -> StandingObjects | None:
     """Return what stands for the Secrets as long as the old manifests are there; None if they stand for themselves."""
     backend = backend_of(environment)
     if backend.kind == "Secret":
@@ -50,7 +50,7 @@ def standing(environment: Environment) -> Standing | None:
     else:
         names = {name: secret.document.subject.name for name, secret in deployed.secrets.items()}
         namespace = deployed.namespace
-    return Standing(
+    return StandingObjects(
         resource=f"{backend.kind.lower()}.{backend.group}",
         names={name: names.get(name) or name for name in environment.secrets},
         namespace=namespace,
@@ -58,7 +58,7 @@ def standing(environment: Environment) -> Standing | None:
     )
 
 
-def instructions(before: Environment, after: Environment, old: Standing | None) -> list[Instruction]:
+def instructions(before: Environment, after: Environment, old: StandingObjects | None) -> list[Instruction]:
     """Return what to do after a migration, in this order. Nothing has to be done where the backend stays."""
     if type(before.backend) is type(after.backend):
         return [Instruction(reason="Deliver it", command=f"kubectl ksecret sync {after.name}")]
@@ -76,7 +76,7 @@ def instructions(before: Environment, after: Environment, old: Standing | None) 
     return steps
 
 
-def _freeing(before: Environment, old: Standing) -> Iterator[Instruction]:
+def _freeing(before: Environment, old: StandingObjects) -> Iterator[Instruction]:
     """Yield how the old objects go and their Secrets stay."""
     if before.backend.field == "ackSecretManager":
         # Its finalizer deletes the Secret with its ExternalSecret, and it puts the finalizer back at every change.

@@ -33,7 +33,7 @@ class KubectlFlags(Record):
     request_timeout: float = 0
 
 
-class Entry(Record):
+class ConfigEntry(Record):
     """A named cluster, user or context of a kubeconfig. Relative paths in it start at the folder of its file."""
 
     name: str
@@ -66,8 +66,8 @@ class Entry(Record):
 class Settings(Record):
     """What a connection is made from: a context of the kubeconfig with its cluster and its user."""
 
-    cluster: Entry
-    user: Entry
+    cluster: ConfigEntry
+    user: ConfigEntry
     context: str
     namespace: str
     flags: KubectlFlags
@@ -123,7 +123,7 @@ def read_file(path: str) -> bytes:
         ) from None
 
 
-def _files(flags: KubectlFlags, variables: Mapping[str, str]) -> list[Entry]:
+def _files(flags: KubectlFlags, variables: Mapping[str, str]) -> list[ConfigEntry]:
     """Read all files that count. One that is named by the flag has to exist; of the others those that do are read."""
     if flags.kubeconfig is not None:
         return [_file(flags.kubeconfig)]
@@ -131,7 +131,7 @@ def _files(flags: KubectlFlags, variables: Mapping[str, str]) -> list[Entry]:
     return [_file(path) for path in listed.split(os.pathsep) if path and os.path.exists(path)]
 
 
-def _file(path: str) -> Entry:
+def _file(path: str) -> ConfigEntry:
     try:
         with open(path, "rb") as file:
             content = file.read()
@@ -142,26 +142,26 @@ def _file(path: str) -> Entry:
         raise InputError(*kubeconfig.mistakes)
     value = kubeconfig.documents[0].value if kubeconfig.documents else None
     fields = value if isinstance(value, dict) else {}
-    return Entry(name=path, fields=fields, folder=os.path.dirname(os.path.abspath(path)))
+    return ConfigEntry(name=path, fields=fields, folder=os.path.dirname(os.path.abspath(path)))
 
 
-def _entry(files: Sequence[Entry], section: str, name: str) -> Entry:
+def _entry(files: Sequence[ConfigEntry], section: str, name: str) -> ConfigEntry:
     """Return a named entry; the first file that has it counts. A user need not exist: it may be anonymous."""
     kind = section.removesuffix("s")
-    entries: dict[str, Entry] = {}
+    entries: dict[str, ConfigEntry] = {}
     for file in files:
         listed = file.fields.get(section)
         for element in listed if isinstance(listed, list) else ():
             if isinstance(element, dict) and isinstance(element.get("name"), str):
                 fields = element.get(kind)
-                entry = Entry(
+                entry = ConfigEntry(
                     name=element["name"], fields=fields if isinstance(fields, dict) else {}, folder=file.folder
                 )
                 entries.setdefault(entry.name, entry)
     if name in entries:
         return entries[name]
     if section == "users" and not name:
-        return Entry(name="", fields={}, folder="")
+        return ConfigEntry(name="", fields={}, folder="")
     hint = nearest(name, entries) or (f"it has: {', '.join(map(shown, sorted(entries)))}" if entries else "")
     raise InputError(Mistake(f'the kubeconfig has no {kind} "{shown(name)}"', hint=hint))
 
@@ -174,8 +174,10 @@ def _within_cluster(flags: KubectlFlags, variables: Mapping[str, str]) -> Settin
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     namespace = decode(read_file(os.path.join(SERVICE_ACCOUNT, "namespace")), "namespace").strip()
     return Settings(
-        cluster=Entry(name="", fields={"server": server, "certificate-authority": "ca.crt"}, folder=SERVICE_ACCOUNT),
-        user=Entry(name="", fields={"tokenFile": "token"}, folder=SERVICE_ACCOUNT),
+        cluster=ConfigEntry(
+            name="", fields={"server": server, "certificate-authority": "ca.crt"}, folder=SERVICE_ACCOUNT
+        ),
+        user=ConfigEntry(name="", fields={"tokenFile": "token"}, folder=SERVICE_ACCOUNT),
         context="",
         namespace=flags.namespace or namespace,
         flags=flags,

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import InputError, Mistake, Refusal, shown
 from ..frozen import Record
 from ..sensitive import Sensitive
-from .kubeconfig import Entry, Settings, read_file
+from .kubeconfig import ConfigEntry, Settings, read_file
 
 
 class Credential(Record):
@@ -43,7 +43,7 @@ def sign_in(settings: Settings, variables: Mapping[str, str]) -> Credential:
         password = f"{user.text('username')}:{user.text('password')}".encode()
         return Credential(authorization=Sensitive(b"Basic " + b64encode(password)), certificate=certificate, key=key)
     if isinstance(plugin, dict):
-        return _from_plugin(settings, Entry(name=user.name, fields=plugin, folder=user.folder), variables)
+        return _from_plugin(settings, ConfigEntry(name=user.name, fields=plugin, folder=user.folder), variables)
     if user.fields.get("auth-provider"):
         name = shown(user.name)
         raise InputError(Mistake(f"user {name} of the kubeconfig has an auth-provider", hint="use a credential plugin"))
@@ -54,7 +54,7 @@ def _bearer(token: bytes) -> Sensitive:
     return Sensitive(b"Bearer " + token)
 
 
-def _from_plugin(settings: Settings, plugin: Entry, variables: Mapping[str, str]) -> Credential:
+def _from_plugin(settings: Settings, plugin: ConfigEntry, variables: Mapping[str, str]) -> Credential:
     command = plugin.text("command")
     if os.sep in command:
         command = os.path.join(plugin.folder, command)
@@ -106,7 +106,7 @@ def _credential(output: bytes, failure: str) -> Credential:
         raise Refusal(Mistake(f"{failure} printed no ExecCredential")) from None
 
 
-def _cluster_information(cluster: Entry) -> dict[str, Any]:
+def _cluster_information(cluster: ConfigEntry) -> dict[str, Any]:
     """Return what a plugin with provideClusterInfo is told of the cluster, as client.authentication.k8s.io has it."""
     fields = ("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url")
     information = {field: cluster.fields[field] for field in fields if field in cluster.fields}

@@ -20,18 +20,18 @@ _DELETION_POLICIES = ("Retain", "Delete", "Merge")
 _USUAL = {"refreshPolicy": "Periodic", "creationPolicy": "Owner", "deletionPolicy": "Retain"}
 
 
-class StoreReference(NamedTuple):
+class NamedStore(NamedTuple):
     """The store that an ExternalSecret reads."""
 
     kind: str
     name: str
 
 
-def store_of(document: Document) -> StoreReference:
+def store_of(document: Document) -> NamedStore:
     """Return the store that is read; its name is empty where the document has none."""
     named = below(document.object, "spec", "secretStoreRef")
     name, kind = named.get("name"), named.get("kind", "SecretStore")
-    return StoreReference(kind if kind in STORES else "", name if isinstance(name, str) else "")
+    return NamedStore(kind if kind in STORES else "", name if isinstance(name, str) else "")
 
 
 def secret_of(document: Document, in_key_vault: bool = True) -> ImportedSecret:
@@ -175,7 +175,7 @@ def own_settings(document: Document, of_all: Object) -> Object:
         if (value or usual) != (of_all.get(field) or usual):
             own[field] = value or usual
     store = of_all["store"]
-    if reference != StoreReference(store.get("kind", "SecretStore"), store["name"]):
+    if reference != NamedStore(store.get("kind", "SecretStore"), store["name"]):
         own["store"] = {"name": reference.name, "kind": reference.kind}
     texts = {field: ownership.of_manifest(document.metadata.get(field)) for field in ("labels", "annotations")}
     shared = of_all.get("metadata", {})

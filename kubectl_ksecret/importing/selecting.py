@@ -12,7 +12,7 @@ from ..model.types.policies import Scope
 from ..objects.documents import Document
 from . import collecting, externalsecrets, ownership, secrets
 from .collecting import CollectedObjects, EnvironmentArgument, OverlayForm
-from .externalsecrets import StoreReference, store_of
+from .externalsecrets import NamedStore, store_of
 from .secrets import ImportedSecret, title, written_name
 
 _GROUPS = {"ExternalSecret": OPERATOR, "SealedSecret": sealedsecret.GROUP, "Secret": ""}
@@ -244,7 +244,7 @@ def _external(
     return imported, staying
 
 
-def _usual_store(external: Iterable[Document]) -> StoreReference:
+def _usual_store(external: Iterable[Document]) -> NamedStore:
     """Return the store that most read."""
     return Counter(map(store_of, external)).most_common(1)[0][0]
 
@@ -312,7 +312,7 @@ def _scope_of(sealed: Document) -> Scope:
 
 
 def _store(
-    argument: EnvironmentArgument, usual: StoreReference, collected: CollectedObjects, namespace: str
+    argument: EnvironmentArgument, usual: NamedStore, collected: CollectedObjects, namespace: str
 ) -> tuple[Document | None, str | None]:
     """Return the store that is read, if it is among the objects, and its Key Vault, if it names one."""
     stores = [
@@ -322,11 +322,11 @@ def _store(
     return (stores[0] if stores else None), url
 
 
-def _stores(reference: StoreReference, documents: Iterable[Document]) -> list[Document]:
+def _stores(reference: NamedStore, documents: Iterable[Document]) -> list[Document]:
     return [
         document
         for document in documents
-        if document.group == OPERATOR and StoreReference(document.subject.kind, written_name(document)) == reference
+        if document.group == OPERATOR and NamedStore(document.subject.kind, written_name(document)) == reference
     ]
 
 

@@ -14,18 +14,18 @@ _UNREAD = re.compile(rf"[\[{{]|@({_MODIFIERS})(?=[:.|]|$)|#[(\[]")  # at the beg
 _STEP = re.compile(r"((?:\\.|[^\\.])*\\?)(\.|$)", re.DOTALL)
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """One step of a path: as it is written, which an index is read from, and the name that it stands for."""
 
     written: str
     name: str
 
 
-def steps(property_: str) -> list[Step]:
+def steps(property_: str) -> list[PathStep]:
     """Return the steps of a path; there is always one."""
     path = []
     for match in _STEP.finditer(property_):
-        path.append(Step(match[1], re.sub(r"\\(.?)", r"\1", match[1])))
+        path.append(PathStep(match[1], re.sub(r"\\(.?)", r"\1", match[1])))
         if not match[2]:
             break
     return path

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..model.kubernetes import RBAC, Object
 from .documents import Document, mapping, sequence
-from .rights import Right, Rule, reading, rights_of
+from .rights import PolicyRule, Right, reading, rights_of
 
 _EVERY = ("system:serviceaccounts", "system:authenticated")
 _OF_NAMESPACE = "system:serviceaccounts:"
@@ -167,9 +167,9 @@ class Permissions:
                 ),
             )
 
-    def _rules(self, role: Object, within: tuple[str, ...]) -> Iterator[Rule]:
+    def _rules(self, role: Object, within: tuple[str, ...]) -> Iterator[PolicyRule]:
         """Yield the rules of a role; in a cluster a controller has copied those that are aggregated already."""
-        yield from (Rule(mapping(rule)) for rule in sequence(role.get("rules")))
+        yield from (PolicyRule(mapping(rule)) for rule in sequence(role.get("rules")))
         for selector in sequence(mapping(role.get("aggregationRule")).get("clusterRoleSelectors")):
             for name, other in self._cluster_roles.items():
                 labels = mapping(mapping(other.get("metadata")).get("labels"))

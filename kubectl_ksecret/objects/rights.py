@@ -73,7 +73,7 @@ _ROUND_ABOUT = (
 )
 
 
-class Rule(NamedTuple):
+class PolicyRule(NamedTuple):
     """A rule of a Role or ClusterRole."""
 
     stated: Object
@@ -116,7 +116,7 @@ class Rule(NamedTuple):
         return [text for text in sequence(self.stated.get(field)) if isinstance(text, str)]
 
 
-def rights_of(rules: Iterable[Rule]) -> Iterator[Right]:
+def rights_of(rules: Iterable[PolicyRule]) -> Iterator[Right]:
     """Yield the rights that rules give, of those that lead to Secrets."""
     for rule in rules:
         for way in (_TO_SECRETS, *_ROUND_ABOUT):
@@ -125,6 +125,6 @@ def rights_of(rules: Iterable[Rule]) -> Iterator[Right]:
                 yield right
 
 
-def reading(rules: Iterable[Rule], secret: str) -> bool:
+def reading(rules: Iterable[PolicyRule], secret: str) -> bool:
     """Whether rules give a Secret, or lead to every one of its namespace."""
     return any(right.holds_for(secret) if right.way == "secret" else right.names is None for right in rights_of(rules))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from ..model.propertypath import Step, steps, unread
+from ..model.propertypath import PathStep, steps, unread
 
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)  # int refuses more than 4,300 digits
@@ -33,10 +33,10 @@ def member(text: str, property_: str) -> str:
 
     Raises ValueError with the end of a sentence that begins with the value's name, Absent where there is none.
     """
-    found = _located(text, property_)
-    if found is None:
+    member = _located(text, property_)
+    if member is None:
         raise Absent(f"has no property {property_}")
-    raw = found.raw
+    raw = member.raw
     if raw.startswith(('"', "{", "[")):
         return str(json.loads(raw)) if raw[0] == '"' else raw
     if raw == "null":
@@ -49,12 +49,12 @@ def with_member(text: str, property_: str, value: str) -> str:
 
     Raises ValueError where that can't be done, with the end of a sentence that begins with the value's name.
     """
-    found = _located(text, property_)
+    member = _located(text, property_)
     new = json.dumps(value, ensure_ascii=False)
-    if found is not None and found.start < 0:
+    if member is not None and member.start < 0:
         raise ValueError(f"has a property {property_} that is made of others")
-    if found is not None:
-        return text[: found.start] + new + text[found.end :]
+    if member is not None:
+        return text[: member.start] + new + text[member.end :]
     *above, last = steps(property_)
     root = _beginning(text)
     parent = _find(text, root, above) if above else None
@@ -76,14 +76,14 @@ def _located(text: str, property_: str) -> _Member | None:
     root = _beginning(text)
     by_path = _find(text, root, steps(property_))
     named = "." in property_ and "\\" not in property_ and text[root : root + 1] == "{"
-    by_name = _find(text, root, [Step(property_, property_)]) if named else None
+    by_name = _find(text, root, [PathStep(property_, property_)]) if named else None
     if by_path and by_name and by_path.start != by_name.start:
         # The operator's providers disagree: for Azure the path goes first, for Vault, AWS and Google the name.
         raise ValueError(f"has a member {property_} and a path {property_}, which providers read differently")
     return by_path or by_name
 
 
-def _find(text: str, at: int, path: Sequence[Step]) -> _Member | None:
+def _find(text: str, at: int, path: Sequence[PathStep]) -> _Member | None:
     """Return what stands at a path below an object or list; of members of one name the first that has it."""
     first, *rest = path
     if text[at : at + 1] == "{":
@@ -91,24 +91,24 @@ def _find(text: str, at: int, path: Sequence[Step]) -> _Member | None:
     elif text[at : at + 1] == "[":
         elements = list(_elements(text, at))
         if first.written == "#":
-            return _of_each(text, elements, rest) if rest else _Member(str(len(elements)))
+            return _of_elements(text, elements, rest) if rest else _Member(str(len(elements)))
         index = int(first.written) if re.fullmatch("[0-9]{1,9}", first.written) else len(elements)
         candidates = elements[index : index + 1]
     else:
         return None
     for start, end in candidates:
-        found = _Member(text[start:end], start, end) if not rest else _find(text, start, rest)
-        if found is not None:
-            return found
+        member = _Member(text[start:end], start, end) if not rest else _find(text, start, rest)
+        if member is not None:
+            return member
     return None
 
 
-def _of_each(text: str, elements: Sequence[tuple[int, int]], path: Sequence[Step]) -> _Member:
+def _of_elements(text: str, elements: Sequence[tuple[int, int]], path: Sequence[PathStep]) -> _Member:
     for start, end in elements:
         if text[start] == '"' and re.search(r"[\[{]", text[start:end]):
             raise ValueError("has a list with texts that the operator would take for JSON")
     members = [_find(text, start, path) for start, _ in elements]
-    return _Member(f"[{','.join(found.raw for found in members if found is not None)}]")
+    return _Member(f"[{','.join(member.raw for member in members if member is not None)}]")
 
 
 def _beginning(text: str) -> int:

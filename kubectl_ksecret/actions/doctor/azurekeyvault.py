@@ -13,7 +13,7 @@ from ...model.kubernetes import Object
 from ...values.placeholders import placeholder_in, stand_in
 from .examination import Examination, Question, Step, Verdict
 from .operator import controller_pods
-from .stores import StoreReference, of_provider
+from .stores import ReadStore, of_provider
 
 PROVIDER = AzureKeyVaultProvider.name
 _ACCOUNT = "the ServiceAccount has a workload identity"
@@ -26,13 +26,13 @@ _PRINCIPAL = "the store's credentials are there"
 _LIST_CLIENTS = 'az identity list --query "[].[name, clientId]" --output table'
 
 
-class WorkloadIdentity(Record):
+class SigningAccount(Record):
     """The ServiceAccount with which a store signs in, and what it says of itself.
 
     `account` is the live ServiceAccount. `audiences` are those of its tokens, the one that Entra knows at the end.
     """
 
-    reference: StoreReference
+    reference: ReadStore
     store: Object
     namespace: str
     name: str
@@ -69,7 +69,7 @@ class WorkloadIdentity(Record):
         return str(self.store.get("tenantId") or self.annotations.get(TENANT_ID) or "")
 
 
-def workload_identities(examination: Examination) -> Iterator[WorkloadIdentity]:
+def workload_identities(examination: Examination) -> Iterator[SigningAccount]:
     """Yield the ServiceAccounts with which the stores sign in."""
     for reference, store in of_provider(examination, PROVIDER):
         account = store.get("serviceAccountRef")
@@ -78,9 +78,7 @@ def workload_identities(examination: Examination) -> Iterator[WorkloadIdentity]:
         elsewhere = account.get("namespace") if reference.kind == "ClusterSecretStore" else None
         namespace = elsewhere or examination.namespace
         live = examination.find(SERVICE_ACCOUNTS.among(namespace, account["name"]))
-        yield WorkloadIdentity(
-            reference=reference, store=store, namespace=namespace, name=account["name"], account=live
-        )
+        yield SigningAccount(reference=reference, store=store, namespace=namespace, name=account["name"], account=live)
 
 
 def _identity(examination: Examination) -> Iterator[Step]:
@@ -120,7 +118,7 @@ def _own_identity(examination: Examination) -> Iterator[Step]:
             )
 
 
-def _client_fault(examination: Examination, identity: WorkloadIdentity) -> tuple[str, str] | None:
+def _client_fault(examination: Examination, identity: SigningAccount) -> tuple[str, str] | None:
     by_store = bool((identity.store.get("authSecretRef") or {}).get("clientId"))
     # With its newer SDK the operator looks at the annotation alone.
     reads_secret = by_store and not identity.store.get("useAzureSDK")
@@ -131,7 +129,7 @@ def _client_fault(examination: Examination, identity: WorkloadIdentity) -> tuple
     return _annotation_fault(examination, identity, CLIENT_ID, "CLIENT_ID", _LIST_CLIENTS)
 
 
-def _tenant_fault(examination: Examination, identity: WorkloadIdentity) -> tuple[str, str] | None:
+def _tenant_fault(examination: Examination, identity: SigningAccount) -> tuple[str, str] | None:
     stated = identity.store.get("tenantId")
     by_secret = (identity.store.get("authSecretRef") or {}).get("tenantId")
     if stated and (form := _stand_in(stated)):
@@ -148,7 +146,7 @@ def _tenant_fault(examination: Examination, identity: WorkloadIdentity) -> tuple
 
 
 def _annotation_fault(
-    examination: Examination, identity: WorkloadIdentity, annotation: str, variable: str, source: str
+    examination: Examination, identity: SigningAccount, annotation: str, variable: str, source: str
 ) -> tuple[str, str] | None:
     """Return what is wrong with an annotation that must be there; the build may have a better one."""
     text = identity.annotations.get(annotation) or ""
@@ -165,7 +163,7 @@ def _annotation_fault(
     return cause, remedy if value != variable else f"{remedy}\n{source} shows what {variable} is"
 
 
-def _remove(identity: WorkloadIdentity, annotation: str) -> str:
+def _remove(identity: SigningAccount, annotation: str) -> str:
     return f"kubectl annotate serviceaccount {identity.name} --namespace={identity.namespace} {annotation}-"
 
 
@@ -190,7 +188,7 @@ def _secrets(examination: Examination) -> Iterator[Step]:
             yield _of_principal(reference.subject, cause, "az account show --query tenantId")
 
 
-def _of_selector(examination: Examination, reference: StoreReference, selector: Object, namespace: str) -> Step:
+def _of_selector(examination: Examination, reference: ReadStore, selector: Object, namespace: str) -> Step:
     name, key = str(selector.get("name")), str(selector.get("key"))
     live = examination.secret(namespace, name)
     if live is not None and key in live.keys:
@@ -224,7 +222,7 @@ def _managed(examination: Examination) -> Iterator[Step]:
             yield step.but(verdict="not applicable")
 
 
-def _of_account(identity: WorkloadIdentity, verdict: Verdict, cause: str, remedy: str = "") -> Step:
+def _of_account(identity: SigningAccount, verdict: Verdict, cause: str, remedy: str = "") -> Step:
     return Step(
         question=_ACCOUNT, subject=f"serviceaccount/{identity.name}", verdict=verdict, cause=cause, remedy=remedy
     )

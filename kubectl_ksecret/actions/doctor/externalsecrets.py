@@ -10,7 +10,7 @@ from ...model.kubernetes import OPERATOR, Object
 from ...sources import entraerrors
 from ..deployment import DeployedSecret
 from .examination import Examination, Question, Step, Verdict
-from .failures import Failure, last_failure
+from .failures import LastFailure, last_failure
 
 _SYNCED, _REFRESH = "the ExternalSecret is synced", "a refresh can be forced"
 _OWNED = "nothing else makes the Secret"
@@ -67,7 +67,7 @@ def _of_external_secret(examination: Examination, secret: DeployedSecret, live: 
     return _step(name, "passed", f"at {status.get('refreshTime', 'a time that it does not tell')}")
 
 
-def _remedy(examination: Examination, secret: DeployedSecret, failure: Failure) -> str:
+def _remedy(examination: Examination, secret: DeployedSecret, failure: LastFailure) -> str:
     """Return the next step after a failure to sync, by its cause."""
     live, sync = _live(examination)[secret.document.subject.name], _sync(examination, secret)
     if entraerrors.code_in(failure.cause):

@@ -25,14 +25,14 @@ class _LoggedError(Record):
     message: str
 
 
-class Failure(Record):
+class LastFailure(Record):
     """Why an object fails, free of values. `hints` name the rights without which more can't be found out."""
 
     cause: str
     hints: Sequence[str] = ()
 
 
-def last_failure(examination: Examination, live: Object, reasons: Sequence[str]) -> Failure:
+def last_failure(examination: Examination, live: Object, reasons: Sequence[str]) -> LastFailure:
     """Return the last failure of an object, from its Events or from the controller's log, whichever is newer.
 
     Events are gone after an hour, and after 25 of one object there are no more for a while.
@@ -50,14 +50,14 @@ def last_failure(examination: Examination, live: Object, reasons: Sequence[str])
         refusals.append(refused)
     names = names_of(live)
     if events and (error is None or not _before(events[-1].get("lastTimestamp"), error.time)):
-        return Failure(cause=scrubbed(events[-1]["message"], names))
+        return LastFailure(cause=scrubbed(events[-1]["message"], names))
     if error:
-        return Failure(cause=f"{scrubbed(error.message, names)} (from the controller's log)")
+        return LastFailure(cause=f"{scrubbed(error.message, names)} (from the controller's log)")
     message = scrubbed(condition(live.get("status") or {}, "Ready").get("message") or "", names)
     if not refusals:
-        return Failure(cause=f"{message}; no Event and no line of the controller's log says more")
+        return LastFailure(cause=f"{message}; no Event and no line of the controller's log says more")
     mistakes = [refused.mistakes[0] for refused in refusals]
-    return Failure(
+    return LastFailure(
         cause="; ".join((message, *(mistake.message for mistake in mistakes))),
         hints=[mistake.hint for mistake in mistakes if mistake.hint],
     )

@@ -14,7 +14,7 @@ from ...objects.documents import mapping
 from ...objects.reads import store_references
 from ...sensitive import Sensitive
 from ...sources import entraerrors
-from .azurekeyvault import WorkloadIdentity, workload_identities
+from .azurekeyvault import SigningAccount, workload_identities
 from .examination import Examination, Question, Step, Verdict
 
 _CREDENTIAL = "a federated credential lets the ServiceAccount sign in"
@@ -64,7 +64,7 @@ def _listings(client: str) -> tuple[str, str]:
     )
 
 
-def _attempt(examination: Examination, identity: WorkloadIdentity, demands: str) -> Step:
+def _attempt(examination: Examination, identity: SigningAccount, demands: str) -> Step:
     try:
         from ...sources.azureworkload import WorkloadSignIn, present
     except ImportError:
@@ -96,7 +96,7 @@ def _attempt(examination: Examination, identity: WorkloadIdentity, demands: str)
     return _step(identity, "passed", f"it signs in, and {url} has {len(answers)} of {len(names)} names")
 
 
-def _token(examination: Examination, identity: WorkloadIdentity) -> Sensitive:
+def _token(examination: Examination, identity: SigningAccount) -> Sensitive:
     """Return a token of the ServiceAccount, as the operator asks for it. Raises Refused without the right to."""
     request = {
         "apiVersion": "authentication.k8s.io/v1",
@@ -112,7 +112,7 @@ def _authority(store: Object) -> str:
     return str(stated or _AUTHORITIES.get(store.get("environmentType") or "", "")).rstrip("/")
 
 
-def _names(examination: Examination, identity: WorkloadIdentity) -> Sequence[str]:
+def _names(examination: Examination, identity: SigningAccount) -> Sequence[str]:
     """Return the names that the looked-at ExternalSecrets read from the store."""
     names: dict[str, None] = {}
     for secret in examination.secrets.values():
@@ -124,7 +124,7 @@ def _names(examination: Examination, identity: WorkloadIdentity) -> Sequence[str
     return list(names)
 
 
-def _step(identity: WorkloadIdentity, verdict: Verdict, cause: str, remedy: str = "") -> Step:
+def _step(identity: SigningAccount, verdict: Verdict, cause: str, remedy: str = "") -> Step:
     subject = f"serviceaccount/{identity.name}"
     return Step(question=_CREDENTIAL, subject=subject, verdict=verdict, cause=cause, remedy=remedy)
 

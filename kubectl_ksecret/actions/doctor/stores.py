@@ -17,7 +17,7 @@ _READY = "the store is there and ready"
 _FAILURES = ("InvalidProviderConfig", "ValidationUnknown", "InvalidStoreConfiguration", "ValidationFailed")
 
 
-class StoreReference(NamedTuple):
+class ReadStore(NamedTuple):
     """A store as an ExternalSecret names it."""
 
     kind: str
@@ -39,17 +39,17 @@ class StoreReference(NamedTuple):
         return "" if self.kind == "ClusterSecretStore" else f" --namespace={namespace}"
 
 
-def references(examination: Examination) -> list[StoreReference]:
+def references(examination: Examination) -> list[ReadStore]:
     """Return the stores that the looked-at ExternalSecrets read."""
     named = (
-        StoreReference(kind, name)
+        ReadStore(kind, name)
         for secret in examination.secrets.values()
         for _path, kind, name in store_references(secret.document.object)
     )
     return list(dict.fromkeys(named))
 
 
-def of_provider(examination: Examination, provider: str) -> Iterator[tuple[StoreReference, Object]]:
+def of_provider(examination: Examination, provider: str) -> Iterator[tuple[ReadStore, Object]]:
     """Yield the live stores of a provider, such as azurekv, with what its field holds.
 
     Of a store that can't be read nothing is known; the question whether it is there names the missing right.
@@ -70,7 +70,7 @@ def _ready(examination: Examination) -> Iterator[Step]:
         yield _missing(examination, reference) if live is None else _of_store(examination, reference, live)
 
 
-def _missing(examination: Examination, reference: StoreReference) -> Step:
+def _missing(examination: Examination, reference: ReadStore) -> Step:
     if examination.built(reference.kind, reference.name):
         return _step(reference, "failed", "there is no such store, though the build has it", examination.apply_command)
     near = nearest_name(reference.name, _names(examination, reference))
@@ -79,7 +79,7 @@ def _missing(examination: Examination, reference: StoreReference) -> Step:
     return _step(reference, "failed", cause, f"kubectl get secretstores,clustersecretstores{flag}")
 
 
-def _names(examination: Examination, reference: StoreReference) -> Sequence[str]:
+def _names(examination: Examination, reference: ReadStore) -> Sequence[str]:
     """Return the names of the stores of a kind, as far as they may be listed."""
     target = reference.target(examination.namespace)
     try:
@@ -88,7 +88,7 @@ def _names(examination: Examination, reference: StoreReference) -> Sequence[str]
         return []
 
 
-def _of_store(examination: Examination, reference: StoreReference, live: Object) -> Step:
+def _of_store(examination: Examination, reference: ReadStore, live: Object) -> Step:
     ready = condition(live.get("status") or {}, "Ready")
     describe = f"kubectl describe {reference.subject}{reference.flag(examination.namespace)}"
     if not ready:
@@ -106,7 +106,7 @@ def _of_store(examination: Examination, reference: StoreReference, live: Object)
     return _step(reference, "passed", f"provider {provider}{remark}")
 
 
-def _step(reference: StoreReference, verdict: Verdict, cause: str, remedy: str = "") -> Step:
+def _step(reference: ReadStore, verdict: Verdict, cause: str, remedy: str = "") -> Step:
     return Step(question=_READY, subject=reference.subject, verdict=verdict, cause=cause, remedy=remedy)
 
 
