@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import pytest
+import yaml
 
 from .forkserver import COMMAND
 from .keyvault import KeyVault
@@ -32,18 +33,21 @@ from .projects import Project, ciphertext, opened_by_kubeseal
 Fault = Literal["forbidden", "throttled", "failing", "cut", "unanswered", "write unanswered"]
 KEYS = ("token", "password")
 KILLS = 5
+OVERLAY = "overlays/prod/secrets/ksecret.yaml"
 
 
 class Landscape(Protocol):
     """A service with the values of two keys, and what can happen to it.
 
     `source` is an overlay's spec.source, `environment` what signs the command in. `impatience` is Python code that
-    makes the command wait a second at most where it waits a minute or half of one.
+    makes the command wait a second at most where it waits a minute or half of one. `absent_version` has the form of a
+    version, and no value has it.
     """
 
     source: Mapping[str, Any]
     environment: Mapping[str, str]
     impatience: str
+    absent_version: str
 
     def name(self, key: str) -> str:
         """Return the name of a key in the source, as messages show it."""
@@ -82,6 +86,7 @@ class Landscape(Protocol):
 class KeyVaultLandscape:
     """Azure Key Vault: the double, which the real SDK talks to."""
 
+    absent_version = "0" * 32
     impatience = (
         "from kubectl_ksecret.sources import patience, azurekeyvault\n"
         "patience.PATIENCE = 1.0\nazurekeyvault._TIMEOUTS['read_timeout'] = 0.5\n"
@@ -139,6 +144,7 @@ class KeyVaultLandscape:
 class VaultLandscape:
     """Vault: the real OpenBao behind a relay. Each key is an entry of its own, and its value a property there."""
 
+    absent_version = "99"
     impatience = (
         "import urllib3\nfrom kubectl_ksecret.sources import patience, vaultapi\n"
         "patience.PATIENCE = 1.0\nvaultapi._TIMEOUT = urllib3.Timeout(connect=1, read=0.5)\n"
@@ -198,6 +204,7 @@ class VaultLandscape:
 class KmsLandscape:
     """Secrets Manager of Alibaba Cloud KMS: the double, which the real SDK talks to."""
 
+    absent_version = "v0"
     impatience = (
         "from kubectl_ksecret.sources import alibabakms, alibabasignin\n"
         "alibabakms.PATIENCE = 1.0\nalibabasignin.TIMEOUTS['read_timeout'] = 500\n"
@@ -497,3 +504,52 @@ def test_what_is_missing_can_be_made(project: Project, landscape: Landscape) -> 
     assert (landscape.versions("token"), len(landscape.value("token"))) == (1, 40)
     assert "made" not in project.done("seal", "prod", "--generate-missing")
     assert held(project) == {"token": landscape.value("token"), "password": "the first password"}
+
+
+def pin(project: Project, key: str = "token") -> str:
+    """The version that the overlay states for a key of app."""
+    stated = yaml.safe_load((project.root / OVERLAY).read_text())["spec"]["overrides"]["app"]["keys"][key]
+    return str(stated["version"])
+
+
+def test_a_pinned_version_is_read_until_the_pin_moves(sealed: Project, landscape: Landscape) -> None:
+    """Not the current one: `pin-versions` writes that, and `rotate` the one that it makes."""
+    pinned = sealed.done("pin-versions", "prod", "app/token").splitlines()[0]
+    assert pinned == f"pinned app/token to {pin(sealed)}"
+    first = pin(sealed)
+    for key in KEYS:
+        landscape.set(key, f"the second {key}")
+    sealed.manifest("app").unlink()
+    sealed.done("seal", "prod")
+    assert held(sealed) == {"token": "the first token", "password": "the second password"}
+    assert "ok; pinned, the source has a newer version" in sealed.done("status", "prod")
+    sealed.done("pin-versions", "prod", "app/token")
+    assert pin(sealed) != first
+    sealed.done("seal", "prod")
+    assert held(sealed)["token"] == "the second token"
+    second = pin(sealed)
+    assert sealed.ksecret("rotate", "prod", "app/token", "--yes").code == 0
+    assert pin(sealed) not in (first, second)
+    assert held(sealed)["token"] == landscape.value("token")
+    assert sealed.done("seal", "prod") == "prod: everything is sealed\n"
+    assert sealed.ksecret("status", "prod").code == 0
+
+
+def test_a_pin_that_no_value_has_is_named_where_it_stands(project: Project, landscape: Landscape) -> None:
+    """What is not pinned is sealed; the hint writes a version that there is."""
+    for key in KEYS:
+        landscape.set(key, f"the first {key}")
+    absent = landscape.absent_version
+    overrides = {"app": {"keys": {"token": {"version": absent}}}}
+    project.sealed_overlay(source=landscape.source, overrides=overrides)
+    line = 1 + next(n for n, text in enumerate((project.root / OVERLAY).read_text().splitlines()) if absent in text)
+    done = project.ksecret("seal", "prod")
+    errors = [text for text in done.err.splitlines() if text.startswith("error: ")]
+    assert (done.code, len(errors), held(project)) == (3, 1, {"password": "the first password"})
+    assert re.match(
+        rf"error: {OVERLAY}:{line}:[0-9]+: app/token is read from \S+ in version {absent}, which", errors[0]
+    )
+    assert "hint: pin the current one: kubectl ksecret pin-versions prod app/token\n" in done.err
+    project.done("pin-versions", "prod", "app/token")
+    project.done("seal", "prod")
+    assert held(project)["token"] == "the first token"

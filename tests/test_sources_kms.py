@@ -56,13 +56,14 @@ def name(folder: Path, remote: str) -> str:
     return f"{folder.name}/{remote}"
 
 
-def kms_shop(folder: Path, kms: Kms, **fields: Any) -> Project:
+def kms_shop(folder: Path, kms: Kms, overrides: dict[str, Any] | None = None, **fields: Any) -> Project:
     """The same, of which KMS has no value."""
     project = Project(folder)
     project.environment |= kms.environment
     project.declare("app", DECLARED)
     source = {"alibabaKms": {"region": REGION, "endpoint": kms.host, **fields}}
-    project.sealed_overlay(source={"names": f"{folder.name}/{{remoteName}}", **source})
+    overrides = overrides or {}
+    project.sealed_overlay(source={"names": f"{folder.name}/{{remoteName}}", **source}, overrides=overrides)
     return project
 
 
@@ -257,6 +258,18 @@ def test_what_is_missing_and_what_is_to_be_deleted(tmp_path: Path, kms: Kms) -> 
     assert failed(project, kms, "seal", "prod") == [
         f"{ERROR}HOST: {password} is planned to be deleted",
         f"hint: aliyun kms RestoreSecret --SecretName {password}",
+    ]
+
+
+def test_what_kms_gives_in_its_current_version_alone_is_not_taken_for_another(tmp_path: Path, kms: Kms) -> None:
+    """KMS ignores the version that is asked for, where the secret is one that it manages."""
+    project = kms_shop(tmp_path, kms, overrides={"app": {"keys": {"token": {"version": "v1"}}}})
+    for remote, value in {"token": TOKEN, "password": PASSWORD}.items():
+        kms.set(name(tmp_path, remote), value)
+    kms.managed.add(name(tmp_path, "token"))
+    assert failed(project, kms, "seal", "prod") == [
+        f"{ERROR}HOST gives {name(tmp_path, 'token')} in its current version alone",
+        "hint: only generic secrets are read by version: leave the version of its keys out",
     ]
 
 

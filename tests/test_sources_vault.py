@@ -1,5 +1,6 @@
 """`kubectl ksecret` with the source `vault`: the real OpenBao, and its faults in the tool's own words."""
 
+import itertools
 import re
 import time
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from .keyvault import certificates
 from .keyvault.answers import Answer
@@ -248,6 +250,44 @@ def test_a_deleted_version_is_missing_and_it_is_said_how_it_comes_back(
     assert failed_and_rendered(project)[0].endswith("the current one, is destroyed")
     assert project.ksecret("rotate", "prod", "app/token", "--yes").code == 0
     assert list(entry(bao, mount)) == ["token"]
+
+
+def test_a_pinned_version_that_is_gone_says_how(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """Deleted, destroyed or no number of a version at all; two keys may be pinned to two versions of one entry."""
+    project = vault_shop(tmp_path, bao, mount)
+    bao.ask("POST", f"{mount}/data/shop/prod/app", {"data": ENTRY | {"password": "another"}})
+    repinned(project, "2", "1")
+    project.done("seal", "prod")
+    assert opened_by_kubeseal(project.manifest("app")) == {"token": b"first-token", "password": b"p@ss <word>"}
+    bao.ask("POST", f"{mount}/data/shop/prod/app", {"data": ENTRY})
+    bao.ask("POST", f"{mount}/delete/shop/prod/app", {"versions": [1]})
+    bao.ask("POST", f"{mount}/destroy/shop/prod/app", {"versions": [2]})
+    project.manifest("app").unlink()
+    lines = failed_and_rendered(project)
+    warnings = [
+        (line.partition(f"{bao.url}: ")[2], hint)
+        for line, hint in itertools.pairwise(lines)
+        if line.startswith("warning: ")
+    ]
+    assert sorted(warnings) == [
+        (
+            "version 1 of shop/prod/app, which is pinned, is deleted",
+            f"hint: bring it back: vault kv undelete -mount={mount} -versions=1 shop/prod/app",
+        ),
+        ("version 2 of shop/prod/app, which is pinned, is destroyed", "hint: pin another version"),
+    ]
+    repinned(project, "2", "v1")
+    done = project.ksecret("seal", "prod")
+    assert done.code == 2
+    assert "the version of app/password can't be right: a version in Vault is a number from 1 up\n" in done.err
+
+
+def repinned(project: Project, token: str, password: str) -> None:
+    """Pin the two keys in the overlay."""
+    path = "overlays/prod/secrets/ksecret.yaml"
+    stated = yaml.safe_load((project.root / path).read_text())
+    stated["spec"]["overrides"] = {"app": {"keys": {"token": {"version": token}, "password": {"version": password}}}}
+    project.write(path, yaml.safe_dump(stated))
 
 
 def failed_and_rendered(project: Project) -> list[str]:

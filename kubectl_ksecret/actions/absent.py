@@ -27,17 +27,19 @@ def absent_values(
     absent = []
     for (secret, key), remote in sorted(remotes.items(), key=lambda item: item[0]):
         read = SourceRead(environment=environment, secret=secret, key=key, remote=remote)
-        near = "" if remote.property else _nearest(environment, remote.name, candidates)
+        near = "" if remote.property or remote.version else _nearest(environment, remote.name, candidates)
         hint = f'did you mean "{near}"?' if near else _way_out(read, typed=typed)
         version = f" in version {remote.version}" if remote.version else ""
         message = f"{read.address} is read from {remote.shown()}{version}, which {source.shown} does not have"
-        place = read.overridden_at("property") or read.stated_at("remoteName")
+        place = read.overridden_at("version") or read.overridden_at("property") or read.stated_at("remoteName")
         absent.append(AbsentValue(address=read.address, mistake=Mistake(message, place, hint)))
     return absent
 
 
 def _way_out(read: SourceRead, *, typed: bool) -> str:
     environment, remote = read.environment, read.remote
+    if remote.version:
+        return f"pin the current one: {read.pinning}"
     if typed or not (environment.source and environment.source.kind.writable):
         properties = ", property or source.property" if remote.property else ""
         return f"set it there, or correct remoteName or source.names{properties}"

@@ -103,6 +103,8 @@ class AckSecretManagerBackend(ValuelessBackend):
 def _entry(environment: Environment, spec: AckSecretManager, key: str, remote: Remote) -> Object:
     reference = {"name": spec.store.name, "namespace": environment.namespace}
     entry: Object = {"key": remote.name, "secretStoreRef": reference}
+    if remote.version:
+        entry["versionId"] = remote.version
     if remote.property:
         # Without a name: where the member is missing, it would put the whole value under that. So the Secret has an
         # empty key, which the API server refuses, and stays as it is.

@@ -78,7 +78,7 @@ class VaultSecretsOperatorBackend(ValuelessBackend):
         return ("spec", "destination", "transformation", "templates", key)
 
     def limits(self, environment: Environment, secret: Secret) -> Iterator[Limit]:
-        """Find keys of several entries of Vault, and filters that the operator's templates lack."""
+        """Find keys of several entries of Vault or versions of one, and filters that the operator's templates lack."""
         remotes = {key: value for key, value in secret.values.items() if isinstance(value, Remote)}
         first = next(iter(remotes.values()), None)
         for key, remote in remotes.items():
@@ -88,6 +88,7 @@ class VaultSecretsOperatorBackend(ValuelessBackend):
                 read = SourceRead(environment=environment, secret=secret.name, key=key, remote=remote)
                 yield Limit(message, read.stated_at("remoteName"), hint)
                 break
+        yield from _mixed_versions(environment, secret, remotes)
         for value in secret.values.values():
             for reference in references(value.parts) if isinstance(value, Derived) else ():
                 if lacking := [name for name in reference.filters if name not in FILTERS]:
@@ -158,9 +159,26 @@ def _source(environment: Environment) -> Vault:
 def _entry(environment: Environment, secret: Secret) -> Object:
     """Return which entry of Vault a Secret is made of."""
     source = _source(environment)
-    path = next(value.name for value in secret.values.values() if isinstance(value, Remote))
+    remote = next(value for value in secret.values.values() if isinstance(value, Remote))
     namespace = {"namespace": source.namespace} if source.namespace else {}
-    return {**namespace, "mount": source.mount, "type": "kv-v2", "path": path}
+    entry: Object = {**namespace, "mount": source.mount, "type": "kv-v2", "path": remote.name}
+    return entry | {"version": int(remote.version)} if remote.version else entry
+
+
+def _mixed_versions(environment: Environment, secret: Secret, remotes: Mapping[str, Remote]) -> Iterator[Limit]:
+    """Find keys of one entry that are pinned to several versions, or not all of them pinned."""
+    keys: dict[str | None, str] = {}  # one for each version
+    for key, remote in remotes.items():
+        keys.setdefault(remote.version, key)
+    if len(keys) < 2:
+        return
+    stated = {key: f"version {version}" if version else "the newest version" for version, key in keys.items()}
+    shown = " and ".join(f"{key} in {version}" for key, version in list(stated.items())[:2])
+    pinned = next(key for version, key in keys.items() if version)
+    read = SourceRead(environment=environment, secret=secret.name, key=pinned, remote=remotes[pinned])
+    message = f"{secret.name} takes {shown}, and a VaultStaticSecret reads one version"
+    hint = f"pin all its keys to one: kubectl ksecret pin-versions {environment.name} {secret.name}"
+    yield Limit(message, read.stated_at("version"), hint)
 
 
 def _destination(environment: Environment, secret: Secret) -> Object:

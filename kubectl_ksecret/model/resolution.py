@@ -195,6 +195,12 @@ class SourceRead(NamedTuple):
         spec = self.environment.declarations[secret].spec
         return spec.origin.key("keys" if key in spec.keys else "inputs", key)
 
+    @property
+    def pinning(self) -> str:
+        """Return the command that pins it to the current version; an input is pinned with its Secret."""
+        address = self.address if self.key in self.environment.secrets[self.secret].keys else self.secret
+        return f"kubectl ksecret pin-versions {self.environment.name} {address}"
+
     def stated_at(self, field: str) -> Place:
         """Return where a field of it, such as remoteName, is stated: in the overlay, else in the declaration."""
         return self.overridden_at(field) or self.remote.key.origin.at(field)

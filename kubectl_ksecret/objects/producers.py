@@ -261,11 +261,6 @@ def _azure_key_vault_secret(document: Document) -> Iterator[ProducedSecret]:
     yield _made(document, secret.get("name"), frozenset({key}) if key else None)
 
 
-def _bitwarden_item(document: Document) -> Iterator[ProducedSecret]:
-    spec = _spec(document)
-    yield _made(document, spec.get("name"), namespace=spec.get("namespace"))
-
-
 def _postgresql(document: Document) -> Iterator[ProducedSecret]:
     """Zalando's operator makes one for each user."""
     for user in _names(_spec(document).get("users")) | {"postgres", "standby"}:
@@ -277,12 +272,6 @@ def _crunchy(document: Document) -> Iterator[ProducedSecret]:
     users = [_text(mapping(user).get("name")) for user in sequence(_spec(document).get("users"))]
     for user in users or [document.subject.name]:
         yield _made(document, f"{document.subject.name}-pguser-{user}")
-
-
-def _issuer(document: Document) -> Iterator[ProducedSecret]:
-    """The key of the ACME account is made with the account."""
-    account = mapping(mapping(_spec(document).get("acme")).get("privateKeySecretRef"))
-    yield _made(document, account.get("name"))
 
 
 def _field_export(document: Document) -> Iterator[ProducedSecret]:
@@ -372,12 +361,13 @@ _KINDS: dict[tuple[str, str], _Producer] = {  # by group and kind
     (_INFISICAL, "InfisicalSecret"): _infisical,
     (_INFISICAL, "InfisicalDynamicSecret"): _infisical,
     ("k8s.bitwarden.com", "BitwardenSecret"): _named_in("secretName"),
-    ("lerentis.uploadfilter24.eu", "BitwardenSecret"): _bitwarden_item,
-    ("lerentis.uploadfilter24.eu", "BitwardenTemplate"): _bitwarden_item,
-    ("lerentis.uploadfilter24.eu", "RegistryCredential"): _bitwarden_item,
+    ("lerentis.uploadfilter24.eu", "BitwardenSecret"): _named_in("name"),
+    ("lerentis.uploadfilter24.eu", "BitwardenTemplate"): _named_in("name"),
+    ("lerentis.uploadfilter24.eu", "RegistryCredential"): _named_in("name"),
     ("cert-manager.io", "Certificate"): _named_in("secretName"),
-    ("cert-manager.io", "Issuer"): _issuer,
-    ("cert-manager.io", "ClusterIssuer"): _issuer,
+    # The key of the ACME account is made with the account.
+    ("cert-manager.io", "Issuer"): _named_in("acme", "privateKeySecretRef", "name"),
+    ("cert-manager.io", "ClusterIssuer"): _named_in("acme", "privateKeySecretRef", "name"),
     ("secrets-store.csi.x-k8s.io", "SecretProviderClass"): _provider_class,
     (_VAULT, "VaultStaticSecret"): _named_in("destination", "name"),
     (_VAULT, "VaultDynamicSecret"): _named_in("destination", "name"),

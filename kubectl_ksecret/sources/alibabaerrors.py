@@ -9,7 +9,7 @@ from Tea.exceptions import TeaException, UnretryableException
 # The SDK raises the others too, for an answer of another shape than it expects and for files that can't be read.
 RAISED = (TeaException, UnretryableException, RetryError, ValueError, TypeError, AttributeError, LookupError, OSError)
 
-Kind = Literal["refused", "strange", "cut", "slow", "untrusted", "ca", "unreached"]
+Kind = Literal["refused", "strange", "cut", "slow", "untrusted", "ca", "unreached", "unversioned"]
 Report = tuple[str, str]  # message and hint
 
 _ABSENT = "Forbidden.ResourceNotFound"
@@ -59,7 +59,8 @@ class Failure(Exception):
     @property
     def concerns_all(self) -> bool:
         """Whether other names would fail in the same way: all but what is said of the one name."""
-        return self.code not in (_DELETED, "Rejected.Unavailable", "Forbidden.NoPermission", "InvalidParameter")
+        of_one = (_DELETED, "Rejected.Unavailable", "Forbidden.NoPermission", "InvalidParameter")
+        return self.kind != "unversioned" and self.code not in of_one
 
 
 def failure(error: Exception) -> Failure:
@@ -126,6 +127,9 @@ def _of_the_way(kind: Kind, host: str, name: str) -> Report:
             return f"{host}: the answer for {name} was cut off", "try again; a proxy on the way may be at fault"
         case "slow":
             return f"{host} gave no answer for {name}", "try again; it took too long, or the connection was cut"
+        case "unversioned":
+            hint = "only generic secrets are read by version: leave the version of its keys out"
+            return f"{host} gives {name} in its current version alone", hint
         case "strange":
             hint = "check source.alibabaKms.endpoint, and the proxy if there is one"
             return f"{host} does not answer as KMS", hint

@@ -56,6 +56,12 @@ class Kms:
         """Return the current values of the names that KMS has, each with its version."""
         return self._present(names, self._read)
 
+    def read_versions(self, wanted: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], SourceValue]:
+        """Return the values of those versions that KMS still has."""
+        return sidebyside.by_version(
+            wanted, lambda versions: self._present(versions, lambda name: self._read(name, versions[name]))
+        )
+
     def names(self) -> Collection[str]:
         """Return the names, where listing is allowed."""
         names: list[str] = []
@@ -148,17 +154,26 @@ class Kms:
                 return []
             raise
 
-    def _read(self, name: str) -> SourceValue | None:
-        def value() -> SourceValue:
-            body = self._client.get_secret_value(models.GetSecretValueRequest(secret_name=name)).body
-            return SourceValue(value=_received(body), version=Version(id=_text(body.version_id)))
+    def _read(self, name: str, id_: str | None = None) -> SourceValue | None:
+        """Return the current value of a name, or that of a version."""
+        request = models.GetSecretValueRequest(secret_name=name, version_id=id_)
+
+        def value() -> tuple[SourceValue, str]:
+            body = self._client.get_secret_value(request).body
+            received = _text(body.version_id)
+            return SourceValue(value=_received(body), version=Version(id=received)), received
 
         try:
-            return self._call(value)
+            read, received = self._call(value)
         except Failure as failure:
             if failure.absent:
                 return None
             raise
+        # The secret of a RAM user, of a database or of an ECS instance is given in its current version, whatever is
+        # asked for.
+        if id_ and received != id_:
+            raise Failure("unversioned")
+        return read
 
     def _present(self, names: Collection[str], call: Callable[[str], T | None]) -> dict[str, T]:
         """Call for all names, several side by side, and return what is there. Raises Refusal with all that is wrong."""

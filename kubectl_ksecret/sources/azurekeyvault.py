@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +24,6 @@ from . import keyvaulterrors as errors
 from .keyvaultretry import Patience
 
 TAG = "ksecret-write"
-_VERSION = re.compile("[0-9a-f]{32}")
 _MAX_BYTES = 25_600
 _WRITES = 5
 _OTHERS = ("cert/", "key/")  # what External Secrets Operator reads beside secrets
@@ -122,19 +120,9 @@ class KeyVault:
 
     def read_versions(self, wanted: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], SourceValue]:
         """Return the values of those versions that the vault has."""
-        if names := [name for name, version in wanted if not _VERSION.fullmatch(version)]:
-            message = f"a version in Key Vault has 32 hexadecimal digits, not so that of {', '.join(names)}"
-            hint = "kubectl ksecret pin-versions writes the current one"
-            raise InputError(Mistake(message, self._source.origin.at(), hint))
-        values: dict[tuple[str, str], SourceValue] = {}
-        remaining = list(dict.fromkeys(wanted))
-        while remaining:
-            batch = dict(remaining)  # one version of each name; two keys may be pinned to two of them
-            for name, value in self._each(list(batch), partial(self._read_version, batch)).items():
-                if value is not None:
-                    values[name, batch[name]] = value
-            remaining = [(name, version) for name, version in remaining if batch[name] != version]
-        return values
+        return sidebyside.by_version(
+            wanted, lambda versions: self._each(list(versions), partial(self._read_version, versions))
+        )
 
     def _read_version(self, versions: Mapping[str, str], name: str) -> SourceValue | None:
         try:

@@ -41,3 +41,21 @@ def ask(
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return results, failed
+
+
+def by_version(
+    wanted: Collection[tuple[str, str]], read: Callable[[Mapping[str, str]], Mapping[str, T | None]]
+) -> Mapping[tuple[str, str], T]:
+    """Return what there is of names and versions; `read` gets one version of each name at a time.
+
+    Two keys may be pinned to two versions of one name.
+    """
+    values: dict[tuple[str, str], T] = {}
+    remaining = list(dict.fromkeys(wanted))
+    while remaining:
+        versions = dict(remaining)
+        for name, value in read(versions).items():
+            if value is not None:
+                values[name, versions[name]] = value
+        remaining = [(name, version) for name, version in remaining if versions[name] != version]
+    return values

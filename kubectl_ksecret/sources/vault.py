@@ -57,7 +57,7 @@ class KeyValueEntries:
         self._source, self._api, self._progress = source, api, progress
         self.shown = source.shown_address
         self._absent: set[str] = set()
-        self._warned: set[str] = set()
+        self._warned: set[tuple[str, int]] = set()
         self._numbers: dict[str, int] = {}  # of the versions that were read
         self._is_checked = False
 
@@ -73,6 +73,20 @@ class KeyValueEntries:
             name: SourceValue(value=entry.text, version=entry.version)
             for name, entry in entries.items()
             if self._is_there(name, entry) and entry.text is not None
+        }
+
+    def read_versions(self, wanted: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], SourceValue]:
+        """Return the entries as they were in those versions that the mount still has."""
+        return sidebyside.by_version(wanted, self._read_numbers)
+
+    def _read_numbers(self, numbers: Mapping[str, str]) -> Mapping[str, SourceValue | None]:
+        # The number that a write replaces stays the current one: it is not noted here.
+        entries = self._side_by_side(numbers, lambda name: self._entry(name, int(numbers[name])))
+        for name, entry in entries.items():
+            self._warn_of_deletion(name, entry, "which is pinned", "pin another version")
+        return {
+            name: SourceValue(value=entry.text, version=entry.version) if entry.text is not None else None
+            for name, entry in entries.items()
         }
 
     def names(self) -> Collection[str]:
@@ -205,20 +219,23 @@ class KeyValueEntries:
         return Entry(0)
 
     def _is_there(self, name: str, entry: Entry) -> bool:
-        """Whether an entry has a current version; of a deleted one is said once how it comes back."""
-        if entry.deleted and name not in self._warned:
-            self._warned.add(name)
-            logging.getLogger(__name__).warning("%s", self._deletion(name, entry).said("warning"))
+        """Whether an entry has a current version."""
+        self._warn_of_deletion(name, entry, "the current one", "write a new version")
         self._numbers[name] = entry.number
         if not entry.number or entry.deleted:
             self._absent.add(name)
         return bool(entry.number) and not entry.deleted
 
-    def _deletion(self, name: str, entry: Entry) -> Mistake:
-        message = f"{self.shown}: version {entry.number} of {name}, the current one, is {entry.deleted}"
+    def _warn_of_deletion(self, name: str, entry: Entry, role: str, otherwise: str) -> None:
+        """Say once of a deleted version how it comes back, or what else there is to do about one that is destroyed."""
+        if not entry.deleted or (name, entry.number) in self._warned:
+            return
+        self._warned.add((name, entry.number))
+        message = f"{self.shown}: version {entry.number} of {name}, {role}, is {entry.deleted}"
         undelete = f"vault kv undelete -mount={self._source.mount} -versions={entry.number} {name}"
-        hint = f"bring it back: {undelete}" if entry.deleted == "deleted" else "write a new version"
-        return Mistake(message, self._source.origin.at("mount"), hint)
+        hint = f"bring it back: {undelete}" if entry.deleted == "deleted" else otherwise
+        mistake = Mistake(message, self._source.origin.at("mount"), hint)
+        logging.getLogger(__name__).warning("%s", mistake.said("warning"))
 
     def _side_by_side(self, names: Collection[str], call: Callable[[str], T]) -> Mapping[str, T]:
         results, failures = sidebyside.ask(

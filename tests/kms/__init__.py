@@ -66,6 +66,8 @@ class Kms:
         self._ended = threading.Event()
         self._folder = tempfile.TemporaryDirectory(prefix="kms-")
         self.secrets = Secrets()
+        self.managed: set[str] = set()
+        """The secrets of RAM users, databases and instances: KMS gives them in their current version alone."""
         self._key_id = f"LTAI{secrets.token_hex(10)}"
         self._keys = {self._key_id: Key(secrets.token_urlsafe(24))}
         self._oidc_token = secrets.token_urlsafe(40)
@@ -208,10 +210,11 @@ class Kms:
 
     def _get(self, parameters: Mapping[str, str]) -> Mapping[str, object]:
         name = parameters["SecretName"]
-        version = self.secrets.get(name, parameters.get("VersionId", ""), parameters.get("VersionStage", ""))
+        id_ = "" if name in self.managed else parameters.get("VersionId", "")
+        version = self.secrets.get(name, id_, parameters.get("VersionStage", ""))
         return {
             "SecretName": name,
-            "SecretType": "Generic",
+            "SecretType": "Rds" if name in self.managed else "Generic",
             "SecretData": version.value,
             "SecretDataType": version.data_type,
             **_shown(version),

@@ -257,6 +257,7 @@ class VaultSecretsOperator(BackendSpec):
     seals = False
     operator = "Vault Secrets Operator"
     fetched_from = ("vault",)
+    fetches_versions = True
 
     def paths(self) -> Iterable[tuple[str, Place]]:
         """Return nothing."""
@@ -331,6 +332,7 @@ class AckSecretManager(BackendSpec):
     seals = False
     operator = "ack-secret-manager"
     fetched_from = ("alibabaKms",)
+    fetches_versions = True
     may_empty = "run version 0.5.11 or later, without cleanupSecretOnFailure"
 
     def paths(self) -> Iterable[tuple[str, Place]]:

@@ -67,6 +67,10 @@ class Source(Alternative):
         """Return whether this tool can read the value of a version that is not the newest."""
         return False
 
+    def refused_version(self, version: str) -> str:
+        """Return what a version in it looks like, if this is none; else nothing."""
+        return ""
+
     @property
     @abstractmethod
     def lists_names(self) -> bool:

@@ -63,6 +63,10 @@ class AzureKeyVault(Source):
         """Return the name in lower case: Key Vault compares names without case."""
         return name.lower()
 
+    def refused_version(self, version: str) -> str:
+        """Refuse what is not the id that Key Vault gives to a version."""
+        return "" if _KEY_VAULT_VERSION.fullmatch(version) else "a version in Key Vault has 32 hexadecimal digits"
+
     def shown(self, base: PathBase) -> str:
         """Return its URL."""
         return self.vault_url
@@ -118,6 +122,7 @@ class AlibabaKms(Source):
     create: AlibabaKmsWrite | None = None
 
     versioned = True
+    reads_versions = True
     writable = True
     lists_names = True
     runs_program = False
@@ -135,6 +140,10 @@ class AlibabaKms(Source):
     def same_name(self, name: str) -> str:
         """Return the name itself."""
         return name
+
+    def refused_version(self, version: str) -> str:
+        """Refuse what is longer than an id may be; whoever writes a version chooses it."""
+        return "" if len(version) <= _KMS_VERSION_LENGTH else "a version in KMS has up to 64 characters"
 
     def shown(self, base: PathBase) -> str:
         """Return its host."""
@@ -175,6 +184,7 @@ class Vault(Source):
     parallelism: int = 16
 
     versioned = True
+    reads_versions = True
     writable = True
     lists_names = True
     runs_program = False
@@ -192,6 +202,10 @@ class Vault(Source):
     def same_name(self, name: str) -> str:
         """Return the name itself."""
         return name
+
+    def refused_version(self, version: str) -> str:
+        """Refuse what is no number: Vault counts the versions of an entry from 1."""
+        return "" if _VAULT_VERSION.fullmatch(version) else "a version in Vault is a number from 1 up"
 
     def shown(self, base: PathBase) -> str:
         """Return the server's address."""
@@ -339,6 +353,8 @@ class Command(Source):
 _KMS_NAMES = "a name in KMS has up to 192 letters, digits and _/+=.@-, and does not begin with acs/"
 _BELOW_THE_MOUNT = "a name is the path below the mount, without data/"
 _ENTRY_NAMES = "a name in Vault is a path such as shop/prod/backend, without a slash at its ends"
+_KEY_VAULT_VERSION, _VAULT_VERSION = re.compile("[0-9a-f]{32}"), re.compile("[1-9][0-9]{0,8}")
+_KMS_VERSION_LENGTH = 64
 _VAULT_NAMES = "a name in Key Vault has up to 127 letters, digits and -"
 
 # Read whenever an overlay is read, so that a type that is added later is known as well.

@@ -142,17 +142,22 @@ def _property_mistakes(environment: Environment) -> Iterator[Mistake]:
 
 
 def _version_mistakes(environment: Environment) -> Iterator[Mistake]:
-    """Find pinned versions where the newest value alone can be had."""
+    """Find pinned versions where the newest value alone can be had, and what is no version."""
     source, backend = environment.source, environment.backend
     fetched, reason = backend is not None and backend.fetched, ""
     if fetched and not backend.fetches_versions:
         reason = f"{backend.field} fetches the newest one alone"
     elif source is not None and not (source.kind.versioned if fetched else source.kind.reads_versions):
         reason = f"{source.kind.field} has no versions to read"
-    for read in environment.source_reads() if reason else ():
-        if read.remote.version:
-            place = read.overridden_at("version") or read.remote.key.origin.at()
+    for read in environment.source_reads():
+        if (version := read.remote.version) is None:
+            continue
+        place = read.overridden_at("version") or read.remote.key.origin.at()
+        if reason:
             yield Mistake(f"{read.address} has a version, and {reason}", place, "leave version out")
+        elif source is not None and (form := source.kind.refused_version(version)):
+            hint = f"leave it out, and let this write the current one: {read.pinning}"
+            yield Mistake(f"the version of {read.address} can't be right: {form}", place, hint)
 
 
 def _override_mistakes(overlay: SecretOverlay, declaration: SecretDeclaration) -> Iterator[Mistake]:
