@@ -1,6 +1,7 @@
 """`kubectl ksecret migrate`: an overlay gets another backend or source, and its values come along."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,24 @@ def test_values_go_into_an_entry_of_vault_for_each_secret(project: Project, bao:
     entries = {name: bao.ask("GET", f"{mount}/data/shop/{name}")["data"] for name in ("app", "other")}
     assert entries["app"]["data"] == {"somebody": "else's", "token": "the token", "password": "the password"}
     assert (entries["app"]["metadata"]["version"], entries["other"]["data"]) == (2, {"other-password": "another"})
+    assert opened_by_kubeseal(project.manifest("app")) == VALUES
+
+
+def test_pins_stay_with_the_source_that_they_are_of(project: Project, vault: KeyVault, bao: OpenBao) -> None:
+    """The pinned value is copied; its version has no meaning in the new source."""
+    first = vault.set("token", "the token", created_on=datetime(2024, 1, 1, tzinfo=UTC))
+    vault.set("token", "a newer one")
+    vault.set("password", "the password")
+    project.environment |= {**vault.environment, **bao.environment}
+    project.sealed_overlay(
+        source={"azureKeyVault": {"vaultUrl": vault.url}}, overrides={"app": {"keys": {"token": {"version": first}}}}
+    )
+    mount = bao.mount()
+    target = f"vault: {{address: '{bao.url}', mount: {mount}}}"
+    project.done("migrate", "prod", "--to", target, "--names", "{secret}", "--property", "{remoteName}")
+    entry = bao.ask("GET", f"{mount}/data/app")["data"]["data"]
+    assert entry == {key: value.decode() for key, value in VALUES.items()}
+    assert "version:" not in overlay(project)
     assert opened_by_kubeseal(project.manifest("app")) == VALUES
 
 

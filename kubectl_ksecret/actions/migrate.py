@@ -121,10 +121,23 @@ def _edited(text: str, file: str, environment: Environment, request: MigrateRequ
             if spec.source is not None:
                 source.pop(spec.source.kind.field, None)
             source[field] = value
+            text = _unpinned(text, file)
     for field, pattern in {"names": request.names, "property": request.property}.items():
         if pattern is not None:
             source[field] = pattern
     return editing.with_field(text, file, ("spec", "source"), source) if source else text
+
+
+def _unpinned(text: str, file: str) -> str:
+    """Return the overlay's text without pinned versions, which are those of the source that it had."""
+    document = editing.only_document(text, file)
+    overrides = editing.value_at(document.value, ("spec", "overrides")) if document else None
+    for secret, override in overrides.items() if isinstance(overrides, dict) else ():
+        for key, stated in override.get("keys", {}).items():
+            if "version" in stated:
+                rest = {field: value for field, value in stated.items() if field != "version"}
+                text = editing.with_field(text, file, ("spec", "overrides", secret, "keys", key), rest)
+    return text
 
 
 def _loaded(environment: Environment, text: str) -> Environment:
