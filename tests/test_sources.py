@@ -669,9 +669,8 @@ def test_every_value_can_stand_in_a_secret_manifest(content: bytes, text: str) -
     """As base64, and as text in whatever style YAML and JSON write it."""
     manifest = secret_manifest("app", data={"a": b64encode(content).decode()}, stringData={"b": text})
     as_json = [json.dumps(manifest, ensure_ascii=ascii_only) for ascii_only in (True, False)]
-    # PyYAML leaves y and n without quotes, which are booleans to kubectl.
-    style = '"' if text in ("y", "Y", "n", "N") else None
-    for document in (yaml.safe_dump(manifest, default_style=style), *as_json):
+    # With quotes: PyYAML leaves out those of y and 0E0, a boolean and a number to kubectl.
+    for document in (yaml.safe_dump(manifest, default_style='"'), *as_json):
         values = secretfile.parse(document.encode(), "file").values["app"]
         assert {key: value.reveal() for key, value in values.items()} == {"a": content, "b": text.encode()}
 
