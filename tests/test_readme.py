@@ -33,6 +33,7 @@ NOT_RUN = {
     "import prod --from-cluster": "needs a cluster; tests/cluster/test_import.py runs it against a real one",
     "kubectl ksecret doctor": "needs a cluster; tests/cluster/test_doctor_external.py prints the same",
     "kind: Role": "needs a cluster; tests/cluster/test_rights.py applies each of them",
+    "kind: ClusterRole": "needs a cluster; tests/cluster/test_rights.py applies each of them",
     "kubectl create rolebinding": "needs a cluster; tests/cluster/test_rights.py binds the Roles",
     "readers: [backend-sa]": "an excerpt of a declaration; the golden case access-of-readers renders one",
     "https://vault.example:8200": "needs a server; test_sources_vault.py runs such an overlay against OpenBao",
