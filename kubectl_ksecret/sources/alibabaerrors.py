@@ -19,7 +19,7 @@ _KEY_HINT = "check ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECR
 _CLOCK_HINT = "check the clock of this machine"
 
 
-class Failure(Exception):
+class KmsFailure(Exception):
     """A request that failed; it holds codes, and nothing of a request or an answer.
 
     `asked` is how many seconds the service asks to wait.
@@ -63,20 +63,20 @@ class Failure(Exception):
         return self.kind != "unversioned" and self.code not in of_one
 
 
-def failure(error: Exception) -> Failure:
+def failure(error: Exception) -> KmsFailure:
     """Return what an exception of the SDK means."""
     if isinstance(error, AlibabaCloudException):
         asked = getattr(error, "retry_after", None) or 0  # milliseconds
         code, status = _plain(error.code), _number(error.status_code)
         # KMS says no with a code; a page of some other server has none, but for what any gateway may say.
         kind: Kind = "refused" if code or status >= 500 or status == 429 else "strange"
-        return Failure(kind, status=status, code=code, asked=asked / 1e3)
+        return KmsFailure(kind, status=status, code=code, asked=asked / 1e3)
     inner = getattr(error, "inner_exception", None) or error
     if isinstance(inner, RetryError):  # of the HTTP client; its text may quote what was sent, and is only searched
-        return Failure(_kind_of(str(inner.message)))
+        return KmsFailure(_kind_of(str(inner.message)))
     if isinstance(inner, OSError):
-        return Failure("ca")
-    return Failure("strange")
+        return KmsFailure("ca")
+    return KmsFailure("strange")
 
 
 def _kind_of(text: str) -> Kind:
@@ -101,7 +101,7 @@ def _number(status: object) -> int:
     return status if isinstance(status, int) else 0
 
 
-def report(error: Failure, host: str, name: str) -> Report:
+def report(error: KmsFailure, host: str, name: str) -> Report:
     """Return what went wrong with a name, and what to do."""
     if error.kind != "refused":
         return _of_the_way(error.kind, host, name)

@@ -17,7 +17,7 @@ from ..model.types.sources import AlibabaKms
 from ..sensitive import Sensitive
 from . import Progress, SourceValue, Version, sidebyside
 from . import alibabaerrors as errors
-from .alibabaerrors import Failure
+from .alibabaerrors import KmsFailure
 from .alibabasignin import SignIn
 from .patience import PATIENCE, Throttling
 
@@ -71,7 +71,7 @@ class Kms:
                 names += [str(secret.secret_name) for secret in page]
                 if len(page) < _PAGE:
                     break
-        except Failure:
+        except KmsFailure:
             return ()
         return names
 
@@ -90,18 +90,18 @@ class Kms:
         try:
             try:
                 self._put(name, value, id_)
-            except Failure as failure:
+            except KmsFailure as failure:
                 if not failure.absent:
                     raise
                 self._create(name, value, id_)
-        except Failure as failure:
+        except KmsFailure as failure:
             raise self._refusal({name: failure}) from None
 
     def written(self, name: str, id_: str) -> bool:
         """Whether a version has the id, the current one or an older one."""
         try:
             return any(version.version_id == id_ for version in self._listed(name, deprecated=True))
-        except Failure as failure:
+        except KmsFailure as failure:
             raise self._refusal({name: failure}) from None
 
     def _put(self, name: str, value: Sensitive, id_: str) -> None:
@@ -112,7 +112,7 @@ class Kms:
 
         try:
             self._call(put)
-        except Failure as failure:
+        except KmsFailure as failure:
             if not failure.exists:  # this id was written before, by the run that had it
                 raise
 
@@ -132,7 +132,7 @@ class Kms:
 
         try:
             self._call(create)
-        except Failure as failure:
+        except KmsFailure as failure:
             if not failure.exists:
                 raise
             # Somebody else made it since, or this request did, and its answer got lost.
@@ -149,7 +149,7 @@ class Kms:
         )
         try:
             return self._call(lambda: list(self._client.list_secret_version_ids(request).body.version_ids.version_id))
-        except Failure as failure:
+        except KmsFailure as failure:
             if failure.absent or failure.deleted:
                 return []
             raise
@@ -165,14 +165,14 @@ class Kms:
 
         try:
             read, received = self._call(value)
-        except Failure as failure:
+        except KmsFailure as failure:
             if failure.absent:
                 return None
             raise
         # The secret of a RAM user, of a database or of an ECS instance is given in its current version, whatever is
         # asked for.
         if id_ and received != id_:
-            raise Failure("unversioned")
+            raise KmsFailure("unversioned")
         return read
 
     def _present(self, names: Collection[str], call: Callable[[str], T | None]) -> dict[str, T]:
@@ -187,7 +187,7 @@ class Kms:
             call,
             parallelism=self._source.parallelism,
             failures=sidebyside.Failures(
-                (Failure,), lambda error, _: isinstance(error, Failure) and error.concerns_all
+                (KmsFailure,), lambda error, _: isinstance(error, KmsFailure) and error.concerns_all
             ),
             progress=self._progress,
         )
@@ -196,7 +196,7 @@ class Kms:
         return {name: result for name, result in results.items() if result is not None}
 
     def _call(self, request: Callable[[], T]) -> T:
-        """Make a request until it is answered, for a minute at most where KMS throttles. Raises Failure.
+        """Make a request until it is answered, for a minute at most where KMS throttles. Raises KmsFailure.
 
         The SDK makes none a second time.
         """
@@ -219,7 +219,7 @@ class Kms:
     def _refusal(self, failures: Mapping[str, Exception]) -> Refusal:
         mistakes = []
         for name, failure in failures.items():
-            assert isinstance(failure, Failure)
+            assert isinstance(failure, KmsFailure)
             message, hint = errors.report(failure, self._host, name)
             named = "endpoint" if self._source.endpoint else "region"
             mistakes.append(Mistake(message, self._source.origin.at(named), hint))

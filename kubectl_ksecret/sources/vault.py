@@ -18,7 +18,7 @@ from ..values import document
 from . import Progress, SourceValue, Version, sidebyside
 from . import vaulterrors as errors
 from .vaultapi import Answer, VaultApi, moment
-from .vaulterrors import Failure
+from .vaulterrors import VaultFailure
 
 T = TypeVar("T")
 _WRITES = 5
@@ -44,7 +44,7 @@ def open_source(environment: Environment, source: Vault, progress: Progress) -> 
     ca = environment.project.read(environment.path(source.ca_file), place) if source.ca_file else None
     try:
         api = VaultApi(source, ca)
-    except Failure as failure:
+    except VaultFailure as failure:
         message, hint = errors.report(failure, source.shown_address, "")
         raise Refusal(Mistake(message, place if ca else source.origin.at("address"), hint)) from None
     return KeyValueEntries(source, api, progress)
@@ -95,7 +95,7 @@ class KeyValueEntries:
         for folder in sorted({name.rpartition("/")[0] for name in self._absent}):
             try:
                 answer = self._api.ask("GET", self._path("metadata", folder), query="?list=true")
-            except Failure:
+            except VaultFailure:
                 continue
             keys = _mapping(answer.members.get("data")).get("keys")
             listed = keys if answer.status == 200 and isinstance(keys, list) else []
@@ -136,7 +136,7 @@ class KeyValueEntries:
         for attempt in range(1, _WRITES + 1):
             try:
                 answer = self._api.ask("POST", self._path("data", name), body, again=False)
-            except Failure as failure:
+            except VaultFailure as failure:
                 if attempt == _WRITES or not errors.may_have_arrived(failure):
                     self._fail({name: failure})
                 time.sleep(0.25 * 2.0**attempt)
@@ -144,12 +144,12 @@ class KeyValueEntries:
                 if answer.status in (200, 204):
                     return
                 if "check-and-set" not in answer.errors:
-                    self._fail({name: Failure("refused", answer.status)})
+                    self._fail({name: VaultFailure("refused", answer.status)})
             # Behind an answer that got lost may stand the version that was to be made.
             entry = self._ask_for(name, self._entry)
             if entry.number != replaced:
                 if entry.text is None or document.parsed(entry.text.reveal()) != document.parsed(value.reveal()):
-                    self._fail({name: Failure("conflict")})
+                    self._fail({name: VaultFailure("conflict")})
                 return
 
     def _number_of(self, name: str) -> int:
@@ -162,18 +162,18 @@ class KeyValueEntries:
         needed = "update" if self._number_of(name) else "create"
         try:
             answer = self._api.ask("POST", "sys/capabilities-self", document.text({"paths": [path]}).encode())
-        except Failure:
+        except VaultFailure:
             return  # who may not ask can only try
         rights = _mapping(answer.members.get("data")).get(path)
         if isinstance(rights, list) and not {"root", needed} & set(rights):
-            failure = Failure("forbidden", 403)
+            failure = VaultFailure("forbidden", 403)
             failure.path, failure.capability = path, needed
             self._fail({name: failure})
 
     def _ask_for(self, name: str, call: Callable[[str], T]) -> T:
         try:
             return call(name)
-        except Failure as failure:
+        except VaultFailure as failure:
             self._fail({name: failure})
 
     def _entry(self, name: str, number: int = 0) -> Entry:
@@ -187,7 +187,7 @@ class KeyValueEntries:
         if answer.status == 404:
             return Entry(_number(stated, "version"), deleted=_deletion(stated))
         if held is not None and not isinstance(held, dict):
-            raise Failure("strange", answer.status)
+            raise VaultFailure("strange", answer.status)
         text = Sensitive(document.text(held or {}).encode())
         return Entry(_number(stated, "version"), text, moment(stated.get("created_time")))
 
@@ -202,20 +202,20 @@ class KeyValueEntries:
         return Entry(number, created=moment(version.get("created_time")), deleted=_deletion(version))
 
     def _nothing(self, answer: Answer) -> Entry:
-        """Return what stands for an entry that is not there. Raises Failure if the mount has no entries at all."""
+        """Return what stands for an entry that is not there. Raises VaultFailure if the mount has no entries at all."""
         if answer.status not in (200, 404):
-            raise Failure("refused", answer.status)
+            raise VaultFailure("refused", answer.status)
         if answer.status == 200 and "current_version" not in _mapping(answer.members.get("data")):
-            raise Failure("v1", path=self._path("data", ""))
+            raise VaultFailure("v1", path=self._path("data", ""))
         if not self._is_checked:
             self._is_checked = True
             try:
                 mount = self._api.ask("GET", f"sys/internal/ui/mounts/{self._source.mount}")
-            except Failure:
+            except VaultFailure:
                 return Entry(0)  # who may not ask sees what comes
             options = _mapping(_mapping(mount.members.get("data")).get("options"))
             if mount.status == 200 and options.get("version") != "2":
-                raise Failure("v1", path=self._path("data", ""))
+                raise VaultFailure("v1", path=self._path("data", ""))
         return Entry(0)
 
     def _is_there(self, name: str, entry: Entry) -> bool:
@@ -242,7 +242,7 @@ class KeyValueEntries:
             names,
             call,
             parallelism=self._source.parallelism,
-            failures=sidebyside.Failures((Failure,), _ends),
+            failures=sidebyside.Failures((VaultFailure,), _ends),
             progress=self._progress,
         )
         if failures:
@@ -257,7 +257,7 @@ class KeyValueEntries:
 
     def _mistakes(self, failures: Mapping[str, Exception]) -> Iterator[Mistake]:
         for name, failure in failures.items():
-            assert isinstance(failure, Failure)
+            assert isinstance(failure, VaultFailure)
             message, hint = errors.report(failure, self.shown, name)
             yield Mistake(message, self._source.origin.at(errors.FIELDS.get(failure.reason, "address")), hint)
 
@@ -284,7 +284,7 @@ def _number(members: Mapping[str, object], name: str) -> int:
     try:
         return int(str(members.get(name)))
     except ValueError:
-        raise Failure("strange") from None
+        raise VaultFailure("strange") from None
 
 
 def _mapping(stated: object) -> Mapping[str, object]:

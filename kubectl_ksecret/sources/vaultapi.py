@@ -27,7 +27,7 @@ from ..sensitive import Sensitive
 from ..values import document
 from . import patience
 from .patience import Throttling
-from .vaulterrors import Failure
+from .vaulterrors import VaultFailure
 from .vaultsignin import Login, credential, is_loopback
 
 _TIMEOUT = urllib3.Timeout(connect=10, read=30)
@@ -53,7 +53,7 @@ class Answer(NamedTuple):
 
 
 class VaultApi:
-    """One server, signed in to when it is first asked. Every failure is a Failure."""
+    """One server, signed in to when it is first asked. Every failure is a VaultFailure."""
 
     def __init__(self, source: Vault, ca: bytes | None) -> None:
         """`ca` are certificates in PEM that are trusted instead of the machine's own."""
@@ -68,17 +68,17 @@ class VaultApi:
     def ask(self, method: str, path: str, body: bytes | None = None, *, query: str = "", again: bool = True) -> Answer:
         """Send a request as whoever is signed in; one that is not to be made `again` may only wait for a throttle.
 
-        Raises Failure unless the answer is one of Vault about what was asked for.
+        Raises VaultFailure unless the answer is one of Vault about what was asked for.
         """
         try:
             answer = self._send(method, f"{quote(path)}{query}", body, token=self._signed_in(), again=again)
             if answer.status == 403:
-                raise Failure("forbidden" if self._token_is_accepted() else "token", 403)
+                raise VaultFailure("forbidden" if self._token_is_accepted() else "token", 403)
             if answer.status == 404 and "namespace not found" in answer.errors:
-                raise Failure("no-namespace", 404)
+                raise VaultFailure("no-namespace", 404)
             if answer.status == 404 and "no handler for route" in answer.errors:
-                raise Failure("no-mount", 404)
-        except Failure as failure:
+                raise VaultFailure("no-mount", 404)
+        except VaultFailure as failure:
             failure.path = failure.path or path
             failure.capability = _CAPABILITIES["list" if "list" in query else method]
             raise
@@ -97,7 +97,7 @@ class VaultApi:
         auth = answer.members.get("auth")
         token = auth.get("client_token") if isinstance(auth, dict) else None
         if answer.status != 200 or not isinstance(token, str) or not token:
-            raise Failure("sign-in", answer.status, f"auth/{login.path}")
+            raise VaultFailure("sign-in", answer.status, f"auth/{login.path}")
         return Sensitive(token.encode())
 
     def _token_is_accepted(self) -> bool:
@@ -111,7 +111,7 @@ class VaultApi:
             attempt += 1
             try:
                 response = self._request(method, path, body, token)
-            except Failure as failure:
+            except VaultFailure as failure:
                 if not again or failure.reason not in ("no-answer", "cut", "unreached") or attempt >= _ATTEMPTS:
                     raise
                 time.sleep(_pause(attempt))
@@ -121,13 +121,13 @@ class VaultApi:
                 throttled += 1
                 attempt -= 1
                 if not self._throttling.wait(throttled, deadline, asked):
-                    raise Failure("throttled", 429)
+                    raise VaultFailure("throttled", 429)
                 continue
             if response.status not in _PASSING:
                 return _read(response)
             reason = self._health()
             if not again or reason in ("sealed", "uninitialised") or attempt >= _ATTEMPTS_OF_A_FAILING_SERVER:
-                raise Failure(reason, response.status)
+                raise VaultFailure(reason, response.status)
             time.sleep(_pause(attempt, asked))
 
     def _request(self, method: str, path: str, body: bytes | None, token: Sensitive | None) -> urllib3.BaseHTTPResponse:
@@ -148,22 +148,22 @@ class VaultApi:
                 redirect=False,
             )
         except SSLError as error:
-            raise Failure("untrusted" if "CERTIFICATE" in str(error) else "strange") from None
+            raise VaultFailure("untrusted" if "CERTIFICATE" in str(error) else "strange") from None
         except (NewConnectionError, ConnectTimeoutError, ProxyError):
-            raise Failure("unreached") from None
+            raise VaultFailure("unreached") from None
         except ReadTimeoutError:
-            raise Failure("no-answer") from None
+            raise VaultFailure("no-answer") from None
         except (HTTPError, ValueError) as error:
-            raise Failure("cut" if "Incomplete" in str(error) else "no-answer") from None
+            raise VaultFailure("cut" if "Incomplete" in str(error) else "no-answer") from None
         if 300 <= response.status < 400:
-            raise Failure("redirect", response.status)
+            raise VaultFailure("redirect", response.status)
         return response
 
     def _health(self) -> str:
         """Return why a server fails, as it tells anybody."""
         try:
             return _HEALTH.get(self._request("GET", "sys/health", None, None).status, "failed")
-        except Failure:
+        except VaultFailure:
             return "failed"
 
 
@@ -181,7 +181,7 @@ def _pool(source: Vault, ca: bytes | None) -> urllib3.HTTPConnectionPool:
             elif file := os.environ.get("VAULT_CACERT"):
                 context = ssl.create_default_context(cafile=file)
         except (ssl.SSLError, OSError, ValueError):
-            raise Failure("ca") from None
+            raise VaultFailure("ca") from None
     options: dict[str, Any] = {"maxsize": source.parallelism, "timeout": _TIMEOUT, "ssl_context": context}
     scheme, _, host = source.address.rstrip("/").partition("://")
     proxy = getproxies().get(scheme)
@@ -195,15 +195,17 @@ def _pause(attempt: int, asked: float = 0.0) -> float:
 
 
 def _read(response: urllib3.BaseHTTPResponse) -> Answer:
-    """Return an answer of Vault. Raises Failure for that of anything else, such as a proxy's page."""
+    """Return an answer of Vault. Raises VaultFailure for that of anything else, such as a proxy's page."""
     if not response.data and response.status in (204, 404):
         return Answer(response.status, {})
     try:
         members = document.parsed(response.data)
     except ValueError:
-        raise Failure("cut" if response.status == 200 and _is_json(response) else "strange", response.status) from None
+        raise VaultFailure(
+            "cut" if response.status == 200 and _is_json(response) else "strange", response.status
+        ) from None
     if not isinstance(members, dict) or not (members.keys() & {"request_id", "errors"}):
-        raise Failure("strange", response.status)
+        raise VaultFailure("strange", response.status)
     return Answer(response.status, members)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 Report = tuple[str, str]  # message and hint
 
 
-class Failure(Exception):
+class VaultFailure(Exception):
     """A request failed. It holds why, a word of `_REPORTS`, and nothing of the answer.
 
     `path` is that of the API which was asked, `capability` what a policy must grant for it.
@@ -18,20 +18,20 @@ class Failure(Exception):
 
 def concerns_all(error: Exception) -> bool:
     """Whether other names would fail in the same way."""
-    return not (isinstance(error, Failure) and error.reason in ("conflict", "refused"))
+    return not (isinstance(error, VaultFailure) and error.reason in ("conflict", "refused"))
 
 
 def is_of_policies(error: Exception) -> bool:
     """Whether a policy lacks a right, which may be given for one path alone."""
-    return isinstance(error, Failure) and error.reason == "forbidden"
+    return isinstance(error, VaultFailure) and error.reason == "forbidden"
 
 
-def may_have_arrived(error: Failure) -> bool:
+def may_have_arrived(error: VaultFailure) -> bool:
     """Whether a request that failed may have been carried out all the same."""
     return error.reason in ("no-answer", "cut", "failed")
 
 
-def report(error: Failure, address: str, name: str) -> Report:
+def report(error: VaultFailure, address: str, name: str) -> Report:
     """Return what went wrong with an entry, and what to do."""
     message, hint = _REPORTS[error.reason]
     mount = error.path.partition("/data/")[0].partition("/metadata/")[0]
