@@ -377,7 +377,6 @@ def test_what_provides_has_its_keys_and_no_other(
         (ESO, {"spec": {"dataFrom": [{"extract": {}}], "target": MERGED}}),
         (ESO, {"spec": {"data": DATA, "target": FROM}}),
         (CLUSTER_ESO, {"spec": {"externalSecretSpec": {"dataFrom": [{}]}}}),
-        ("alibabacloud.com/v1alpha1 ExternalSecret", {"spec": {"provider": "kms"}}),
         ("cert-manager.io/v1 Certificate", {"spec": {"secretName": "made"}}),
         ("secrets.hashicorp.com/v1beta1 VaultStaticSecret", {"spec": {"destination": {"name": "made"}}}),
         ("secrets-store.csi.x-k8s.io/v1 SecretProviderClass", {"spec": {"secretObjects": [{"secretName": "made"}]}}),
