@@ -941,6 +941,7 @@ _OF_READERS = {
             ),
         ),
         ("injector-annotation overlays/base/outside.yaml:5",),
+        alone="a workload that is injected stands in no other fault",
     ),
     "no-restart": Fault(
         (replace("overlays/base/redis.yaml", 'auto: "true"', 'auto: "false"'),),
