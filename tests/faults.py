@@ -98,6 +98,32 @@ spec:
 """
 
 
+# Why no fault with an overlay of `fetched` stands beside those that are looked for with values.
+UNREAD = "check --with-values would have to sign in to its source"
+FETCHED_SECRET = """\
+apiVersion: ksecret.dev/v1alpha1
+kind: SecretDeclaration
+metadata:
+  name: {name}
+spec:
+  purpose: What an operator fetches
+  keys:
+{keys}"""
+FETCHED = """\
+apiVersion: ksecret.dev/v1alpha1
+kind: SecretOverlay
+metadata:
+  name: {name}
+spec:
+  declarations: [../../declared]
+  namespace: {name}
+  source:
+    {source}
+  backend:
+    {backend}
+"""
+
+
 class Fault(NamedTuple):
     """What is changed in a copy, and what is found then; `alone` says why no other fault can stand beside it.
 
@@ -110,6 +136,20 @@ class Fault(NamedTuple):
     alone: str = ""
     arguments: tuple[str, ...] = ()
     values: Mapping[str, str | None] = {}
+
+
+def fetched(name: str, source: str, backend: str, keys: str, within: str = "") -> Change:
+    """An overlay of its own, rendered and deployed, of a Secret of these keys that another operator fetches."""
+
+    def apply(project: Project) -> None:
+        folder = f"{within or name}/overlay"
+        project.write(f"{within or name}/declared/{name}.yaml", FETCHED_SECRET.format(name=name, keys=keys))
+        overlay = FETCHED.format(name=name, source=source, backend=backend)
+        project.write(f"{folder}/secrets/ksecret.yaml", overlay)
+        project.write(f"{folder}/kustomization.yaml", f"namespace: {name}\nresources: [secrets]\n")
+        assert project.ksecret("render", name, "--write").code == 0
+
+    return apply
 
 
 def write(file: str, text: str) -> Change:
@@ -912,6 +952,61 @@ _OF_READERS = {
         ("not-buildable overlays/test/kustomization.yaml:9",),
         alone="nothing else is found in a build that is none",
     ),
+    "not-expressible, two entries of Vault": Fault(
+        (
+            fetched(
+                "ledger",
+                'vault: {address: "https://vault.example:8200", mount: secret}',
+                "vaultSecretsOperator: {}",
+                "    token: {purpose: a, property: value}\n"
+                "    pin: {purpose: b, remoteName: ledger-pin, property: value}\n",
+            ),
+        ),
+        ("not-expressible ledger/declared/ledger.yaml:8",),
+        alone=UNREAD,
+    ),
+    "not-expressible, labels beside base64": Fault(
+        (
+            fetched(
+                "stamps",
+                "alibabaKms: {region: cn-hangzhou}",
+                "ackSecretManager: {store: {name: kms}}",
+                "    stamp.png: {purpose: a, encoding: base64}\n  labels: {team: shop}\n",
+            ),
+        ),
+        (
+            "not-expressible stamps/declared/stamps.yaml:9",
+            "not-expressible stamps/declared/stamps.yaml:8",
+            "operator-may-empty-secret stamps/overlay/secrets/ksecret.yaml:10",
+        ),
+        alone=UNREAD,
+    ),
+    "operator-may-empty-secret": Fault(
+        (
+            fetched(
+                "orders",
+                "alibabaKms: {region: cn-hangzhou}",
+                "ackSecretManager: {store: {name: kms}}",
+                "    token: {purpose: a}\n",
+            ),
+        ),
+        ("operator-may-empty-secret orders/overlay/secrets/ksecret.yaml:10",),
+        alone=UNREAD,
+    ),
+    "operator-may-empty-secret, in a hidden folder and with the store": Fault(
+        (
+            fetched(
+                "parcels",
+                "alibabaKms: {region: cn-shanghai}",
+                "ackSecretManager: {store: {name: kms, auth: {rrsa: "
+                "{oidcProviderARN: acs:ram::1:oidc-provider/a, ramRoleARN: acs:ram::1:role/b}}}}",
+                "    token: {purpose: a}\n",
+                within=".cn",
+            ),
+        ),
+        ("operator-may-empty-secret .cn/overlay/secrets/ksecret.yaml:10",),
+        alone=UNREAD,
+    ),
     "injector-annotation, a misspelt name in a CronJob": Fault(
         (
             listed(
@@ -941,7 +1036,6 @@ _OF_READERS = {
             ),
         ),
         ("injector-annotation overlays/base/outside.yaml:5",),
-        alone="a workload that is injected stands in no other fault",
     ),
     "no-restart": Fault(
         (replace("overlays/base/redis.yaml", 'auto: "true"', 'auto: "false"'),),
