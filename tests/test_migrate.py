@@ -1,5 +1,6 @@
 """`kubectl ksecret migrate`: an overlay gets another backend or source, and its values come along."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,9 +10,10 @@ import pytest
 from .keyvault import KeyVault
 from .keyvault.faults import no_role
 from .openbao import OpenBao
-from .projects import Project, age, opened_by_kubeseal, opened_by_sops, shop
+from .projects import Project, age, opened_by_kubeseal, opened_by_sops, secret_manifest, shop
 
 VALUES = {"token": b"the token", "password": b"the password"}
+VALUES_AS_TEXT = {key: value.decode() for key, value in VALUES.items()}
 
 
 @pytest.fixture
@@ -164,7 +166,7 @@ def test_pins_stay_with_the_source_that_they_are_of(project: Project, vault: Key
     target = f"vault: {{address: '{bao.url}', mount: {mount}}}"
     project.done("migrate", "prod", "--to", target, "--names", "{secret}", "--property", "{remoteName}")
     entry = bao.ask("GET", f"{mount}/data/app")["data"]["data"]
-    assert entry == {key: value.decode() for key, value in VALUES.items()}
+    assert entry == VALUES_AS_TEXT
     assert "version:" not in overlay(project)
     assert opened_by_kubeseal(project.manifest("app")) == VALUES
 
@@ -185,6 +187,21 @@ def test_given_values_take_the_place_of_the_source(project: Project, vault: KeyV
     assert (done.code, done.err) == (3, "error: app/password has no value that could be copied\n")
     assert vault.value("token") == "a live one"
     assert opened_by_kubeseal(project.manifest("app"))["token"] == b"a live one"
+
+
+def test_two_values_for_one_name_are_refused(project: Project, vault: KeyVault) -> None:
+    """Keys that share a name by `from` may have drifted apart; neither value is chosen, and none is written."""
+    project.environment |= vault.environment
+    project.declare("web", {"session": {"from": "app/token"}})
+    secrets = [secret_manifest("app", stringData=VALUES_AS_TEXT), secret_manifest("web", stringData={"session": "old"})]
+    given = "\n---\n".join(map(json.dumps, secrets))
+    done = project.ksecret("migrate", "prod", "--to", to_vault(vault), "-f", "-", "--overwrite", stdin=given)
+    assert (done.code, done.err) == (
+        2,
+        "error: app/token has another value than web/session, and both shall read token\n"
+        "hint: give each a name or a property of its own\n",
+    )
+    assert (vault.versions("token"), vault.versions("password")) == ([], [])
 
 
 def test_a_source_that_refuses_leaves_the_overlay_as_it_was(project: Project, vault: KeyVault) -> None:

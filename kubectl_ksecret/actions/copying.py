@@ -90,18 +90,23 @@ def _targets(environment: Environment, source: WritableSource, values: Mapping[A
 def _contradictions(
     reads: Sequence[SourceRead], values: Mapping[Address, Sensitive], content: Sensitive
 ) -> list[Mistake]:
-    """Find readers of one name and property that had another value each."""
+    """Find the readers whose value another reader of the same name and property would replace."""
+    agreeing = [read for read in reads if _holds(read, content, values[read.secret, read.key])]
     contradictions = []
     for read in reads:
-        try:
-            same = extract(read.remote, content).reveal() == values[read.secret, read.key].reveal()
-        except ValueError:
-            same = False
-        if not same:
-            others = ", ".join(other.address for other in reads if other is not read)
+        if read not in agreeing:
+            others = ", ".join(other.address for other in agreeing if other.remote.property == read.remote.property)
             message = f"{read.address} has another value than {others}, and both shall read {read.remote.shown()}"
             contradictions.append(Mistake(message, hint="give each a name or a property of its own"))
-    return contradictions[1:]  # the first of two is the other's contradiction
+    return contradictions
+
+
+def _holds(read: SourceRead, content: Sensitive, value: Sensitive) -> bool:
+    """Whether a key finds its own value in what a name shall hold."""
+    try:
+        return extract(read.remote, content).reveal() == value.reveal()
+    except ValueError:
+        return False
 
 
 def _mistakes(source: WritableSource, target: _Target, *, overwrite: bool) -> list[Mistake]:
