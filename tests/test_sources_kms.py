@@ -16,7 +16,7 @@ import pytest
 from .forkserver import COMMAND
 from .keyvault.faults import Fault
 from .kms import REGION, Kms
-from .kms.faults import broken, cut, forbidden, garbled, key_inactive, stall, throttled, token_expired
+from .kms.faults import broken, cut, forbidden, garbled, key_inactive, no_role, stall, throttled, token_expired
 from .projects import Done, Project, opened_by_kubeseal
 
 SOURCE = "error: overlays/prod/secrets/ksecret.yaml:16:7: "
@@ -178,6 +178,31 @@ def test_an_oidc_token_that_is_refused_is_not_shown(tmp_path: Path, kms: Kms) ->
         f"{SOURCE}HOST refuses the OIDC token (AuthenticationFail.OIDCToken.Invalid)",
         "hint: check ALIBABA_CLOUD_OIDC_PROVIDER_ARN, and the role's trust policy",
     ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "message", "hint"),
+    [
+        (
+            no_role(),
+            "HOST: no permission to assume the role (NoPermission)",
+            "hint: RAM must allow who asks sts:AssumeRole, and the role's trust policy must name who asks",
+        ),
+        (
+            garbled(),
+            "HOST does not answer as STS",
+            "hint: check ALIBABA_CLOUD_STS_ENDPOINT if it is set, and the proxy if there is one",
+        ),
+    ],
+)
+def test_a_role_that_is_not_assumed_is_a_matter_of_sts(
+    tmp_path: Path, kms: Kms, fault: Fault, message: str, hint: str
+) -> None:
+    """What the policies of KMS's secrets must allow is no help there."""
+    project = kms_shop(tmp_path, kms)
+    project.environment |= kms.role
+    kms.fail(fault, "AssumeRole /**")
+    assert failed(project, kms) == [f"{SOURCE}{message}", hint]
 
 
 class Case(NamedTuple):

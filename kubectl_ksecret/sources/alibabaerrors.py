@@ -15,6 +15,7 @@ Report = tuple[str, str]  # message and hint
 _ABSENT = "Forbidden.ResourceNotFound"
 _EXISTS = "Rejected.ResourceExist"
 _DELETED = "Rejected.ResourceInDeleteWindow"
+_FORBIDDEN = ("Forbidden", "NoPermission", "AccessDenied")
 _KEY_HINT = "check ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
 _CLOCK_HINT = "check the clock of this machine"
 
@@ -114,6 +115,17 @@ def report(error: KmsFailure, host: str, name: str) -> Report:
     return f"{host} refused {name} ({error.code})", "look the code up in Alibaba Cloud's API Error Center"
 
 
+def report_of_role(error: KmsFailure, host: str) -> Report:
+    """Return why no role was assumed, and what to do; `host` is that of STS."""
+    if error.code.startswith(_FORBIDDEN):
+        hint = "RAM must allow who asks sts:AssumeRole, and the role's trust policy must name who asks"
+        return f"{host}: no permission to assume the role ({error.code})", hint
+    if error.kind == "strange":
+        hint = "check ALIBABA_CLOUD_STS_ENDPOINT if it is set, and the proxy if there is one"
+        return f"{host} does not answer as STS", hint
+    return report(error, host, "the role")
+
+
 def _of_the_way(kind: Kind, host: str, name: str) -> Report:
     """Say why there is no answer that could be read."""
     match kind:
@@ -145,14 +157,14 @@ def _of_code(code: str, host: str, name: str) -> Report | None:
         return f"{host}: {name} is not available", "check the key of KMS that encrypts it"
     if code == "Rejected.LimitExceeded":
         return f"{host}: there are too many secrets, so {name} can't be made", "raise the quota of KMS"
-    if code.startswith(("Forbidden", "NoPermission", "AccessDenied")):
+    if code.startswith(_FORBIDDEN):
         hint = "the RAM policy must allow kms:GetSecretValue, kms:ListSecretVersionIds and kms:Decrypt; to write also "
         hint += "kms:PutSecretValue, kms:CreateSecret and kms:GenerateDataKey"
         return f"{host}: no permission for {name} (403)", hint
-    return of_sign_in(code, host)
+    return _of_sign_in(code, host)
 
 
-def of_sign_in(code: str, host: str) -> Report | None:
+def _of_sign_in(code: str, host: str) -> Report | None:
     """Say why a service does not accept who asks; nothing for a code that is about something else."""
     if code.startswith("InvalidAccessKeyId"):
         return f"{host} does not know the access key ({code})", _KEY_HINT

@@ -102,7 +102,7 @@ class SignIn:
             )
         except errors.RAISED as error:
             failure = errors.failure(error)
-        message, hint = errors.report(failure, self._sts, "the role")
+        message, hint = errors.report_of_role(failure, self._sts)
         raise self._refusal(message, hint)
 
     def _refusal(self, message: str, hint: str) -> Refusal:

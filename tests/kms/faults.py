@@ -3,12 +3,17 @@
 from ..keyvault.faults import Refuse, broken, cut, garbled, stall
 from .answers import refusal
 
-__all__ = ["broken", "cut", "forbidden", "garbled", "key_inactive", "stall", "throttled", "token_expired"]
+__all__ = ["broken", "cut", "forbidden", "garbled", "key_inactive", "no_role", "stall", "throttled", "token_expired"]
 
 
 def forbidden() -> Refuse:
     """403: the RAM policy does not allow it."""
     return Refuse(refusal(403, "Forbidden.NoPermission", "You are not authorized to perform the operation."))
+
+
+def no_role() -> Refuse:
+    """403 of STS: RAM does not allow to assume the role, or the role's trust policy names others."""
+    return Refuse(refusal(403, "NoPermission", "You are not authorized to do this action."))
 
 
 def throttled(retry_after: float | None = None) -> Refuse:
