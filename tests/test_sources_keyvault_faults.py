@@ -239,6 +239,21 @@ def test_a_name_of_which_every_version_is_disabled_is_named(tmp_path: Path, vaul
     ]
 
 
+def test_a_pinned_version_that_is_disabled_is_no_word_about_the_others(tmp_path: Path, vault: KeyVault) -> None:
+    """A newer one is enabled; the pin asks for the other all the same."""
+    project = vault_shop(tmp_path, vault)
+    fill(vault)
+    pinned = vault.set("token-prod", "the token")
+    vault.set("token-prod", "the token again")
+    vault.disable("token-prod", pinned)
+    source = {"names": "{remoteName}-prod", "azureKeyVault": {"vaultUrl": vault.url}}
+    project.sealed_overlay(source=source, overrides={"app": {"keys": {"token": {"version": pinned}}}})
+    assert failed(project, vault) == [
+        f"{ERROR}URL: the version of token-prod that is pinned is disabled",
+        "hint: enable it, or pin another version",
+    ]
+
+
 def test_an_answer_that_never_comes_is_not_waited_for(tmp_path: Path, vault: KeyVault) -> None:
     """Three times, each as long as the client waits: half a second here, half a minute else."""
     project = vault_shop(tmp_path, vault)

@@ -130,6 +130,8 @@ class KeyVault:
         except HttpResponseError as error:
             if errors.is_absence(error):
                 return None
+            if errors.code(error) == "SecretDisabled":
+                raise errors.VersionDisabled("disabled") from None
             raise
 
     def _get(self, name: str, version: str | None = None) -> KeyVaultSecret:

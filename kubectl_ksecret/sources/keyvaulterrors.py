@@ -1,6 +1,5 @@
 """What Azure's SDK raises, in words of ours: its own messages quote answers, and so values."""
 
-import re
 from collections.abc import Callable, Mapping
 
 from azure.core.exceptions import (
@@ -12,11 +11,18 @@ from azure.core.exceptions import (
     ServiceRequestError,
 )
 
+from . import entraerrors
+from .patience import asked_for
+
 # The SDK raises ValueError for a server whose challenge is not Key Vault's, OSError where trusted certificates can't
 # be read.
 FAILURES = (AzureError, ValueError, OSError)
 Report = tuple[str, str]  # message and hint
 _BUNDLE = "REQUESTS_CA_BUNDLE"
+
+
+class VersionDisabled(AzureError):
+    """A version that was asked for by its id is disabled; of the others nothing is said."""
 
 
 def code(error: Exception) -> str:
@@ -29,7 +35,8 @@ def code(error: Exception) -> str:
 def concerns_all(error: Exception) -> bool:
     """Whether other names would fail in the same way: all but what is said of the one name."""
     of_the_name = isinstance(error, HttpResponseError) and error.status_code in (400, 404, 409)
-    return not (of_the_name and code(error)) and code(error) != "SecretDisabled"
+    is_disabled = isinstance(error, VersionDisabled) or code(error) == "SecretDisabled"
+    return not (of_the_name and code(error)) and not is_disabled
 
 
 def is_of_roles(error: Exception) -> bool:
@@ -53,11 +60,13 @@ def pause(error: Exception, attempt: int) -> float:
     """Seconds before the next attempt, as the vault says or doubling."""
     response = getattr(error, "response", None)
     asked = response.headers.get("Retry-After", "") if response is not None else ""
-    return min(float(asked), 60.0) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", asked) else 0.25 * 2.0**attempt
+    return min(asked_for(asked) or 0.25 * 2.0**attempt, 60.0)
 
 
 def report(error: Exception, url: str, name: str) -> Report:
     """Return what went wrong with a name, and what to do."""
+    if isinstance(error, VersionDisabled):
+        return f"{url}: the version of {name} that is pinned is disabled", "enable it, or pin another version"
     if isinstance(error, DecodeError | IncompleteReadError):
         return f"{url}: the answer for {name} was cut off", "try again; a proxy on the way may be at fault"
     if isinstance(error, ClientAuthenticationError) and error.status_code != 401:
@@ -81,9 +90,9 @@ def not_set_up() -> Report:
 
 def _not_signed_in(error: ClientAuthenticationError, url: str) -> Report:
     """Say why nobody is signed in: the chain of credentials reports what each of them met in one text."""
-    if refused := re.search(r"AADSTS\d+", str(error)):
+    if refusal := entraerrors.code_in(str(error)):
         return (
-            f"{url}: Azure refuses the sign-in ({refused.group()})",
+            f"{url}: Azure refuses the sign-in ({refusal})",
             "check AZURE_TENANT_ID, AZURE_CLIENT_ID and the client secret, which may have expired; without them run "
             "az login anew",
         )
