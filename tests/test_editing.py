@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from kubectl_ksecret import yamlio
 from kubectl_ksecret.actions.accept import with_exceptions
 from kubectl_ksecret.errors import InputError, Mend, Place
-from kubectl_ksecret.yamlio.editing import encoded, mended
+from kubectl_ksecret.yamlio.editing import encoded, mended, with_field
 
 ENTRY = {"rule": "old", "object": "Secret/x", "reason": "known"}
 LINES = ("- rule: old\n", "  object: Secret/x\n", "  reason: known\n")
@@ -45,6 +45,20 @@ def lines(indentation: str) -> str:
 def test_an_entry_is_added_where_it_belongs(before: str, after: str) -> None:
     """Behind those that are there, or behind the last field; comments stay where they are."""
     assert with_exceptions(before, "a.yaml", [ENTRY]) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("spec:\n  a: 1\n", "spec:\n  a: 1\n  b:\n    c:\n      d: x\n"),
+        ("spec:\n  b: {e: 1} # b\n", "spec:\n  b: {e: 1, c: {d: x}} # b\n"),
+        ("spec:\n  b:\n  a: 1\n", "spec:\n  b:\n    c:\n      d: x\n  a: 1\n"),
+        ("spec:\n  b:\n    c:\n      d: w # d\n", "spec:\n  b:\n    c:\n      d: x # d\n"),
+    ],
+)
+def test_a_field_is_set_with_the_mappings_that_are_missing_on_the_way_to_it(before: str, after: str) -> None:
+    """Those that are there stay as they are written."""
+    assert with_field(before, "a.yaml", ("spec", "b", "c", "d"), "x") == after
 
 
 def test_line_ends_and_the_byte_order_mark_stay() -> None:

@@ -119,5 +119,5 @@ def with_exceptions(text: str, file: str, entries: Sequence[Entry]) -> str:
     stated = editing.value_at(spec, ("exceptions",))
     if not isinstance(spec, dict) or not (stated is None or isinstance(stated, list)):
         place = editing.place_of(document.node, ("spec", "exceptions"), file) if document else Place(file)
-        raise InputError(Mistake("by_overlay a SecretOverlay", place))
+        raise InputError(Mistake("expected a SecretOverlay", place))
     return editing.with_field(text, file, ("spec", "exceptions"), [*(stated or ()), *map(dict, entries)])

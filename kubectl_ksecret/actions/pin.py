@@ -1,16 +1,12 @@
 """Write into an overlay which cluster it belongs to."""
 
-import os
-
 from ..backends import backend_of
 from ..cluster.api import Api
 from ..cluster.guard import namespace_uid, refuse_another_namespace
-from ..files.folder import locked
-from ..files.project import decode
 from ..frozen import Record
 from ..model.resolution import Environment
-from ..yamlio import editing
 from .deployment import deployment
+from .overlayfile import editable
 
 
 class Pin(Record):
@@ -49,18 +45,6 @@ def pin(environment: Environment, api: Api) -> Pin:
         seals=backend_of(environment).certificate(environment) is not None,
     )
     if outcome.changed:
-        _write(environment, outcome.uid)
+        with editable(environment) as overlay:
+            overlay.set(("spec", "cluster", "uid"), outcome.uid)
     return outcome
-
-
-def _write(environment: Environment, uid: str) -> None:
-    path = environment.project.inside(environment.file)
-    folder, name = os.path.split(path)
-    with locked(folder) as held:
-        content, shown = environment.project.read(path), environment.project.name(path)
-        text = decode(content, shown)
-        if environment.overlay.spec.cluster is None:
-            text = editing.with_field(text, shown, ("spec", "cluster"), {"uid": uid})
-        else:
-            text = editing.with_field(text, shown, ("spec", "cluster", "uid"), uid)
-        held.write(name, editing.encoded(text, content))

@@ -1,17 +1,14 @@
 """Pins keys to the versions that their source has now, in the overlay, so that a commit moves a value and back."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..errors import InputError, Mistake
-from ..files.folder import locked
-from ..files.project import decode
 from ..frozen import Record
 from ..model.resolution import Environment, SourceRead
 from ..sources import OpenSource
 from ..values.gate import Address
-from ..yamlio import editing
 from .addresses import keys_of
+from .overlayfile import editable
 
 
 class PinnedVersions(Record):
@@ -90,21 +87,6 @@ def pin_of(read: SourceRead) -> Address:
 
 def write_pins(environment: Environment, pins: Mapping[Address, str]) -> None:
     """Write versions into an overlay. Raises InputError, with nothing written, if it can't be edited."""
-    path = environment.project.inside(environment.file)
-    folder, name = os.path.split(path)
-    with locked(folder) as held:
-        content, shown = environment.project.read(path), environment.project.name(path)
-        text = decode(content, shown)
+    with editable(environment) as overlay:
         for (secret, key), version in sorted(pins.items()):
-            text = _with_pin(text, shown, ("spec", "overrides", secret, "keys", key), {"version": version})
-        held.write(name, editing.encoded(text, content))
-
-
-def _with_pin(text: str, file: str, path: editing.Path, value: Mapping[str, object]) -> str:
-    """Return the text with a version in the key's override, which is made with what is missing on the way to it."""
-    document = editing.only_document(text, file)
-    while document is not None and not isinstance(editing.value_at(document.value, path), dict):
-        *above, name = path
-        path, value = above, {name: value}
-    ((name, stated),) = value.items()
-    return editing.with_field(text, file, (*path, name), stated)
+            overlay.set(("spec", "overrides", secret, "keys", key, "version"), version)
