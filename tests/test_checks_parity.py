@@ -62,6 +62,77 @@ def sealed(name: str, *keys: str) -> dict[str, Any]:
     return {"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "metadata": {"name": name}, "spec": spec}
 
 
+def made(kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """An object `cache` of another kind, of which a controller makes the Secret."""
+    version, name = kind.split()
+    return {"apiVersion": version, "kind": name, "metadata": {"name": "cache"}, "spec": dict(spec)}
+
+
+VSO = "secrets.hashicorp.com/v1beta1 VaultStaticSecret"
+ACK = "alibabacloud.com/v1alpha1 ExternalSecret"
+ALONE = {"excludes": [".*"], "excludeRaw": True}
+
+
+def destination(type_: str, *keys: str) -> dict[str, Any]:
+    """The destination of a VaultStaticSecret whose templates make all keys."""
+    templates = {key: {"text": f'{{{{ get .Secrets "{key}" }}}}'} for key in keys}
+    return {"destination": {"name": "cache", "type": type_, "transformation": {**ALONE, "templates": templates}}}
+
+
+@pytest.mark.parametrize(
+    ("other", "where"),
+    [
+        (made("bitnami.com/v1alpha1 SealedSecret", {"encryptedData": {"tls.crt": "AQ==", "tls.key": "AQ=="}}), "6:3"),
+        (external("cache", "tls.crt", "tls.key"), "8:11"),
+        (made(VSO, destination("Opaque", "tls.crt", "tls.key")), "8:11"),
+        (made(ACK, {"type": "Opaque", "data": [{"name": "tls.crt"}, {"name": "tls.key"}]}), "6:9"),
+    ],
+    ids=["SealedSecret", "ExternalSecret", "VaultStaticSecret", "ack-secret-manager"],
+)
+def test_the_type_is_compared_wherever_an_object_says_it(tmp_path: Path, other: dict[str, Any], where: str) -> None:
+    """Each kind has a place of its own for the type of its Secret; Opaque, if it says none."""
+    project = environments(tmp_path, test={}, prod={})
+    by_hand(project, "prod", secret("cache", "tls.crt", "tls.key", type="kubernetes.io/tls"))
+    by_hand(project, "test", other)
+    assert [line for line in found(project, PARITY) if "has the type" in line] == [
+        f"error: overlays/test/hand.yaml:{where}: cache has the type Opaque in test, kubernetes.io/tls in prod "
+        "[parity-type]"
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [made(VSO, destination("Opaque", "host")), made(ACK, {"data": [{"key": "cache", "name": "host"}]})],
+    ids=["VaultStaticSecret", "ack-secret-manager"],
+)
+def test_a_key_is_compared_with_those_of_other_operators(tmp_path: Path, other: dict[str, Any]) -> None:
+    """A VaultStaticSecret whose templates alone make the keys, and what ack-secret-manager copies."""
+    project = environments(tmp_path, test={}, prod={})
+    by_hand(project, "test", secret("cache", "host"))
+    by_hand(project, "prod", other)
+    assert found(project, PARITY) == []
+    by_hand(project, "test", secret("cache", "host", "port"))
+    (line,) = found(project, PARITY)
+    assert line.endswith("cache of prod has no key port, that of test has it [parity-missing]")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        made("cert-manager.io/v1 Certificate", {"secretName": "cache"}),
+        made("onepassword.com/v1 OnePasswordItem", {}),
+        made(VSO, {"destination": {"name": "cache"}}),
+    ],
+    ids=["Certificate", "OnePasswordItem", "VaultStaticSecret"],
+)
+def test_what_another_controller_makes_is_not_missing(tmp_path: Path, other: dict[str, Any]) -> None:
+    """Its keys are not known before it has run, so that they are not compared."""
+    project = environments(tmp_path, test={}, prod={})
+    by_hand(project, "test", sealed("cache", "tls.crt"))
+    by_hand(project, "prod", other)
+    assert found(project, PARITY) == []
+
+
 def test_kinds_are_compared_by_what_they_make(tmp_path: Path) -> None:
     """An ExternalSecret with another target, under a prefix, and a SealedSecret of the same keys are equal."""
     project = environments(tmp_path, test={}, prod={})

@@ -341,6 +341,11 @@ TEMPLATE = {"template": {"data": {"made": "x"}}}
 MERGED = {"template": {"data": {"made": "x"}, "mergePolicy": "Merge"}}
 FROM = {"template": {"templateFrom": [{"configMap": {"name": "x"}}]}}
 DATA = [{"secretKey": "key"}]
+VSO, ACK = "secrets.hashicorp.com/v1beta1 VaultStaticSecret", "alibabacloud.com/v1alpha1 ExternalSecret"
+ALONE: dict[str, Any] = {"excludes": [".*"], "excludeRaw": True}
+TEXTS: dict[str, Any] = {"templates": {"key": {"text": "x"}}}
+MORE: dict[str, Any] = {"transformationRefs": [{"name": "more"}]}
+MEMBERS = {"key": "shop", "jmesPath": [{"path": "b", "objectAlias": "b"}]}
 
 
 @pytest.mark.parametrize(
@@ -358,6 +363,8 @@ DATA = [{"secretKey": "key"}]
         (ESO, {"spec": {"data": DATA, "target": TEMPLATE}}, ("made",)),
         (ESO, {"spec": {"data": DATA, "target": MERGED}}, ("key", "made")),
         (ESO, {"spec": {"dataFrom": [{"extract": {}}], "target": TEMPLATE}}, ("made",)),
+        (VSO, {"spec": {"destination": {"name": "made", "transformation": {**ALONE, **TEXTS}}}}, ("key",)),
+        (ACK, {"spec": {"data": [{"key": "shop", "name": "a"}, MEMBERS]}}, ("a", "b")),
     ],
 )
 def test_what_provides_has_its_keys_and_no_other(
@@ -377,6 +384,10 @@ def test_what_provides_has_its_keys_and_no_other(
         (ESO, {"spec": {"dataFrom": [{"extract": {}}], "target": MERGED}}),
         (ESO, {"spec": {"data": DATA, "target": FROM}}),
         (CLUSTER_ESO, {"spec": {"externalSecretSpec": {"dataFrom": [{}]}}}),
+        (VSO, {"spec": {"destination": {"name": "made", "transformation": TEXTS}}}),
+        (VSO, {"spec": {"destination": {"name": "made", "transformation": {**TEXTS, "excludeRaw": True}}}}),
+        (VSO, {"spec": {"destination": {"name": "made", "transformation": {**ALONE, **TEXTS, **MORE}}}}),
+        (ACK, {"spec": {"dataProcess": {"extract": [{"key": "shop"}]}}}),
         ("cert-manager.io/v1 Certificate", {"spec": {"secretName": "made"}}),
         ("secrets.hashicorp.com/v1beta1 VaultStaticSecret", {"spec": {"destination": {"name": "made"}}}),
         ("secrets-store.csi.x-k8s.io/v1 SecretProviderClass", {"spec": {"secretObjects": [{"secretName": "made"}]}}),

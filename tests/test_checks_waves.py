@@ -1,8 +1,10 @@
 """Argo CD's waves and hooks: what reads a Secret comes after it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from kubectl_ksecret.checks.waves import secret_is_hook, wave_order
 from kubectl_ksecret.model.kubernetes import Subject
@@ -119,6 +121,24 @@ def test_an_external_secret_that_is_a_hook_is_a_finding(
     assert [finding.severity for finding in findings] == ["warning"] * count
     orphan = build.replace("'data'", "'target': {'creationPolicy': 'Orphan'}, 'data'")
     assert found([secret_is_hook], orphan + "---\n" + reader(annotations), shop) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "count"),
+    [
+        ("secrets.hashicorp.com/v1beta1 VaultStaticSecret", {"destination": {"name": "app", "create": True}}, 1),
+        ("secrets.hashicorp.com/v1beta1 VaultStaticSecret", {"destination": {"name": "app"}}, 0),
+        ("alibabacloud.com/v1alpha1 ExternalSecret", {"data": [{"key": "app", "name": "token"}]}, 1),
+    ],
+)
+def test_every_object_that_owns_its_secret_may_not_be_a_hook(
+    shop: Environment, kind: str, spec: dict[str, Any], count: int
+) -> None:
+    """Vault Secrets Operator owns what it created alone; the finalizer of ack-secret-manager deletes the Secret."""
+    version, name = kind.split()
+    metadata = {"name": "app", "annotations": {HOOK: "PreSync"}}
+    build = yaml.safe_dump({"apiVersion": version, "kind": name, "metadata": metadata, "spec": spec})
+    assert len(found([secret_is_hook], build, shop)) == count
 
 
 def test_the_advice_for_a_presync_hook_is_a_later_wave(shop: Environment) -> None:

@@ -10,14 +10,13 @@ from collections.abc import Iterator, Sequence
 from ..manifests.metadata import metadata
 from ..model import propertypath
 from ..model.backend import Limit, NameReference, Objects, Path
-from ..model.kubernetes import Object
+from ..model.kubernetes import ALIBABA, Object
 from ..model.resolution import Derived, Environment, Remote, Secret
 from ..model.types.backends import AccessKey, AckSecretManager, Rrsa
 from .valueless import ValuelessBackend
 
-GROUP = "alibabacloud.com"
 KIND, _STORE = "ExternalSecret", "SecretStore"
-API = f"{GROUP}/v1alpha1"
+API = f"{ALIBABA}/v1alpha1"
 POLLING = "120s"  # its own option pollingInterval, which no object changes
 _CREDENTIALS = tuple((_STORE, f"spec/KMS/KMSAuth/{field}/name") for field in ("accessKey", "accessKeySecret"))
 
@@ -33,7 +32,7 @@ class AckSecretManagerBackend(ValuelessBackend):
     """An ExternalSecret for each declaration; ack-secret-manager reads the values in the cluster."""
 
     kind = KIND
-    group = GROUP
+    group = ALIBABA
     record_path = ("metadata", "annotations")
 
     def render(self, environment: Environment, committed: Objects) -> list[Object]:
@@ -92,11 +91,11 @@ class AckSecretManagerBackend(ValuelessBackend):
         from .references import SECRET_READERS
 
         return (
-            NameReference(KIND, GROUP, (*SECRET_READERS, *_CREDENTIALS)),
+            NameReference(KIND, ALIBABA, (*SECRET_READERS, *_CREDENTIALS)),
             # The store's own credentials come in any form.
             NameReference("SealedSecret", "bitnami.com", _CREDENTIALS),
             NameReference("Secret", "", _CREDENTIALS),
-            NameReference(_STORE, GROUP, ((KIND, "spec/data/secretStoreRef/name"),)),
+            NameReference(_STORE, ALIBABA, ((KIND, "spec/data/secretStoreRef/name"),)),
         )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..kustomize import layers
 from ..manifests.metadata import metadata
 from ..model.backend import Limit, NameReference, Objects, Path
-from ..model.kubernetes import Object
+from ..model.kubernetes import VAULT_OPERATOR, Object
 from ..model.resolution import Derived, Environment, Remote, Secret, SourceRead
 from ..model.template import references
 from ..model.types.backends import AppRoleSignIn, KubernetesSignIn, VaultSecretsOperator
@@ -21,9 +21,8 @@ from ..objects.reads import reads
 from .gotemplates import FILTERS, GoTemplates, literal
 from .valueless import ValuelessBackend
 
-GROUP = "secrets.hashicorp.com"
 KIND, AUTH, CONNECTION = "VaultStaticSecret", "VaultAuth", "VaultConnection"
-_API = f"{GROUP}/v1beta1"
+_API = f"{VAULT_OPERATOR}/v1beta1"
 # What the operator can restart; it refuses other kinds.
 _RESTARTED = {"Deployment": "apps", "StatefulSet": "apps", "DaemonSet": "apps", "argo.Rollout": "argoproj.io"}
 # A pattern of the CRD: one number and one unit.
@@ -41,7 +40,7 @@ class VaultSecretsOperatorBackend(ValuelessBackend):
     """A VaultStaticSecret for each declaration; Vault Secrets Operator reads the values in the cluster."""
 
     kind = KIND
-    group = GROUP
+    group = VAULT_OPERATOR
     record_path = ("metadata", "annotations")
     builds_on_committed = True
 
@@ -106,11 +105,11 @@ class VaultSecretsOperatorBackend(ValuelessBackend):
             for kind, group in _RESTARTED.items()
         ]
         return (
-            NameReference(KIND, GROUP, ((KIND, "spec/destination/name"), *SECRET_READERS, *credentials)),
+            NameReference(KIND, VAULT_OPERATOR, ((KIND, "spec/destination/name"), *SECRET_READERS, *credentials)),
             NameReference("SealedSecret", "bitnami.com", credentials),
             NameReference("Secret", "", credentials),
-            NameReference(AUTH, GROUP, ((KIND, "spec/vaultAuthRef"),)),
-            NameReference(CONNECTION, GROUP, ((AUTH, "spec/vaultConnectionRef"),)),
+            NameReference(AUTH, VAULT_OPERATOR, ((KIND, "spec/vaultAuthRef"),)),
+            NameReference(CONNECTION, VAULT_OPERATOR, ((AUTH, "spec/vaultConnectionRef"),)),
             NameReference("ServiceAccount", "", ((AUTH, "spec/kubernetes/serviceAccount"),)),
             *workloads,
         )

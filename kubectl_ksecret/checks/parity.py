@@ -11,11 +11,12 @@ from itertools import combinations
 from ..errors import Place, nearest
 from ..frozen import Record
 from ..kustomize import layers
-from ..model.kubernetes import SERVICE_ACCOUNT, STORES, Object
+from ..model.kubernetes import SERVICE_ACCOUNT, STORES
 from ..model.resolution import Environment
-from ..objects.documents import Document, Path, dotted, mapping
-from ..objects.producers import ProducedSecret, type_path
+from ..objects.documents import Document, dotted
+from ..objects.producers import ProducedSecret, produced_by
 from ..objects.reads import runs_pods
+from ..objects.secretfields import field_of_keys, secret_fields
 from . import Finding, rule
 from .scope import Build, Repository, overlay_subject
 from .supply import secrets_of
@@ -90,7 +91,9 @@ def _side(build: Build) -> Side:
             aside = secret.type in _BOOKKEEPING or {secret.name, name} & credentials
             if not aside:
                 by_hand[name] = secret
-    return Side(build=build, by_hand=by_hand, known=frozenset(declared))
+    # What a controller makes of an object that does not say the keys is there, and can't be compared.
+    made = {_plain_name(build, secret) for document in build.objects for secret in produced_by(document)}
+    return Side(build=build, by_hand=by_hand, known=frozenset(declared | made))
 
 
 def _plain_name(build: Build, secret: ProducedSecret) -> str:
@@ -180,7 +183,7 @@ def _missing_keys(has: Side, lacks: Side, name: str) -> Iterator[Finding]:
         return
     for key in sorted(others.keys - here.keys):
         document = _document(here)
-        field = _field_of_keys(document.object)
+        field = field_of_keys(document)
         yield Finding(
             message=f"{name} of {lacks.name} has no key {key}, that of {has.name} has it",
             place=document.place(*field),
@@ -195,17 +198,6 @@ def _missing_keys(has: Side, lacks: Side, name: str) -> Iterator[Finding]:
 def _document(secret: ProducedSecret) -> Document:
     assert secret.producer is not None
     return secret.producer
-
-
-def _field_of_keys(document: Object) -> Path:
-    """Return where an object says its keys."""
-    spec = mapping(document.get("spec"))
-    if document.get("kind") == "SealedSecret":
-        return "spec", "encryptedData"
-    if document.get("kind") == "ExternalSecret":
-        made = mapping(mapping(spec.get("target")).get("template")).get("data")
-        return ("spec", "target", "template", "data") if made else ("spec", "data")
-    return ("stringData",) if "stringData" in document and "data" not in document else ("data",)
 
 
 def _in_both(sides: Sequence[Side]) -> Iterator[tuple[Side, Side, str]]:
@@ -226,7 +218,7 @@ def other_type(repository: Repository) -> Iterator[Finding]:
         for first, other, name in _in_both(sides):
             here, others = other.by_hand[name], first.by_hand[name]
             if here.type != others.type:
-                path = type_path(_document(here))
+                path = secret_fields(_document(here)).type
                 yield Finding(
                     message=f"{name} has the type {here.type} in {other.name}, {others.type} in {first.name}",
                     place=_document(here).place(*path),

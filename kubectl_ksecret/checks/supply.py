@@ -5,15 +5,14 @@ from functools import cache, cached_property
 from typing import Generic, NamedTuple, TypeVar
 
 from ..kustomize.layers import Renaming
-from ..model.kubernetes import OPERATOR
 from ..model.resolution import Environment
 from ..objects.documents import Document, mapping
 from ..objects.producers import ProducedSecret, produced_by
 from ..objects.reads import SecretRead, reads, runs_pods
+from ..objects.secretfields import describes_secret
 from .scope import Build
 
 T = TypeVar("T")
-_FORMS = (("", "Secret"), ("bitnami.com", "SealedSecret"), (OPERATOR, "ExternalSecret"))
 
 
 class Standing(NamedTuple):
@@ -141,7 +140,7 @@ class Supply:
 def secrets_of(build: Build) -> Iterator[ProducedSecret]:
     """Yield the Secrets of a build whose objects hold their whole description; what adds to another's is left out."""
     for document in build.objects:
-        if (document.group, document.subject.kind) in _FORMS:
+        if describes_secret(document):
             yield from (secret for secret in produced_by(document) if not (secret.merges or secret.everywhere))
 
 

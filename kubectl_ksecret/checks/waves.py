@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..model.kubernetes import OPERATOR, STORES, Object
+from ..model.kubernetes import ALIBABA, OPERATOR, STORES, VAULT_OPERATOR, Object
 from ..objects.documents import Document, mapping
 from ..objects.reads import runs_pods, store_references
 from . import Finding, rule
@@ -15,7 +15,12 @@ _WAVE = "argocd.argoproj.io/sync-wave"
 _HOOK = "argocd.argoproj.io/hook"
 _STAGES = {"PreSync": 0, "Sync": 1, "PostSync": 2}
 _HOOKS = (_HOOK, "helm.sh/hook")  # Argo CD takes those of Helm for its own
-_OWNING = ((OPERATOR, "ExternalSecret"), ("bitnami.com", "SealedSecret"))
+_OWNING = (
+    (OPERATOR, "ExternalSecret"),
+    ("bitnami.com", "SealedSecret"),
+    (VAULT_OPERATOR, "VaultStaticSecret"),
+    (ALIBABA, "ExternalSecret"),
+)
 _ANNOTATIONS = ("metadata", "annotations")
 
 
@@ -126,11 +131,12 @@ def _finding(supply: Supply, need: _Need, first: _Moment, then: _Moment) -> Find
 
 @rule("secret-is-hook", "warning")
 def secret_is_hook(build: Build) -> Iterator[Finding]:
-    """An ExternalSecret or SealedSecret is a hook of Argo CD.
+    """An ExternalSecret, SealedSecret or VaultStaticSecret is a hook of Argo CD.
 
     Argo CD deletes a hook and makes it anew at every sync, and its Secret, which it owns, goes with it: pods that start
     in between find none. Give it a sync wave of its own instead, and make the Job that needs it a Sync hook in a later
-    wave. An ExternalSecret with the creationPolicy Orphan does not own its Secret.
+    wave. An ExternalSecret with the creationPolicy Orphan does not own its Secret, and a VaultStaticSecret does not own
+    one that it did not create.
     """
     supply = supply_of(build)
     for document in build.objects:
@@ -152,8 +158,9 @@ def secret_is_hook(build: Build) -> Iterator[Finding]:
 
 
 def _owns_nothing(document: Document) -> bool:
-    policy = document.at("spec", "target", "creationPolicy")
-    return policy in ("Orphan", "Merge", "None") and document.subject.kind == "ExternalSecret"
+    if document.group == VAULT_OPERATOR:
+        return document.at("spec", "destination", "create") is not True
+    return document.group == OPERATOR and document.at("spec", "target", "creationPolicy") in ("Orphan", "Merge", "None")
 
 
 def _is_recreated(document: Document, hook: str) -> bool:

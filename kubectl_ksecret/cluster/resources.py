@@ -3,6 +3,8 @@
 from typing import NamedTuple
 from urllib.parse import quote
 
+from ..model.kubernetes import ALIBABA, VAULT_OPERATOR
+
 
 class Resources(NamedTuple):
     """Objects of one kind as the API serves them. `plural` is the word in paths and in Roles."""
@@ -85,6 +87,6 @@ EXTERNAL_SECRETS = Resources("external-secrets.io", "v1", "externalsecrets")
 SECRET_STORES = Resources("external-secrets.io", "v1", "secretstores")
 CLUSTER_SECRET_STORES = Resources("external-secrets.io", "v1", "clustersecretstores")
 STORES = {"SecretStore": SECRET_STORES, "ClusterSecretStore": CLUSTER_SECRET_STORES}
-VAULT_STATIC_SECRETS = Resources("secrets.hashicorp.com", "v1beta1", "vaultstaticsecrets")
+VAULT_STATIC_SECRETS = Resources(VAULT_OPERATOR, "v1beta1", "vaultstaticsecrets")
 SEALED_SECRETS = Resources("bitnami.com", "v1alpha1", "sealedsecrets")
-ACK_EXTERNAL_SECRETS = Resources("alibabacloud.com", "v1alpha1", "externalsecrets")
+ACK_EXTERNAL_SECRETS = Resources(ALIBABA, "v1alpha1", "externalsecrets")

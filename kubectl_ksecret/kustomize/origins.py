@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..files.project import Project
+from ..model.kubernetes import STORES
 from ..objects.documents import Document, Tree
 from ..objects.producers import without_hash
 from . import building, contents
 from .generators import GENERATORS, entries, name_of
 from .layers import Layers
 
-_SECRETS = ("Secret", "SealedSecret", "ExternalSecret", "SecretStore", "ClusterSecretStore")
+_SECRETS = ("Secret", "SealedSecret", "ExternalSecret", "VaultStaticSecret", *STORES)
 
 
 class _Affixes(NamedTuple):

@@ -8,6 +8,9 @@ Object = dict[str, Any]
 # Of External Secrets Operator: the group of its kinds, and the kinds that say where it reads.
 OPERATOR = "external-secrets.io"
 STORES = ("SecretStore", "ClusterSecretStore")
+# The groups of Vault Secrets Operator and of ack-secret-manager.
+VAULT_OPERATOR = "secrets.hashicorp.com"
+ALIBABA = "alibabacloud.com"
 RBAC = "rbac.authorization.k8s.io"
 
 

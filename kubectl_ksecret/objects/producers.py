@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from ..model.kubernetes import OPERATOR, SERVICE_ACCOUNT, Object, Subject
-from .documents import Document, Path, mapping, sequence
+from ..model.kubernetes import ALIBABA, OPERATOR, SERVICE_ACCOUNT, VAULT_OPERATOR, Object, Subject
+from .documents import Document, mapping, sequence
+from .secretfields import secret_fields
 
 _HASH = re.compile("-[bcdfghkmt2456789]{10}$")  # an alphabet of kustomize's own: no word can stand in it by chance
 _TLS_KEYS = frozenset({"tls.crt", "tls.key"})
@@ -36,7 +37,7 @@ class ProducedSecret(NamedTuple):
     @property
     def type(self) -> str:
         """The type of the Secret, as its object says it."""
-        stated = self.producer.at(*type_path(self.producer)) if self.producer else None
+        stated = self.producer.at(*secret_fields(self.producer).type) if self.producer else None
         return stated if isinstance(stated, str) and stated else _OPAQUE
 
     @property
@@ -44,8 +45,8 @@ class ProducedSecret(NamedTuple):
         """The annotations of the Secret, as its object or its declaration says them."""
         if self.producer is None:
             return dict(self.declared_annotations)
-        template = _TEMPLATES.get(self.producer.subject.kind, ())
-        return mapping(self.producer.at(*template, "metadata", "annotations"))
+        path = secret_fields(self.producer).annotations
+        return mapping(self.producer.at(*path)) if path else {}
 
     @property
     def subject(self) -> Subject:
@@ -66,15 +67,6 @@ class ProducedSecret(NamedTuple):
         if self.producer is None or self.producer.subject.name != self.name:
             return self.name  # a target that an ExternalSecret names has no other name
         return self.producer.written("metadata", "name") or self.name
-
-
-_TEMPLATES: dict[str, Path] = {"SealedSecret": ("spec", "template"), "ExternalSecret": ("spec", "target", "template")}
-
-
-def type_path(document: Document) -> Path:
-    """Return where an object says the type of its Secret."""
-    where = ("spec",) if document.group == _ALIBABA else _TEMPLATES.get(document.subject.kind, ())
-    return (*where, "type")
 
 
 def without_hash(name: str) -> str:
@@ -204,6 +196,17 @@ def _copied_from_kms(document: Document) -> Iterator[ProducedSecret]:
     named += [member.get("objectAlias") for member in _below(spec, ["data", "jmesPath"])]
     keys = frozenset(filter(None, map(_text, named)))
     yield _made(document, document.subject.name, None if spec.get("dataProcess") else keys)
+
+
+def _vault_static_secret(document: Document) -> Iterator[ProducedSecret]:
+    """Its templates make the keys, beside the members of the entry unless all of them are excluded."""
+    destination = mapping(_spec(document).get("destination"))
+    transformation = mapping(destination.get("transformation"))
+    excludes = sequence(transformation.get("excludes"))
+    alone = (
+        transformation.get("excludeRaw") is True and ".*" in excludes and not transformation.get("transformationRefs")
+    )
+    yield _made(document, destination.get("name"), _names(transformation.get("templates")) if alone else None)
 
 
 def _own_name(document: Document) -> Iterator[ProducedSecret]:
@@ -338,8 +341,7 @@ def _infisical(document: Document) -> Iterator[ProducedSecret]:
         yield from _named_in(field, "secretName", namespace="secretNamespace")(document)
 
 
-_VAULT, _INFISICAL, _ELASTIC = "secrets.hashicorp.com", "secrets.infisical.com", "k8s.elastic.co"
-_ALIBABA = "alibabacloud.com"
+_INFISICAL, _ELASTIC = "secrets.infisical.com", "k8s.elastic.co"
 _KINDS: dict[tuple[str, str], _Producer] = {  # by group and kind
     ("", "Secret"): _secret,
     ("", "Service"): _service,
@@ -348,7 +350,7 @@ _KINDS: dict[tuple[str, str], _Producer] = {  # by group and kind
     (OPERATOR, "ExternalSecret"): _external_secret,
     (OPERATOR, "ClusterExternalSecret"): _cluster_external_secret,
     ("kubernetes-client.io", "ExternalSecret"): _own_name,
-    (_ALIBABA, "ExternalSecret"): _copied_from_kms,
+    (ALIBABA, "ExternalSecret"): _copied_from_kms,
     ("onepassword.com", "OnePasswordItem"): _own_name,
     ("ricoberger.de", "VaultSecret"): _own_name,
     ("objectbucket.io", "ObjectBucketClaim"): _own_name,
@@ -369,10 +371,10 @@ _KINDS: dict[tuple[str, str], _Producer] = {  # by group and kind
     ("cert-manager.io", "Issuer"): _named_in("acme", "privateKeySecretRef", "name"),
     ("cert-manager.io", "ClusterIssuer"): _named_in("acme", "privateKeySecretRef", "name"),
     ("secrets-store.csi.x-k8s.io", "SecretProviderClass"): _provider_class,
-    (_VAULT, "VaultStaticSecret"): _named_in("destination", "name"),
-    (_VAULT, "VaultDynamicSecret"): _named_in("destination", "name"),
-    (_VAULT, "VaultPKISecret"): _named_in("destination", "name"),
-    (_VAULT, "HCPVaultSecretsApp"): _named_in("destination", "name"),
+    (VAULT_OPERATOR, "VaultStaticSecret"): _vault_static_secret,
+    (VAULT_OPERATOR, "VaultDynamicSecret"): _named_in("destination", "name"),
+    (VAULT_OPERATOR, "VaultPKISecret"): _named_in("destination", "name"),
+    (VAULT_OPERATOR, "HCPVaultSecretsApp"): _named_in("destination", "name"),
     ("postgresql.cnpg.io", "Cluster"): _with_ending("-app", "-superuser", "-ca", "-server", "-replication"),
     ("acid.zalan.do", "postgresql"): _postgresql,
     ("postgres-operator.crunchydata.com", "PostgresCluster"): _crunchy,

@@ -11,7 +11,7 @@ with 40 that do not. So one place alone, that of most workloads, holds for every
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from ..model.kubernetes import OPERATOR
+from ..model.kubernetes import ALIBABA, OPERATOR
 
 How = Literal["env", "envFrom", "volume", "image pull", "tls", "other"]
 
@@ -246,7 +246,7 @@ REFERENCES = (
             namespace="csi.storage.k8s.io/snapshotter-secret-namespace",
         ),
     ),
-    *_of("alibabacloud.com", "SecretStore", *_ACCESS_KEY),
+    *_of(ALIBABA, "SecretStore", *_ACCESS_KEY),
     *_of(OPERATOR, "PushSecret", _field("spec/selector/secret/name")),
     *_of(OPERATOR, "ExternalSecret", _field("spec/target/template/templateFrom/secret/name")._replace(items=True)),
     *_of(
