@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Self
 
 from ..errors import InputError, Mistake, Place, printable
@@ -21,6 +21,7 @@ class Project:
         self._real_folders: dict[str, str] = {}
         self._warned: set[str] = set()
         self._found: dict[str, list[str]] = {}
+        self._planned: Mapping[str, bytes] = {}
 
     @classmethod
     def around(cls, path: str, shown_from: str | None = None) -> Self:
@@ -31,6 +32,12 @@ class Project:
             if folder == below:
                 return cls(start, shown_from)
         return cls(folder, shown_from)
+
+    def with_files(self, contents: Mapping[str, bytes]) -> "Project":
+        """Return the project as it will be when it has these files, by their paths: what is read finds them there."""
+        project = Project(self.root, self._shown_from)
+        project._planned = contents
+        return project
 
     @property
     def git(self) -> str | None:
@@ -103,6 +110,8 @@ class Project:
 
     def read(self, path: str, place: Place | None = None) -> bytes:
         """Return the bytes of a regular file. Raises InputError at the place that named it."""
+        if path in self._planned:
+            return self._planned[path]
         try:
             return _read(self._open(path, place))
         except OSError as error:

@@ -11,6 +11,7 @@ from ..model.kubernetes import Object
 from ..objects.documents import Document, Path, dotted, mapping
 from .normalising import entry_number, normalised
 from .secrets import below, title
+from .stores import StoreReading
 
 _HINTS = {
     "spec.target.name": "it takes the name of its Secret, which is made anew when the old one is deleted",
@@ -80,21 +81,35 @@ class Difference(NamedTuple):
         return Mistake(f"{title(self.document)}: {self.field} {self.change}", place, _HINTS.get(self.field, ""))
 
 
-def differences(document: Document, rendered: Object, elsewhere: Collection[str] = ()) -> list[Difference]:
+def differences(
+    document: Document, rendered: Object, store: StoreReading, elsewhere: Collection[str] = ()
+) -> list[Difference]:
     """Return the fields of an object that are not rendered as they were; the keys `elsewhere` are another Secret's."""
-    before, after = _without(normalised(document.object), elsewhere), _without(normalised(rendered), elsewhere)
+    before, after = (
+        _without(_with_source_names(normalised(object_), store), elsewhere) for object_ in (document.object, rendered)
+    )
     return [Difference(document, path, change) for path, change in _differing(before, after, ())]
 
 
 def store_differences(document: Document, rendered: Object) -> tuple[bool, list[Difference]]:
     """Return the same of a store, and whether it may be replaced: a label that it did not have does no harm."""
-    all_ = differences(document, rendered)
+    before, after = normalised(document.object), normalised(rendered)
+    all_ = [Difference(document, path, change) for path, change in _differing(before, after, ())]
     lost = [field for field in all_ if field.path[:2] != ("metadata", "labels") or field.change != _NEW]
     # Of a store that stays nothing is new.
     return not lost, lost or all_
 
 
 _LOST, _OTHER, _NEW = "is not carried over", "is not the same", "is new"
+
+
+def _with_source_names(object_: Object, store: StoreReading) -> Object:
+    """Let each entry have the name in the source that is meant: the operator takes more than one form of it."""
+    for entry in mapping(mapping(object_.get("spec")).get("data")).values():
+        remote = mapping(mapping(entry).get("remoteRef"))
+        if "key" in remote:
+            remote["key"] = store.name_in_source(remote["key"]) or remote["key"]
+    return object_
 
 
 def _without(object_: Object, keys: Collection[str]) -> Object:

@@ -19,7 +19,7 @@ from ..model.validation.declaration import mistakes_in
 from ..model.validation.environment import mistakes
 from ..objects.documents import KUSTOMIZATION_FILE, Path
 from ..yamlio import MappingNode, Node
-from . import comparing, externalsecrets, matching, sealed
+from . import comparing, matching, sealed
 from .declaring import Declared, declare, overlay
 from .existing import ExistingBase, FieldEdit, with_edits
 from .matching import MatchedEnvironment, Same
@@ -41,7 +41,7 @@ class ComposedEnvironment(Record):
     text: str
     changes: Changes
     files: frozenset[str]  # all that its folder is to hold, as names in it
-    certificate: bytes | None
+    beside: Mapping[str, bytes]  # what ksecret.yaml names that is copied into its folder, by name
     store_is_rendered: bool
     differences: Sequence[Mistake]
 
@@ -267,27 +267,28 @@ class _Overlay:
         imported = self._matched.imported
         if not imported.is_external:
             name, content = certificate
-            return self._with(sealed.backend_of(imported, self._target, name), content, False, [])
+            copied = {} if content is None else {CERTIFICATE: content}
+            return self._with(sealed.backend_of(imported, self._target, name), copied, False, [])
         backend = imported.backend
-        store = imported.store
-        auth = externalsecrets.auth(store) if store and imported.vault_url else None
+        store, auth = imported.store.document, imported.store.auth
+        beside = imported.store.source.files if imported.store.source else {}
         lost: list[Mistake] = []
         if store and auth:
             with_auth = backend | {"store": backend["store"] | {"auth": auth}}
-            trial = self._read({"externalSecret": with_auth})
+            trial = self._read({"externalSecret": with_auth}, beside)
             if trial is None:
                 return None
             rendered = next(iter(backend_of(trial[1]).mend(trial[1], {})))
             replaceable, differences = comparing.store_differences(store, rendered)
             lost = [difference.mistake for difference in differences]
             if replaceable:
-                return self._with({"externalSecret": with_auth}, None, True, lost)
+                return self._with({"externalSecret": with_auth}, beside, True, lost)
         if store:
             reason = f"the {title(store)} stays as it is: keep its file"
             lost.append(Mistake(reason, store.place("kind")))
-        return self._with({"externalSecret": backend}, None, False, lost)
+        return self._with({"externalSecret": backend}, beside, False, lost)
 
-    def _read(self, backend: Object) -> tuple[str, Environment] | None:
+    def _read(self, backend: Object, beside: Mapping[str, bytes]) -> tuple[str, Environment] | None:
         """Return the overlay's text and the environment; None if Secrets are to blame for mistakes in it."""
         file = os.path.join(self._target.secrets(self._matched.name), FILE)
         shown = self._target.project.name(file)
@@ -300,7 +301,9 @@ class _Overlay:
         reading, node = Reading(shown), yamlio.compose(text, shown)[0]
         read_back = read(SecretOverlay, node, reading)
         if not reading.mistakes:
-            environment = bring_together(self._target.project, file, read_back, self._declarations)
+            files = {os.path.join(os.path.dirname(file), name): content for name, content in beside.items()}
+            project = self._target.project.with_files(files)
+            environment = bring_together(project, file, read_back, self._declarations)
             wrong = list(mistakes(environment))
         else:
             wrong = list(reading.mistakes)
@@ -320,9 +323,9 @@ class _Overlay:
         self.staying.append(_stays(secrets[str(name)], mistake, path[3:]))
 
     def _with(
-        self, fields: Object, certificate: bytes | None, store_is_rendered: bool, lost: Sequence[Mistake]
+        self, fields: Object, beside: Mapping[str, bytes], store_is_rendered: bool, lost: Sequence[Mistake]
     ) -> ComposedEnvironment | None:
-        trial = self._read(fields)
+        trial = self._read(fields, beside)
         if trial is None:
             return None
         text, environment = trial
@@ -335,7 +338,7 @@ class _Overlay:
             text=text,
             changes=upkeep.changes(environment, backend, rendered, {}),
             files=frozenset(_files(rendered, backend_of(environment).kind)),
-            certificate=certificate,
+            beside=beside,
             store_is_rendered=store_is_rendered,
             differences=differences,
         )
@@ -357,7 +360,7 @@ class _Overlay:
                 after = objects[name]
             else:
                 continue  # it is sealed anew under its new name
-            for difference in comparing.differences(secret.document, after, elsewhere):
+            for difference in comparing.differences(secret.document, after, self._matched.imported.store, elsewhere):
                 if difference.is_harmless:
                     yield difference.mistake
                 else:

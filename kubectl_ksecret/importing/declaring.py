@@ -106,12 +106,12 @@ def _remote_names(matched: MatchedEnvironment) -> dict[KeyAddress, str]:
 
 def _shared(matched: Sequence[MatchedEnvironment]) -> frozenset[KeyAddress]:
     """Return the keys that reach one name in one vault, which is an error unless each has it explicitly."""
-    readers: dict[tuple[str, str, str | None], set[KeyAddress]] = {}
+    readers: dict[tuple[tuple[str, ...], str, str | None], set[KeyAddress]] = {}
     for environment in matched:
-        vault = (environment.imported.vault_url or "").rstrip("/").lower()
+        source = environment.imported.source_identity
         for (secret, key), name in _remote_names(environment).items():
             property_ = environment.secrets[secret].entries[key].property
-            readers.setdefault((vault, name.lower(), property_), set()).add((secret, key))
+            readers.setdefault((source, name.lower(), property_), set()).add((secret, key))
     return frozenset(address for addresses in readers.values() if len(addresses) > 1 for address in addresses)
 
 

@@ -6,12 +6,13 @@ from typing import NamedTuple, TypeGuard
 
 from ..model.kubernetes import STORES, Object
 from ..model.types.declaration import Encoding
-from ..model.types.names import KEY_VAULT_NAME, Duration, HttpsUrl, Line, Property
+from ..model.types.names import Duration, Line, Property
 from ..objects.documents import Document, mapping, sequence
 from . import ownership
 from .gotemplates import GoTemplate, Inexpressible, names_in, read, reference, references_in, translated
 from .members import with_members
 from .secrets import ImportedKey, ImportedSecret, below, fits, key_names, type_of, written_name
+from .stores import StoreReading
 
 _REFRESH_POLICIES = ("CreatedOnce", "Periodic", "OnChange")
 _CREATION_POLICIES = ("Owner", "Orphan", "Merge", "None", "CreateOrMerge")
@@ -34,17 +35,22 @@ def store_of(document: Document) -> NamedStore:
     return NamedStore(kind if kind in STORES else "", name if isinstance(name, str) else "")
 
 
-def secret_of(document: Document, in_key_vault: bool = True) -> ImportedSecret:
+def remote_names(document: Document) -> list[object]:
+    """Return what an ExternalSecret reads in its store."""
+    spec = with_members(below(document.object, "spec"))
+    return [below(entry, "remoteRef").get("key") for entry in sequence(spec.get("data"))]
+
+
+def secret_of(document: Document, store: StoreReading) -> ImportedSecret:
     """Read the Secret that an ExternalSecret makes, as far as it can be declared."""
     spec = with_members(below(document.object, "spec"))
     target = below(spec, "target")
     template = below(target, "template")
     # Without a template the operator copies the ExternalSecret's own labels and annotations.
     metadata = below(template, "metadata") if "template" in target else document.metadata
-    keys, inputs = _keys(document, spec, in_key_vault)
-    name = target.get("name")
+    keys, inputs = _keys(document, spec, store)
     return ImportedSecret(
-        name=name if isinstance(name, str) and name else written_name(document),
+        name=name_of_secret(document),
         document=document,
         type=type_of(template.get("type")),
         labels=ownership.of_secret(metadata.get("labels")),
@@ -54,20 +60,20 @@ def secret_of(document: Document, in_key_vault: bool = True) -> ImportedSecret:
     )
 
 
-def vault_name(remote: object) -> str:
-    """Return the name of a secret in the vault; nothing for what is none, such as cert/shop-tls."""
-    name = remote.removeprefix("secret/") if isinstance(remote, str) else ""
-    return name if KEY_VAULT_NAME.fullmatch(name) else ""
+def name_of_secret(document: Document) -> str:
+    """Return the name of the Secret that an ExternalSecret makes."""
+    name = below(document.object, "spec", "target").get("name")
+    return name if isinstance(name, str) and name else written_name(document)
 
 
-def _fetched(document: Document, spec: Object, in_key_vault: bool) -> Iterator[tuple[str, ImportedKey]]:
+def _fetched(document: Document, spec: Object, store: StoreReading) -> Iterator[tuple[str, ImportedKey]]:
     listed = len(sequence(below(document.object, "spec").get("data")))
     for index, entry in enumerate(sequence(spec.get("data"))):
         key, remote = mapping(entry).get("secretKey"), below(entry, "remoteRef")
         written, property_, version = remote.get("key"), remote.get("property"), remote.get("version")
-        name = vault_name(written) if in_key_vault else written if _is_line(written) else ""
+        name = store.name_in_source(written)
         encoding: Encoding = "base64" if remote.get("decodingStrategy") == "Base64" else "none"
-        if name and isinstance(key, str) and any(key_names({key: None})):
+        if _is_line(name) and isinstance(key, str) and any(key_names({key: None})):
             yield (
                 key,
                 ImportedKey(
@@ -85,11 +91,11 @@ def _is_line(text: object) -> TypeGuard[str]:
 
 
 def _keys(
-    document: Document, spec: Object, in_key_vault: bool
+    document: Document, spec: Object, store: StoreReading
 ) -> tuple[Mapping[str, ImportedKey], Mapping[str, ImportedKey]]:
     """Return the keys of the Secret, and what its templates need beside them."""
     template = below(spec, "target", "template")
-    fetched = dict(_fetched(document, spec, in_key_vault))
+    fetched = dict(_fetched(document, spec, store))
     data = template.get("data")
     if not isinstance(data, dict) or not data:
         return fetched, {}
@@ -202,34 +208,3 @@ def _usual(texts: Iterable[str | None]) -> str | None:
     """Return what stands in most of them."""
     ((most, _), *_) = Counter(texts).most_common(1)
     return most
-
-
-def vault_url(store: Document) -> str | None:
-    """Return the Key Vault of a store; None of one that reads something else, or names it by a placeholder."""
-    url = below(store.object, "spec", "provider", "azurekv").get("vaultUrl")
-    return url.strip() if isinstance(url, str) and fits(HttpsUrl, url.strip()) else None
-
-
-def is_key_vault(store: Document) -> bool:
-    """Whether a store reads Azure Key Vault."""
-    return "azurekv" in below(store.object, "spec", "provider")
-
-
-def auth(store: Document) -> Object | None:
-    """Return how a store signs in, as an overlay has it; None where it can't. A comparison tells whether it is all."""
-    azure = below(store.object, "spec", "provider", "azurekv")
-    type_ = azure.get("authType", "ServicePrincipal")
-    if type_ == "WorkloadIdentity":
-        name = below(azure, "serviceAccountRef").get("name")
-        return {"workloadIdentity": {"serviceAccountName": name}} if name else None
-    if type_ == "ManagedIdentity":
-        return {"managedIdentity": {"identityId": azure["identityId"]} if azure.get("identityId") else {}}
-    client, secret = below(azure, "authSecretRef", "clientId"), below(azure, "authSecretRef", "clientSecret")
-    fields = {
-        "tenantId": azure.get("tenantId"),
-        "secretName": client.get("name"),
-        "clientIdKey": client.get("key"),
-        "clientSecretKey": secret.get("key"),
-    }
-    complete = all(isinstance(text, str) for text in fields.values())
-    return {"servicePrincipal": fields} if type_ == "ServicePrincipal" and complete else None

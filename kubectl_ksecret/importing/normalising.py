@@ -10,8 +10,7 @@ from typing import Any
 from ..model.kubernetes import STORES, Object
 from ..model.types.names import Duration, seconds
 from ..objects.documents import Step, mapping, sequence
-from . import ownership
-from .externalsecrets import vault_name
+from . import ownership, stores
 from .gotemplates import Inexpressible, read
 from .members import with_members
 from .secrets import below, fits
@@ -23,7 +22,6 @@ _OF_THE_SERVER = (
 )
 _REMOTE_DEFAULTS = {"conversionStrategy": "Default", "metadataPolicy": "None"}
 TARGET_DEFAULTS = {"creationPolicy": "Owner", "deletionPolicy": "Retain", "immutable": False}
-_STORE_DEFAULTS = {"authType": "ServicePrincipal", "environmentType": "PublicCloud"}
 
 
 def normalised(object_: Object) -> Object:
@@ -114,7 +112,7 @@ def _entry(entry: object) -> Object:
     remote = _REMOTE_DEFAULTS | below(entry, "remoteRef")
     if remote.get("decodingStrategy") in ("Base64", "None"):  # else it guesses, and no overlay can say so
         del remote["decodingStrategy"]
-    return fields | {"remoteRef": remote | {"key": vault_name(remote.get("key")) or remote.get("key")}}
+    return fields | {"remoteRef": remote}
 
 
 def _fetched(name: str) -> str:
@@ -141,9 +139,7 @@ def _template(text: object, in_base64: set[str]) -> object:
 
 def _store(object_: Object) -> Object:
     spec = below(object_, "spec")
-    provider = below(spec, "provider")
-    azure = _STORE_DEFAULTS | below(provider, "azurekv")
-    return object_ | {"spec": spec | {"provider": provider | {"azurekv": azure}}}
+    return object_ | {"spec": spec | {"provider": stores.normalised(below(spec, "provider"))}}
 
 
 def _sealed_secret(object_: Object) -> Object:

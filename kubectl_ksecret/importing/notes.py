@@ -12,7 +12,7 @@ from .collecting import STANDARD_INPUT, sources
 from .composing import ComposedEnvironment
 from .matching import MatchedEnvironment
 from .secrets import ImportedSecret
-from .target import ImportTarget
+from .target import CERTIFICATE, ImportTarget
 
 _PREFIXES = ("namePrefix", "nameSuffix")
 
@@ -34,11 +34,14 @@ def of_matching(matched: Sequence[MatchedEnvironment]) -> Iterator[str]:
 def of_environment(composed: ComposedEnvironment, target: ImportTarget, *, seals: bool) -> Iterator[str]:
     """Yield what is left to do for one environment; with `seals` its plain values are sealed right after."""
     imported = composed.matched.imported
-    if imported.is_external and not imported.vault_url:
-        reason = "its store names no Azure Key Vault" if imported.store else "its store is not among these objects"
-        way = "" if imported.store else f"; --vault-url {imported.name}=https://… names its Key Vault, if it has one"
+    if imported.is_external and not imported.store.source:
+        way = (
+            ""
+            if imported.store.document
+            else f"; --vault-url {imported.name}=https://… names its Key Vault, if it has one"
+        )
         yield (
-            f"{imported.name}: {reason}, so the overlay has no source; "
+            f"{imported.name}: {imported.store.reason}, so the overlay has no source; "
             f"the operator reads it, and this tool reads no value of it{way}"
         )
     if not imported.is_external:
@@ -62,7 +65,7 @@ def of_environment(composed: ComposedEnvironment, target: ImportTarget, *, seals
 def _certificate(composed: ComposedEnvironment, target: ImportTarget) -> Iterator[str]:
     certificate = backend_of(composed.environment).certificate(composed.environment)
     path = os.path.realpath(composed.environment.path(certificate.path)) if certificate else ""
-    if not path or composed.certificate or os.path.exists(path):
+    if not path or composed.beside or os.path.exists(path):
         return
     if composed.matched.imported.collected.is_live:
         yield f"fetch the controller's certificate: kubectl ksecret certificate {composed.environment.name} --fetch"
@@ -110,8 +113,8 @@ def _accepting(composed: ComposedEnvironment) -> str:
 
     named = backend_of(composed.environment).certificate(composed.environment)
     try:
-        if composed.certificate is not None:
-            return f" --accept {certificate.read(composed.certificate).fingerprint}"
+        if CERTIFICATE in composed.beside:
+            return f" --accept {certificate.read(composed.beside[CERTIFICATE]).fingerprint}"
         if named is not None:
             return f" --accept {certificate.read(composed.environment.project.read(named.path)).fingerprint}"
     except (InputError, ValueError):

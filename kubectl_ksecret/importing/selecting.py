@@ -10,10 +10,11 @@ from ..frozen import Record
 from ..model.kubernetes import OPERATOR, STORES, Object
 from ..model.types.policies import Scope
 from ..objects.documents import Document
-from . import collecting, externalsecrets, ownership, secrets
+from . import collecting, externalsecrets, ownership, secrets, stores
 from .collecting import CollectedObjects, EnvironmentArgument, OverlayForm
 from .externalsecrets import NamedStore, store_of
 from .secrets import ImportedSecret, title, written_name
+from .stores import StoreReading
 
 _GROUPS = {"ExternalSecret": OPERATOR, "SealedSecret": sealedsecret.GROUP, "Secret": ""}
 _ANOTHER_BACKEND = "an overlay has one backend; import its file as an environment of its own"
@@ -43,8 +44,7 @@ class ImportedEnvironment(Record):
     namespace: str
     collected: CollectedObjects
     secrets: Mapping[str, ImportedSecret]
-    store: Document | None
-    vault_url: str | None
+    store: StoreReading
     staying: Mapping[str, Staying]
     ignored: Sequence[Mistake]
     form: OverlayForm
@@ -62,7 +62,13 @@ class ImportedEnvironment(Record):
     @property
     def source(self) -> Object | None:
         """Where the overlay's values lie, as it has it; None where nobody says."""
-        return {"azureKeyVault": {"vaultUrl": self.vault_url}} if self.vault_url else self.form.source
+        named = self.store.source
+        return {named.field: named.fields} if named else self.form.source
+
+    @property
+    def source_identity(self) -> tuple[str, ...]:
+        """What is the same for two environments in whose sources one name means one value."""
+        return self.store.source.identity if self.store.source else ()
 
     @property
     def backend(self) -> Object:
@@ -109,7 +115,7 @@ def secret_name(document: Document) -> str:
     """Return the name of the Secret that an object makes."""
     if document.subject.kind != "ExternalSecret":
         return written_name(document)
-    return externalsecrets.secret_of(document).name
+    return externalsecrets.name_of_secret(document)
 
 
 def _article(kind: str) -> str:
@@ -123,24 +129,20 @@ def select(argument: EnvironmentArgument) -> ImportedEnvironment:
         raise InputError(*collected.unread, _nothing(argument))
     namespace = _namespace(argument, collected.documents)
     candidates, ignored = _of_namespace(collected.documents, namespace)
-    imported, staying = _chosen(candidates, collected, argument.vault_url)
+    external = [document for document in candidates if document.subject.kind == "ExternalSecret"]
+    store = _store(argument, external, collected, namespace)
+    imported, staying = _chosen(candidates, store, is_live=collected.is_live)
     by_name, twice = _by_name(imported)
     staying += twice
     if not by_name:
         reasons = [*collected.unread, *ignored, *(stay.mistake for stay in staying)]
         raise InputError(*reasons, _nothing(argument))
-    external = any(secret.kind == "ExternalSecret" for secret in by_name.values())
-    store, url = None, argument.vault_url
-    if external:
-        usual = _usual_store([secret.document for secret in by_name.values()])
-        store, url = _store(argument, usual, collected, namespace)
     return ImportedEnvironment(
         name=argument.name,
         namespace=namespace,
         collected=collected,
         secrets=by_name,
         store=store,
-        vault_url=url,
         staying={stay.secret: stay for stay in staying},
         ignored=[*collected.unread, *ignored],
         form=argument.form,
@@ -211,29 +213,25 @@ def _is_encrypted_whole(document: Document) -> bool:
 
 
 def _chosen(
-    candidates: Sequence[Document], collected: CollectedObjects, vault_url: str | None
+    candidates: Sequence[Document], store: StoreReading, *, is_live: bool
 ) -> tuple[list[ImportedSecret], list[Staying]]:
     """Return the Secrets of the one backend that an overlay has, and the others."""
     external = [document for document in candidates if document.subject.kind == "ExternalSecret"]
     if external:
         others = [document for document in candidates if document.subject.kind != "ExternalSecret"]
-        imported, staying = _external(external, collected, vault_url)
-        hint = _OF_ANOTHER_BACKEND if collected.is_live else _ANOTHER_BACKEND
+        imported, staying = _external(external, store)
+        hint = _OF_ANOTHER_BACKEND if is_live else _ANOTHER_BACKEND
         return imported, staying + [stays(document, "stays as it is", hint) for document in others]
     return _sealed(candidates)
 
 
-def _external(
-    external: Sequence[Document], collected: CollectedObjects, vault_url: str | None
-) -> tuple[list[ImportedSecret], list[Staying]]:
+def _external(external: Sequence[Document], store: StoreReading) -> tuple[list[ImportedSecret], list[Staying]]:
     """Return the ExternalSecrets of the usual store, and of others where the overlay names no source of values."""
     imported, staying = [], []
     usual = _usual_store(external)
-    stores = _stores(usual, collected.documents)
-    in_key_vault = bool(vault_url or (stores and externalsecrets.is_key_vault(stores[0])))
     for document in external:
-        secret = externalsecrets.secret_of(document, in_key_vault)
-        if store_of(document) != usual and (in_key_vault or not store_of(document).name):
+        secret = externalsecrets.secret_of(document, store)
+        if store_of(document) != usual and (store.provider is not None or not store_of(document).name):
             reason = "stays as it is: it reads another store than most"
             hint = "an overlay has one store; import it as an environment of its own"
             staying.append(stays(document, reason, hint, omission="Stays an ExternalSecret of another store"))
@@ -312,22 +310,22 @@ def _scope_of(sealed: Document) -> Scope:
 
 
 def _store(
-    argument: EnvironmentArgument, usual: NamedStore, collected: CollectedObjects, namespace: str
-) -> tuple[Document | None, str | None]:
-    """Return the store that is read, if it is among the objects, and its Key Vault, if it names one."""
-    stores = [
-        document for document in _stores(usual, collected.documents) if _namespace_of(document) in ("", namespace)
-    ]
-    url = argument.vault_url or (externalsecrets.vault_url(stores[0]) if stores else None)
-    return (stores[0] if stores else None), url
-
-
-def _stores(reference: NamedStore, documents: Iterable[Document]) -> list[Document]:
-    return [
+    argument: EnvironmentArgument, external: Sequence[Document], collected: CollectedObjects, namespace: str
+) -> StoreReading:
+    """Return what is known of the store that most of the ExternalSecrets read."""
+    if not external:
+        return stores.read(None, argument.vault_url, ())
+    usual = _usual_store(external)
+    named = [
         document
-        for document in documents
-        if document.group == OPERATOR and NamedStore(document.subject.kind, written_name(document)) == reference
+        for document in collected.documents
+        if document.group == OPERATOR
+        and NamedStore(document.subject.kind, written_name(document)) == usual
+        and _namespace_of(document) in ("", namespace)
     ]
+    readers = [document for document in external if store_of(document) == usual]
+    names = [name for document in readers for name in externalsecrets.remote_names(document)]
+    return stores.read(named[0] if named else None, argument.vault_url, names)
 
 
 def _by_name(imported: Iterable[ImportedSecret]) -> tuple[dict[str, ImportedSecret], list[Staying]]:

@@ -92,8 +92,8 @@ def _removals(composed: ComposedEnvironment) -> tuple[list[Removal], str]:
     replaced = [
         Replaced(secret.document, name, not composed.is_sealed(name)) for name, secret in imported.secrets.items()
     ]
-    if imported.store and composed.store_is_rendered:
-        replaced.append(Replaced(imported.store, "", False))
+    if imported.store.document and composed.store_is_rendered:
+        replaced.append(Replaced(imported.store.document, "", False))
     try:
         return list(removing.removals(imported.collected, replaced)), ""
     except InputError as error:
@@ -269,7 +269,8 @@ def _refuse_loss(composed: ComposedEnvironment, folder: str, wiring: Wiring) -> 
     built = deployment.build_one(collected.project, folder, Tree(collected.project), place, instead).objects
     after = {document.subject for document in built}
     replaced = [secret.document for name, secret in imported.secrets.items() if composed.is_sealed(name)]
-    replaced += [imported.store] if imported.store and composed.store_is_rendered else []
+    store = imported.store.document
+    replaced += [store] if store and composed.store_is_rendered else []
     generated = {document.subject.name for document in collected.documents if not document.object.get("apiVersion")}
     lost = [
         document.subject

@@ -25,9 +25,7 @@ def files(composition: Composition, target: ImportTarget) -> Files:
     for composed in composition.environments:
         environment = composed.environment
         secrets = contents[target.secrets(environment.name)] = {FILE: composed.text.encode()}
-        if composed.certificate:
-            secrets[CERTIFICATE] = composed.certificate
-        secrets |= {**composed.changes.written, **composed.changes.listed}
+        secrets |= {**composed.beside, **composed.changes.written, **composed.changes.listed}
         deployed = target.folder(environment.name)
         if environment.name in target.deployed:
             continue
@@ -65,7 +63,7 @@ def refuse_existing(contents: Files, composition: Composition, target: ImportTar
             if os.path.lexists(path) and target.project.read_if_there(path) != content:
                 existing.append(path)
     for composed in composition.environments:
-        ours = {CERTIFICATE, FILE, *composed.files}
+        ours = {CERTIFICATE, FILE, *composed.beside, *composed.files}
         if seals:
             ours |= {os.path.join(FOLDER, file_of(name)) for name in composed.environment.secrets}
         folder = target.secrets(composed.environment.name)

@@ -219,7 +219,7 @@ class Vault(Source):
         """Find names that are no path of an entry, or that repeat the mount, which the operator would cut off."""
         if not 1 <= self.parallelism <= 64:
             yield Mistake("parallelism must lie between 1 and 64", self.origin.at("parallelism"))
-        if not _is_path(use.pattern):
+        if not is_entry_name(use.pattern):
             yield Mistake("this pattern gives names that no entry of Vault has", use.pattern_place, _ENTRY_NAMES)
             return
         mount = f"{self.mount}/" if self.mount else "/"
@@ -228,7 +228,7 @@ class Vault(Source):
             return
         for address, name, origin in use.names:
             # The name itself is not shown: it may be a value that was pasted here.
-            if not _is_path(name):
+            if not is_entry_name(name):
                 message = f"Vault has no entry of a name like that of {address}"
                 yield Mistake(message, origin.at("remoteName"), f"set remoteName; {_ENTRY_NAMES}")
             elif name.startswith(mount):
@@ -236,8 +236,8 @@ class Vault(Source):
                 yield Mistake(message, origin.at("remoteName"), _BELOW_THE_MOUNT)
 
 
-def _is_path(name: str) -> bool:
-    """Whether a name is a path of entries: segments between slashes, none of which leads elsewhere."""
+def is_entry_name(name: str) -> bool:
+    """Whether a name is the path of an entry of Vault: segments between slashes, none of which leads elsewhere."""
     segments = name.split("/")
     return all(segment not in ("", ".", "..") and segment.isprintable() for segment in segments)
 
