@@ -138,16 +138,20 @@ class Fault(NamedTuple):
     values: Mapping[str, str | None] = {}
 
 
-def fetched(name: str, source: str, backend: str, keys: str, within: str = "") -> Change:
-    """An overlay of its own, rendered and deployed, of a Secret of these keys that another operator fetches."""
+def fetched(name: str, source: str, backend: str, keys: str, within: str = "", later: str = "") -> Change:
+    """An overlay of its own, rendered and deployed, of a Secret of these keys that another operator fetches.
+
+    With `later` those are its keys after it was rendered.
+    """
 
     def apply(project: Project) -> None:
-        folder = f"{within or name}/overlay"
-        project.write(f"{within or name}/declared/{name}.yaml", FETCHED_SECRET.format(name=name, keys=keys))
+        folder, declared = f"{within or name}/overlay", f"{within or name}/declared/{name}.yaml"
+        project.write(declared, FETCHED_SECRET.format(name=name, keys=keys))
         overlay = FETCHED.format(name=name, source=source, backend=backend)
         project.write(f"{folder}/secrets/ksecret.yaml", overlay)
         project.write(f"{folder}/kustomization.yaml", f"namespace: {name}\nresources: [secrets]\n")
         assert project.ksecret("render", name, "--write").code == 0
+        project.write(declared, FETCHED_SECRET.format(name=name, keys=later or keys))
 
     return apply
 
@@ -958,7 +962,8 @@ _OF_READERS = {
                 "ledger",
                 'vault: {address: "https://vault.example:8200", mount: secret}',
                 "vaultSecretsOperator: {}",
-                "    token: {purpose: a, property: value}\n"
+                "    token: {purpose: a, property: value}\n",
+                later="    token: {purpose: a, property: value}\n"
                 "    pin: {purpose: b, remoteName: ledger-pin, property: value}\n",
             ),
         ),
@@ -971,7 +976,8 @@ _OF_READERS = {
                 "stamps",
                 "alibabaKms: {region: cn-hangzhou}",
                 "ackSecretManager: {store: {name: kms}}",
-                "    stamp.png: {purpose: a, encoding: base64}\n  labels: {team: shop}\n",
+                "    stamp.png: {purpose: a}\n",
+                later="    stamp.png: {purpose: a, encoding: base64}\n  labels: {team: shop}\n",
             ),
         ),
         (

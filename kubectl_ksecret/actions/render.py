@@ -8,6 +8,8 @@ from ..backends import backend_of, mend, read_committed
 from ..backends import render as objects_of
 from ..checks import CommittedOverlay, Finding, check
 from ..checks.limits import BEFORE_RENDERING
+from ..checks.limits import RULES as BACKEND_LIMITS
+from ..errors import InputError
 from ..files.folder import Folder, locked
 from ..frozen import Record
 from ..manifests import committed, record, upkeep
@@ -73,6 +75,8 @@ def write(environment: Environment) -> list[str]:
 
     Raises InputError, with nothing written, for a Secret that the backend can't make.
     """
+    if limits := check(CommittedOverlay(environment=environment, manifests={}), BACKEND_LIMITS):
+        raise InputError(*(finding.as_mistake() for finding in limits))
     with writing(environment) as folder:
         changes = _changes(environment)
         changes.apply(folder)

@@ -14,6 +14,7 @@ from ..objects.documents import Document
 from ..objects.producers import ProducedSecret
 from ..objects.reads import reads
 from . import CommittedOverlay, Finding, Severity, rule, sealed
+from .limits import limits
 from .scope import Build, Repository, overlay_subject
 from .supply import secrets_of
 
@@ -124,6 +125,8 @@ def manifests_out_of_date(repository: Repository) -> Iterator[Finding]:
     broken = {mistake.place.file for mistake in repository.unreadable if mistake.place}
     for overlay in repository.overlays:
         environment = overlay.environment
+        if any(limits(environment)):
+            continue  # nothing is rendered until that is mended
         outdated, reported = repository.outdated[environment.name], sealed.files_with_findings(overlay)
         for file in outdated.files:
             if file not in reported:

@@ -3,8 +3,17 @@
 from collections.abc import Iterator
 
 from ..backends import backend_of
+from ..model.backend import Limit
 from ..model.kubernetes import Subject
+from ..model.resolution import Environment
 from . import CommittedOverlay, Finding, rule, sealed
+
+
+def limits(environment: Environment) -> Iterator[tuple[str, Limit]]:
+    """Yield the names of Secrets that the backend of an environment can't make, each with the reason."""
+    for name, secret in environment.secrets.items():
+        for limit in backend_of(environment).limits(environment, secret):
+            yield name, limit
 
 
 @rule("not-expressible", "error")
@@ -15,16 +24,14 @@ def not_expressible(overlay: CommittedOverlay) -> Iterator[Finding]:
     hint says what the operator can take instead; or give the overlay another backend.
     """
     environment = overlay.environment
-    backend = backend_of(environment)
-    for secret in environment.secrets.values():
-        for limit in backend.limits(environment, secret):
-            yield Finding(
-                message=limit.message,
-                place=limit.place,
-                hint=limit.hint,
-                subject=Subject(backend.kind, environment.namespace, secret.name),
-                overlay=environment.name,
-            )
+    for name, limit in limits(environment):
+        yield Finding(
+            message=limit.message,
+            place=limit.place,
+            hint=limit.hint,
+            subject=Subject(backend_of(environment).kind, environment.namespace, name),
+            overlay=environment.name,
+        )
 
 
 RULES = (not_expressible,)
