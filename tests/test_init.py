@@ -279,7 +279,14 @@ def test_names_that_yaml_reads_as_something_else_stand_in_quotes(tmp_path: Path)
             "error: --namespace: expected a namespace (lower case letters, digits and -)\n",
         ),
         ([*TEST, "--vault-url", "http://shop"], "error: --vault-url: expected an https:// URL of a host\n"),
-        ([*TEST[:3], "ackSecretManager", *TEST[4:]], "error: the backend ackSecretManager needs --source\n"),
+        (
+            [*TEST[:3], "ackSecretManager", *TEST[4:]],
+            "error: --backend: ackSecretManager needs a source that ack-secret-manager reads\n",
+        ),
+        (
+            [*TEST, *KMS],
+            "error: --source: externalSecret needs a source that External Secrets Operator reads, not alibabaKms\n",
+        ),
         (
             [*TEST, *VAULT, *KMS],
             "error: --vault-url and --source name two sources; an overlay has",

@@ -144,10 +144,9 @@ def _members(request: InitRequest) -> tuple[Member, Member | None]:
             raise InputError(Mistake(f"{option} goes with --backend {needing}"))
     if field == "sealedSecret" and not request.certificate:
         raise InputError(Mistake(f"the backend {field} needs --certificate"))
-    operator = str(BACKENDS[field].operator)
-    if source is None and not fields and operator:
-        instead = "--vault-url or --source" if field == "externalSecret" else "--source"
-        raise InputError(Mistake(f"the backend {field} needs {instead}"))
+    if source is None and not fields and field == "externalSecret":
+        hint = "or --backend with its fields, where a store exists, of whatever provider"
+        raise InputError(Mistake(f"the backend {field} needs --vault-url or --source", hint=hint))
     return backend, source
 
 

@@ -33,10 +33,12 @@ _ACK_STORE = """      store:
         # With auth the store is rendered too; without it, it exists already.
         # auth: {rrsa: {oidcProviderARN: my-provider, ramRoleARN: my-role}}
 """
+# A name in Kubernetes has no capitals.
+_STORE_NAMES = {"azureKeyVault": "azure-keyvault-store", "alibabaKms": "kms-store"}
 # What stands in a backend whose fields are not typed, by the source.
 _FIELDS: Mapping[str, Callable[[str], str]] = {
     "externalSecret": lambda source: _STORE.format(
-        name="azure-keyvault-store" if source == "azureKeyVault" else f"{source}-store",
+        name=_STORE_NAMES.get(source, f"{source}-store"),
         auth=_VAULT_AUTH if source == "vault" else _WORKLOAD_IDENTITY,
     ),
     "sealedSecret": lambda source: "      scope: strict\n",
