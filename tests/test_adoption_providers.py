@@ -33,6 +33,7 @@ spec:
         POSTGRES_PASSWORD: "{{ .POSTGRES_SUPER_PASS }}"
         url: "postgres://{{ .POSTGRES_SUPER_USER }}:{{ .POSTGRES_SUPER_PASS }}@db/shop"
         REPOSITORY: filesystem:///mnt/repository
+        OPTIONS: ""
 ---
 apiVersion: external-secrets.io/v1
 kind: ExternalSecret
@@ -174,18 +175,27 @@ def test_external_secrets_of_any_provider_render_the_same_again(tmp_path: Path) 
 
 
 def test_an_extract_of_which_nobody_names_the_members_stays(tmp_path: Path) -> None:
-    """So do several, since it can't be known which of them a name comes from."""
+    """So do several, since it can't be known which of them a name comes from, and what a function makes of one."""
     project = Project(tmp_path)
     plain = "  dataFrom: [{extract: {key: shop}}]\n"
     several = "  dataFrom: [{extract: {key: a}}, {extract: {key: b}}]\n"
     template = '  target: {template: {data: {a: "{{ .a }}"}}}\n'
     head = "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: NAME, namespace: shop}\nspec:\n"
     store = "  secretStoreRef: {kind: ClusterSecretStore, name: vault}\n"
+    function = '  target: {template: {data: {a: "{{ .a | trunc 5 }}"}}}\n'
     data = "  data: [{secretKey: x, remoteRef: {key: x}}]\n"
-    bodies = {"plain": plain, "several": several + template, "whole": data}
+    bodies = {"plain": plain, "several": several + template, "function": plain + function, "whole": data}
     project.write(
         "apps/all.yaml", "---\n".join(head.replace("NAME", name) + store + body for name, body in bodies.items())
     )
     done = project.ksecret("import", "prod=apps")
-    assert re.findall(r"ExternalSecret (\w+) stays as it is", done.err) == ["plain", "several"], done.err
+    assert [line for line in done.err.splitlines() if "stays as it is" in line or line.startswith("hint: list")] == [
+        "warning: apps/all.yaml:2:7: ExternalSecret plain stays as it is: no key of it can be declared",
+        "hint: list what it takes under data, one entry for each key",
+        "warning: apps/all.yaml:14:23: ExternalSecret several stays as it is: "
+        "its templates take members of several values, and it does not say which has which",
+        "hint: list each member under data: its value as remoteRef.key, itself as remoteRef.property",
+        "warning: apps/all.yaml:22:30: ExternalSecret function stays as it is: "
+        "the template of a says what a declaration can't",
+    ]
     assert sorted(path.name for path in (project.root / "generators").iterdir()) == ["whole.yaml"]

@@ -136,10 +136,10 @@ def _declaration(name: str, matched: Sequence[MatchedEnvironment], declared: Dec
 def _key(address: KeyAddress, secrets: Sequence[ImportedSecret], declared: Declared) -> Object:
     _, key = address
     entries = [secret.entries[key] for secret in secrets if key in secret.entries]
-    first = next((entry for entry in entries if entry.template or entry.remote_name), None)
+    first = next((entry for entry in entries if entry.template is not None or entry.remote_name), None)
     if first is None:
         return {}
-    if first.template:
+    if first.template is not None:
         return {"template": declared.parameters.templates.get(address, first.template)}
     written: Object = {}
     name = declared.naming.names[address]

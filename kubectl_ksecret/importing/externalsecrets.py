@@ -119,8 +119,8 @@ def _keys(
             place = document.place("spec", "target", "template", "data", key)
             keys[key] = ImportedKey(place=place, template=text)
     available = {*keys, *fetched}
-    keys = {name: key for name, key in keys.items() if not key.template or names_in(key.template) <= available}
-    named = {name for key in keys.values() if key.template for name in names_in(key.template)}
+    keys = {name: key for name, key in keys.items() if names_in(key.template or "") <= available}
+    named = {name for key in keys.values() for name in names_in(key.template or "")}
     return keys, {name: fetched[name] for name in sorted(named - keys.keys()) if name in fetched}
 
 
@@ -132,6 +132,13 @@ def _templates(data: Object) -> Iterator[tuple[str, GoTemplate]]:
                 yield key, read(data[key])
             except Inexpressible:
                 continue
+
+
+def undeclarable(document: Document) -> str:
+    """Return the first key whose template says what a declaration can't; nothing where each of them can be read."""
+    data = below(document.object, "spec", "target", "template", "data")
+    readable = dict(_templates(data))
+    return next((str(key) for key in data if key not in readable), "")
 
 
 def _decoded(templates: Iterable[GoTemplate], plain: Iterable[str]) -> set[str]:

@@ -140,8 +140,8 @@ def _with_key(matched: MatchedEnvironment, pair: Same, given: Same) -> MatchedEn
     target = _unsealed(target) if target else None
     if target and new in target.keys:
         raise InputError(Mistake(f"{given}: {matched.name} has both"))
-    users = [key for key, other in secret.keys.items() if other.template and old in names_in(other.template)]
-    if secret.keys[old].template or users:
+    users = [key for key, other in secret.keys.items() if old in names_in(other.template or "")]
+    if secret.keys[old].template is not None or users:
         reason = f"template of {users[0]} needs it" if users else "template makes it"
         raise InputError(Mistake(f"{given}: in {matched.name} a {reason}", secret.keys[old].place))
     text = {new: secret.ciphertext[old]} if old in secret.ciphertext else {}

@@ -9,7 +9,7 @@ from ..errors import InputError, Mistake, Place, printable
 from ..frozen import Record
 from ..model.kubernetes import OPERATOR, STORES, Object
 from ..model.types.policies import Scope
-from ..objects.documents import Document
+from ..objects.documents import Document, sequence
 from . import collecting, externalsecrets, ownership, secrets, stores
 from .collecting import CollectedObjects, EnvironmentArgument, OverlayForm
 from .externalsecrets import NamedStore, store_of
@@ -252,8 +252,15 @@ def _without_keys(document: Document) -> Staying:
     omission = "Stays a hand-written ExternalSecret"
     templates = ("spec", "target", "template", "data")
     if secrets.below(document.object, *templates):
-        place = document.key(*templates)
-        return stays(document, "stays as it is: none of its templates can be declared", "", place, omission)
+        place, hint = document.key(*templates), ""
+        reason = "none of its templates can be declared"
+        if key := externalsecrets.undeclarable(document):
+            place = document.key(*templates, key)
+            reason = f"the template of {key} says what a declaration can't"
+        elif len(sequence(document.at("spec", "dataFrom"))) > 1:
+            reason = "its templates take members of several values, and it does not say which has which"
+            hint = "list each member under data: its value as remoteRef.key, itself as remoteRef.property"
+        return stays(document, f"stays as it is: {reason}", hint, place, omission)
     hint = "list what it takes under data, one entry for each key"
     return stays(document, "stays as it is: no key of it can be declared", hint, omission=omission)
 
