@@ -6,6 +6,7 @@ service or the service itself, and has two keys, `token` and `password`, each un
 is planned with `fault` and ends with `heal`.
 """
 
+import json
 import random
 import re
 import subprocess
@@ -41,13 +42,14 @@ class Landscape(Protocol):
 
     `source` is an overlay's spec.source, `environment` what signs the command in. `impatience` is Python code that
     makes the command wait a second at most where it waits a minute or half of one. `absent_version` has the form of a
-    version, and no value has it.
+    version, and no value has it. `withdrawn` is what status says of a pinned version after `withdraw`.
     """
 
     source: Mapping[str, Any]
     environment: Mapping[str, str]
     impatience: str
     absent_version: str
+    withdrawn: str
 
     def name(self, key: str) -> str:
         """Return the name of a key in the source, as messages show it."""
@@ -87,6 +89,7 @@ class KeyVaultLandscape:
     """Azure Key Vault: the double, which the real SDK talks to."""
 
     absent_version = "0" * 32
+    withdrawn = "which is pinned, is disabled"
     impatience = (
         "from kubectl_ksecret.sources import patience, azurekeyvault\n"
         "patience.PATIENCE = 1.0\nazurekeyvault._TIMEOUTS['read_timeout'] = 0.5\n"
@@ -145,6 +148,7 @@ class VaultLandscape:
     """Vault: the real OpenBao behind a relay. Each key is an entry of its own, and its value a property there."""
 
     absent_version = "99"
+    withdrawn = "which is pinned, is deleted"
     impatience = (
         "import urllib3\nfrom kubectl_ksecret.sources import patience, vaultapi\n"
         "patience.PATIENCE = 1.0\nvaultapi._TIMEOUT = urllib3.Timeout(connect=1, read=0.5)\n"
@@ -205,6 +209,7 @@ class KmsLandscape:
     """Secrets Manager of Alibaba Cloud KMS: the double, which the real SDK talks to."""
 
     absent_version = "v0"
+    withdrawn = "is missing in the source"
     impatience = (
         "from kubectl_ksecret.sources import alibabakms, alibabasignin\n"
         "alibabakms.PATIENCE = 1.0\nalibabasignin.TIMEOUTS['read_timeout'] = 500\n"
@@ -533,6 +538,48 @@ def test_a_pinned_version_is_read_until_the_pin_moves(sealed: Project, landscape
     assert held(sealed)["token"] == landscape.value("token")
     assert sealed.done("seal", "prod") == "prod: everything is sealed\n"
     assert sealed.ksecret("status", "prod").code == 0
+
+
+def state_of(project: Project, key: str = "token") -> tuple[int, dict[str, Any], list[dict[str, str]]]:
+    """The exit code of status, and what it says of a key of app: of the source, and the problems."""
+    done = project.ksecret("status", "prod", "-o", "json")
+    [row] = [row for row in json.loads(done.out)["items"] if row["key"] == key]
+    return done.code, row["source"][0], row["problems"]
+
+
+def test_status_says_how_a_pinned_version_stands(sealed: Project, landscape: Landscape) -> None:
+    """Behind the newest, withdrawn or gone; no value is read for that, and `list` shows the pin."""
+    sealed.done("pin-versions", "prod", "app/token")
+    first, name = pin(sealed), landscape.name("token")
+    code, source, problems = state_of(sealed)
+    assert (code, source["pinned"], source["version"], source["behind"], problems) == (0, first, first, False, [])
+    landscape.set("token", "the second token")
+    before = landscape.values_read()
+    code, source, problems = state_of(sealed)
+    assert (code, source["pinned"], source["behind"], problems) == (0, first, True, [])
+    assert source["version"] not in (None, first)
+    property_ = "#value" if "property" in landscape.source else ""
+    assert f"{name}{property_} (version {first})" in sealed.done("list", "prod")
+    [row] = [row for row in json.loads(sealed.done("list", "prod", "-o", "json"))["items"] if row["key"] == "token"]
+    assert row["environments"]["prod"]["version"] == first
+
+    text = (sealed.root / OVERLAY).read_text()
+    sealed.write(OVERLAY, re.sub(r"(version: ['\"]?)\w+", rf"\g<1>{landscape.absent_version}", text))
+    code, source, problems = state_of(sealed)
+    gone = f"version {landscape.absent_version} of {name}, which is pinned, is no longer in the source"
+    assert (code, problems[0], source["behind"]) == (1, {"reason": "gone", "message": gone}, True)
+    assert [problem["reason"] for problem in problems] == ["gone", "stale"]
+    assert gone in sealed.ksecret("status", "prod").out
+    assert landscape.values_read() == before
+
+
+def test_status_says_that_a_pinned_version_is_withdrawn(sealed: Project, landscape: Landscape) -> None:
+    """As the service has it: disabled, or deleted."""
+    sealed.done("pin-versions", "prod", "app/token")
+    landscape.withdraw("token")
+    code, _, problems = state_of(sealed)
+    assert (code, len(problems)) == (1, 1)
+    assert landscape.withdrawn in problems[0]["message"]
 
 
 def test_a_pin_that_no_value_has_is_named_where_it_stands(project: Project, landscape: Landscape) -> None:

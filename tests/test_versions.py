@@ -62,8 +62,8 @@ def test_a_pinned_value_stays_until_the_pin_moves(tmp_path: Path, vault: KeyVaul
     assert opened_by_kubeseal(project.manifest("app")) == {"token": b"first token", "url": b"xfirst password"}
     rows = {row["key"]: row for row in json.loads(project.done("status", "prod", "-o", "json"))["items"]}
     assert rows["token"]["source"][0] | {"created": None} == {
-        "name": "token", "pinned": first["token"], "version": second,
-        "created": None, "expires": None, "notBefore": None,
+        "name": "token", "pinned": first["token"], "pinnedCreated": "2024-01-01T00:00:00Z", "behind": True,
+        "version": second, "created": None, "expires": None, "notBefore": None,
     }  # fmt: skip
     assert "ok; pinned, the source has a newer version" in project.done("status", "prod")
     assert project.done("seal", "prod") == "prod: everything is sealed\n"

@@ -9,12 +9,14 @@ from ..model.resolution import Derived, Environment, Remote
 class Cell(Record):
     """A key in one environment: its name in the source, or how it is made, or why it is left out.
 
-    `usual` says that the name follows the overlay's pattern and nothing is overridden.
+    `version` is the one to which it is pinned. `usual` says that the name follows the overlay's pattern and nothing is
+    overridden.
     """
 
     environment: str
     name: str = ""
     property: str | None = None
+    version: str | None = None
     template: str | None = None
     omitted: str | None = None
     declared: bool = True
@@ -100,4 +102,10 @@ def _cell(environment: Environment, secret: str, key: str) -> Cell:
     if isinstance(value, Derived):
         return Cell(environment=name, template=value.key.template)
     assert isinstance(value, Remote)
-    return Cell(environment=name, name=value.name, property=value.property, usual=not value.overridden)
+    return Cell(
+        environment=name,
+        name=value.name,
+        property=value.property,
+        version=value.version,
+        usual=not (value.overridden or value.version),
+    )

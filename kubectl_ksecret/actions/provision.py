@@ -123,6 +123,12 @@ class SourceValues:
         names = [remote.name for _, remote in self._reached(keys)]
         return self._open().versions(list(dict.fromkeys(names))) if names else {}
 
+    def pinned(self, keys: Keys) -> Mapping[tuple[str, str], Version]:
+        """Return what the source has of the versions to which these keys are pinned, by name and version."""
+        wanted = [(remote.name, remote.version) for _, remote in self._reached(keys) if remote.version]
+        source = self._open() if wanted else None
+        return source.describe_versions(list(dict.fromkeys(wanted))) if isinstance(source, VersionedSource) else {}
+
     def states_from(
         self, keys: Keys, versions: Mapping[str, Version | None] | None
     ) -> Mapping[str, Mapping[str, SourceState]]:

@@ -27,8 +27,24 @@ class StatusRequest(Record):
     warn: timedelta
 
 
+class ReadName(Record):
+    """What a key takes from the source: the version that it gets, which may be pinned, and the current one.
+
+    None of either that the source does not have, or of which it was not asked.
+    """
+
+    remote: Remote
+    version: Version | None
+    current: Version | None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it is pinned to a version that is not the current one."""
+        return bool(self.remote.version and self.current and self.current.id != self.remote.version)
+
+
 class StatusRow(Record):
-    """A declared key in an environment; `read` is what it takes from the source, with the versions of the names.
+    """A declared key in an environment; `read` is what it takes from the source.
 
     `asked` is false where the source was not asked, or can't be without reading values. `unrecorded` is a sealed key
     of which no record speaks, or one that does not say of which ciphertext.
@@ -37,7 +53,7 @@ class StatusRow(Record):
     environment: str
     secret: str
     key: str
-    read: Mapping[Remote, Version | None]
+    read: Sequence[ReadName]
     asked: bool
     sealed: Provenance | None
     unrecorded: bool
@@ -113,6 +129,7 @@ def _rows(
     provision = SourceValues(environment, opened_by)
     keys = {name: list(secret.keys) for name, secret in environment.secrets.items()}
     versions = provision.versions(keys) if asked else {}
+    pinned = provision.pinned(keys) if asked else {}
     states = provision.states_from(keys, versions if asked and environment.has_versions else None)
     backend, manifests = backend_of(environment), read_committed(environment)
     for name, secret in environment.secrets.items():
@@ -123,9 +140,10 @@ def _rows(
         for key in secret.keys:
             entry = entries.get(key)
             problems: list[Problem] = []
-            for remote in secret.remotes(key).values():
-                problems += _of_source(remote, versions, request, now) if asked else ()
-                problems += _due(remote, versions.get(remote.name), entry, now)
+            reads = [_read(remote, versions, pinned) for remote in secret.remotes(key).values()]
+            for read in reads:
+                problems += _of_source(read, versions, request, now) if asked else ()
+                problems += _due(read, entry, now)
             if backend.seals:
                 problems += _of_sealed(held.get(key), entry, states[name][key])
             elif records is not None:
@@ -134,7 +152,7 @@ def _rows(
                 environment=environment.name,
                 secret=name,
                 key=key,
-                read=_read(secret.remotes(key).values(), versions),
+                read=list({read.remote.shown(): read for read in reads}.values()),
                 asked=asked,
                 sealed=entry,
                 unrecorded=key in held and not (entry and entry.digest),
@@ -142,10 +160,12 @@ def _rows(
             )
 
 
-def _read(remotes: Iterable[Remote], versions: Mapping[str, Version | None]) -> Mapping[Remote, Version | None]:
-    """Return what is read, that of one name and property once."""
-    distinct = {remote.shown(): remote for remote in remotes}
-    return {remote: versions.get(remote.name) for remote in distinct.values()}
+def _read(
+    remote: Remote, versions: Mapping[str, Version | None], pinned: Mapping[tuple[str, str], Version]
+) -> ReadName:
+    current = versions.get(remote.name)
+    version = pinned.get((remote.name, remote.version)) if remote.version else current
+    return ReadName(remote=remote, version=version, current=current)
 
 
 def _of_sealed(ciphertext: str | None, entry: Provenance | None, state: SourceState) -> Iterator[Problem]:
@@ -173,28 +193,30 @@ def _lists_names(environment: Environment) -> bool:
 
 
 def _of_source(
-    remote: Remote, versions: Mapping[str, Version | None], request: StatusRequest, now: datetime
+    read: ReadName, versions: Mapping[str, Version | None], request: StatusRequest, now: datetime
 ) -> Iterator[Problem]:
-    if remote.name not in versions:
+    remote, version = read.remote, read.version
+    name = f"version {remote.version} of {remote.name}, which is pinned," if remote.version else remote.name
+    if remote.name not in versions and version is None:
         yield Problem("missing", f"{remote.name} is missing in the source")
-        return
-    version = versions[remote.name]
-    if version is None:
-        return
-    for problem in problems_of(version, now):
-        yield Problem(problem.reason, f"{remote.name} {problem.message}")
-    if version.expires and now < version.expires <= now + request.warn:
-        yield Problem("expiring", f"{remote.name} expires on {version.expires:%Y-%m-%d}")
+    elif version is None:
+        if remote.version and read.current:
+            yield Problem("gone", f"{name} is no longer in the source")
+    else:
+        for problem in problems_of(version, now):
+            yield Problem(problem.reason, f"{name} {problem.message}")
+        if version.expires and now < version.expires <= now + request.warn:
+            yield Problem("expiring", f"{name} expires on {version.expires:%Y-%m-%d}")
 
 
-def _due(remote: Remote, version: Version | None, entry: Provenance | None, now: datetime) -> Iterator[Problem]:
+def _due(read: ReadName, entry: Provenance | None, now: datetime) -> Iterator[Problem]:
     """A value is at least as old as its version, or, where that is not known, as the moment when it was sealed."""
-    if remote.key.rotation is None:
+    if read.remote.key.rotation is None:
         return
-    since = (version.created if version else None) or (_time(entry.time) if entry else None)
-    due = since and since + timedelta(seconds=seconds(remote.key.rotation.max_age))
+    since = (read.version.created if read.version else None) or (_time(entry.time) if entry else None)
+    due = since and since + timedelta(seconds=seconds(read.remote.key.rotation.max_age))
     if due and due <= now:
-        yield Problem("due", f"{remote.name} is due for rotation since {due:%Y-%m-%d}")
+        yield Problem("due", f"{read.remote.name} is due for rotation since {due:%Y-%m-%d}")
 
 
 def _time(text: str) -> datetime | None:

@@ -26,16 +26,22 @@ Progress = Callable[[int, int], None]  # done, of how many
 class Version(Record):
     """What a source shows of a value without the value; times have a zone.
 
-    It is the one that a reader gets, the newest enabled one. `newest` is false if a newer one is disabled, `enabled`
-    if all are.
+    `withdrawn` says why nobody gets the value, such as `disabled`; nothing where it is handed out. As the current
+    version of a name it is the one that a reader gets, the newest enabled one: it is withdrawn if all are, and `newest`
+    is false if a newer one is.
     """
 
     id: str
     created: datetime | None = None
     expires: datetime | None = None
     not_before: datetime | None = None
-    enabled: bool = True
+    withdrawn: str = ""
     newest: bool = True
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the value is handed out."""
+        return not self.withdrawn
 
 
 class Problem(NamedTuple):
@@ -47,8 +53,8 @@ class Problem(NamedTuple):
 
 def problems(version: Version, now: datetime) -> Iterator[Problem]:
     """Find what is wrong with a version, though the source may hand it out."""
-    if not version.enabled:
-        yield Problem("disabled", "is disabled")
+    if version.withdrawn:
+        yield Problem("disabled", f"is {version.withdrawn}")
     if not version.newest:
         yield Problem("disabled", "is not the newest: a newer one is disabled")
     if version.expires and version.expires <= now:
@@ -90,6 +96,9 @@ class OpenSource(Protocol):
 @runtime_checkable
 class VersionedSource(OpenSource, Protocol):
     """A source that hands out values of versions that are not the newest."""
+
+    def describe_versions(self, wanted: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Version]:
+        """Return what is known of those names and versions that it has, without reading a value."""
 
     def read_versions(self, wanted: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], SourceValue]:
         """Return the values of those names and versions that it has. Raises Refusal if anything else is wrong."""

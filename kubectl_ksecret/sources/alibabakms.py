@@ -62,6 +62,13 @@ class Kms:
             wanted, lambda versions: self._present(versions, lambda name: self._read(name, versions[name]))
         )
 
+    def describe_versions(self, wanted: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Version]:
+        """Return what KMS has of those versions, also of those that have no stage any more."""
+        names = list(dict.fromkeys(name for name, _ in wanted))
+        listed = self._present(names, lambda name: self._listed(name, deprecated=True))
+        described = {name: {one.id: one for one in map(_version, every)} for name, every in listed.items()}
+        return sidebyside.chosen(wanted, described)
+
     def names(self) -> Collection[str]:
         """Return the names, where listing is allowed."""
         names: list[str] = []
@@ -140,7 +147,7 @@ class Kms:
 
     def _current(self, name: str) -> Version | None:
         current = [version for version in self._listed(name) if _CURRENT in _stages(version)]
-        return Version(id=str(current[0].version_id), created=_moment(current[0].create_time)) if current else None
+        return _version(current[0]) if current else None
 
     def _listed(self, name: str, *, deprecated: bool = False) -> list[Any]:
         """Return the versions of a name; none of one that KMS does not have, or is to delete."""
@@ -245,6 +252,10 @@ def _text(content: object, *, empty: bool = False) -> str:
     if not isinstance(content, str) or not (content or empty):
         raise ValueError
     return content
+
+
+def _version(listed: Any) -> Version:
+    return Version(id=str(listed.version_id), created=_moment(listed.create_time))
 
 
 def _stages(version: Any) -> Collection[str]:

@@ -84,7 +84,7 @@ class KeyVault:
         every = sorted(self._properties(name), key=_created)
         enabled = [version for version in every if version.enabled]
         if not enabled:
-            return _version(every[-1], enabled=False) if every else None
+            return _version(every[-1]).but(withdrawn="disabled") if every else None
         newest = _created(every[-1]) == _created(enabled[-1])
         tied = [version for version in every if _created(version) == _created(enabled[-1])]
         if len(tied) > 1 and newest and all(version.enabled for version in tied):
@@ -123,6 +123,13 @@ class KeyVault:
         return sidebyside.by_version(
             wanted, lambda versions: self._each(list(versions), partial(self._read_version, versions))
         )
+
+    def describe_versions(self, wanted: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Version]:
+        """Return what the vault has of those versions."""
+        names = dict.fromkeys(name for name, _ in wanted if not name.startswith(_OTHERS))
+        properties = self._each(list(names), self._properties)
+        described = {name: {one.id: one for one in map(_version, every)} for name, every in properties.items()}
+        return sidebyside.chosen(wanted, described)
 
     def _read_version(self, versions: Mapping[str, str], name: str) -> SourceValue | None:
         try:
@@ -272,13 +279,13 @@ def _moment(attribute: object) -> datetime | None:
     return attribute if isinstance(attribute, datetime) else None
 
 
-def _version(properties: SecretProperties, *, enabled: bool = True, newest: bool = True) -> Version:
+def _version(properties: SecretProperties, *, newest: bool = True) -> Version:
     return Version(
         id=properties.version or "",
         created=_moment(properties.created_on),
         expires=_moment(properties.expires_on),
         not_before=_moment(properties.not_before),
-        enabled=enabled,
+        withdrawn="disabled" if properties.enabled is False else "",
         newest=newest,
     )
 

@@ -43,6 +43,13 @@ def ask(
     return results, failed
 
 
+def chosen(
+    wanted: Collection[tuple[str, str]], described: Mapping[str, Mapping[str, T]]
+) -> Mapping[tuple[str, str], T]:
+    """Return what there is of names and versions out of all versions of the names."""
+    return {(name, id_): described[name][id_] for name, id_ in wanted if id_ in described.get(name, {})}
+
+
 def by_version(
     wanted: Collection[tuple[str, str]], read: Callable[[Mapping[str, str]], Mapping[str, T | None]]
 ) -> Mapping[tuple[str, str], T]:

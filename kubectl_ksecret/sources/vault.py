@@ -6,7 +6,7 @@ A name is the path of an entry, and its value is the entry as JSON text, as Exte
 import logging
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple, NoReturn, TypeVar
 
@@ -35,7 +35,7 @@ class Entry(NamedTuple):
     @property
     def version(self) -> Version:
         """Return it as a source shows it."""
-        return Version(id=str(self.number), created=self.created)
+        return Version(id=str(self.number), created=self.created, withdrawn=self.deleted)
 
 
 def open_source(environment: Environment, source: Vault, progress: Progress) -> "KeyValueEntries":
@@ -78,6 +78,12 @@ class KeyValueEntries:
     def read_versions(self, wanted: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], SourceValue]:
         """Return the entries as they were in those versions that the mount still has."""
         return sidebyside.by_version(wanted, self._read_numbers)
+
+    def describe_versions(self, wanted: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Version]:
+        """Return what the mount has of those versions, also of deleted ones."""
+        entries = self._side_by_side(dict.fromkeys(name for name, _ in wanted), self._history)
+        described = {name: {str(entry.number): entry.version for entry in every} for name, every in entries.items()}
+        return sidebyside.chosen(wanted, described)
 
     def _read_numbers(self, numbers: Mapping[str, str]) -> Mapping[str, SourceValue | None]:
         # The number that a write replaces stays the current one: it is not noted here.
@@ -193,13 +199,18 @@ class KeyValueEntries:
 
     def _metadata(self, name: str) -> Entry:
         """Return the current version of an entry without its text."""
+        return self._history(name)[-1]
+
+    def _history(self, name: str) -> Sequence[Entry]:
+        """Return the versions that the mount keeps of an entry, without their text; the current one is the last."""
         answer = self._api.ask("GET", self._path("metadata", name))
         body = _mapping(answer.members.get("data"))
-        number = _number(body, "current_version") if body else 0
-        if not number:
-            return self._nothing(answer)
-        version = _mapping(_mapping(body.get("versions")).get(str(number)))
-        return Entry(number, created=moment(version.get("created_time")), deleted=_deletion(version))
+        current = _number(body, "current_version") if body else 0
+        if not current:
+            return [self._nothing(answer)]
+        versions = _mapping(body.get("versions"))
+        older = sorted(int(number) for number in versions if number.isdecimal() and int(number) < current)
+        return [_described(number, _mapping(versions.get(str(number)))) for number in (*older, current)]
 
     def _nothing(self, answer: Answer) -> Entry:
         """Return what stands for an entry that is not there. Raises VaultFailure if the mount has no entries at all."""
@@ -265,6 +276,11 @@ class KeyValueEntries:
 def _ends(error: Exception, succeeded: bool) -> bool:
     """Whether other names would fail too; policies may be of a path each: then all that lack one are reported."""
     return errors.concerns_all(error) and not (succeeded and errors.is_of_policies(error))
+
+
+def _described(number: int, version: Mapping[str, object]) -> Entry:
+    """Return a version as metadata show it."""
+    return Entry(number, created=moment(version.get("created_time")), deleted=_deletion(version))
 
 
 def _number_in(id_: str) -> int:

@@ -39,7 +39,8 @@ def _cell(cell: Cell) -> str:
         return f"omitted: {_line(cell.omitted)}"
     if cell.template is not None:
         return "template"
-    return f"{cell.name}#{cell.property}" if cell.property else cell.name
+    read = f"{cell.name}#{cell.property}" if cell.property else cell.name
+    return f"{read} (version {cell.version})" if cell.version else read
 
 
 def _line(text: str) -> str:
@@ -96,5 +97,11 @@ def _object(inventory: Inventory) -> dict[str, object]:
 
 
 def _said(cell: Cell) -> dict[str, str | None]:
-    fields = {"name": cell.name or None, "property": cell.property, "template": cell.template, "omitted": cell.omitted}
+    fields = {
+        "name": cell.name or None,
+        "property": cell.property,
+        "version": cell.version,
+        "template": cell.template,
+        "omitted": cell.omitted,
+    }
     return {name: value for name, value in fields.items() if value is not None}

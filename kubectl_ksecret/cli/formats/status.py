@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ... import yamlio
-from ...actions.status import CertificateStatus, Status, StatusRow
+from ...actions.status import CertificateStatus, ReadName, Status, StatusRow
 from ...model.loading import API_VERSION
-from ...model.resolution import Remote
 from ...sources import Problem, Version
 from .inventory import table
 
@@ -26,12 +25,12 @@ def text(status: Status, output: str, now: datetime, width: int | None = None) -
 
 
 def _row(row: StatusRow, now: datetime) -> tuple[str, ...]:
-    versions = list(row.read.values())
+    versions = [read.version for read in row.read]
     return (
         row.environment,
         f"{row.secret}/{row.key}",
-        ", ".join(remote.shown() for remote in row.read),
-        ", ".join(_pinned_or_newest(remote, version) for remote, version in row.read.items()) or "-",
+        ", ".join(read.remote.shown() for read in row.read),
+        ", ".join(map(_version_of, row.read)) or "-",
         ", ".join(_age(version, now) for version in versions) or "-",
         ", ".join(f"{v.expires:%Y-%m-%d}" if v and v.expires else "-" for v in versions) or "-",
         row.sealed.time[:10] if row.sealed else "-",
@@ -40,8 +39,8 @@ def _row(row: StatusRow, now: datetime) -> tuple[str, ...]:
     )
 
 
-def _pinned_or_newest(remote: Remote, version: Version | None) -> str:
-    return (remote.version or (version.id if version else "-"))[:8]
+def _version_of(read: ReadName) -> str:
+    return (read.remote.version or (read.version.id if read.version else "-"))[:8]
 
 
 def _age(version: Version | None, now: datetime) -> str:
@@ -54,14 +53,14 @@ def _age(version: Version | None, now: datetime) -> str:
 def _state(row: StatusRow) -> str:
     if row.problems:
         return "; ".join(problem.message for problem in row.problems)
-    if not any(row.read.values()) and row.read:
+    if row.read and not any(read.version for read in row.read):
         state = "ok, as far as can be told" if row.asked else "ok; the source was not asked"
     else:
         state = "ok"
-    pinned = [(remote, version) for remote, version in row.read.items() if remote.version]
-    if pinned:
-        newer = any(version and version.id != remote.version for remote, version in pinned)
-        state += "; pinned, the source has a newer version" if newer else "; pinned"
+    if any(read.is_behind for read in row.read):
+        state += "; pinned, the source has a newer version"
+    elif any(read.remote.version for read in row.read):
+        state += "; pinned"
     return f"{state}; unrecorded" if row.unrecorded else state
 
 
@@ -81,7 +80,7 @@ def _object(status: Status) -> dict[str, object]:
                 "secret": row.secret,
                 "key": row.key,
                 "asked": row.asked,
-                "source": [_version(remote, version) for remote, version in row.read.items()],
+                "source": [_read(read) for read in row.read],
                 "sealed": {"time": row.sealed.time, "by": row.sealed.by, "version": row.sealed.version}
                 if row.sealed
                 else None,
@@ -102,17 +101,21 @@ def _object(status: Status) -> dict[str, object]:
     }
 
 
-def _version(remote: Remote, version: Version | None) -> dict[str, object]:
+def _read(read: ReadName) -> dict[str, object]:
+    """Return a name with what is pinned, if it is, and the version that is current in the source."""
+    remote = read.remote
     stated = {"name": remote.name, "property": remote.property, "pinned": remote.version}
-    name = {field: text for field, text in stated.items() if text}
-    if version is None:
+    name: dict[str, object] = {field: text for field, text in stated.items() if text}
+    if remote.version:
+        name |= {"pinnedCreated": _time(read.version.created if read.version else None), "behind": read.is_behind}
+    if read.current is None:
         return {**name, "version": None}
     return {
         **name,
-        "version": version.id,
-        "created": _time(version.created),
-        "expires": _time(version.expires),
-        "notBefore": _time(version.not_before),
+        "version": read.current.id,
+        "created": _time(read.current.created),
+        "expires": _time(read.current.expires),
+        "notBefore": _time(read.current.not_before),
     }
 
 
