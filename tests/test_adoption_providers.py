@@ -174,6 +174,20 @@ def test_external_secrets_of_any_provider_render_the_same_again(tmp_path: Path) 
     assert declared["inputs"] == {"username": {"remoteName": "shop app", "property": "username"}}
 
 
+def test_an_external_secret_of_a_base_whose_store_is_filled_in_elsewhere_stays(tmp_path: Path) -> None:
+    """A patch gives the store its name; the base alone names none."""
+    project = Project(tmp_path)
+    head = "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: app, namespace: shop}\nspec:\n"
+    store = "  secretStoreRef:\n    kind: ClusterSecretStore\n    name: TO_BE_PATCHED\n"
+    project.write("apps/all.yaml", head + store + "  data: [{secretKey: x, remoteRef: {key: x}}]\n")
+    done = project.ksecret("import", "prod=apps")
+    assert done.code == 2
+    assert done.err.startswith(
+        "error: apps/all.yaml:7:11: ExternalSecret app stays as it is: no store has the name that it reads\n"
+        "hint: import the folder with the kustomization that fills it in\n"
+    )
+
+
 def test_an_extract_of_which_nobody_names_the_members_stays(tmp_path: Path) -> None:
     """So do several, since it can't be known which of them a name comes from, and what a function makes of one."""
     project = Project(tmp_path)

@@ -8,6 +8,7 @@ from ..backends import sealedsecret
 from ..errors import InputError, Mistake, Place, printable
 from ..frozen import Record
 from ..model.kubernetes import OPERATOR, STORES, Object
+from ..model.types.names import Name
 from ..model.types.policies import Scope
 from ..objects.documents import Document, sequence
 from . import collecting, externalsecrets, ownership, secrets, stores
@@ -235,6 +236,13 @@ def _external(external: Sequence[Document], store: StoreReading) -> tuple[list[I
             reason = "stays as it is: it reads another store than most"
             hint = "an overlay has one store; import it as an environment of its own"
             staying.append(stays(document, reason, hint, omission="Stays an ExternalSecret of another store"))
+        elif store_of(document).name and not secrets.fits(Name, store_of(document).name):
+            place = document.place("spec", "secretStoreRef", "name")
+            hint = "import the folder with the kustomization that fills it in"
+            omission = "Stays an ExternalSecret of a store without a name"
+            staying.append(
+                stays(document, "stays as it is: no store has the name that it reads", hint, place, omission)
+            )
         elif not secret.keys:
             staying.append(_without_keys(document))
         else:
