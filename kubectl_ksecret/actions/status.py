@@ -11,7 +11,8 @@ from ..manifests.record import Provenance
 from ..model.kubernetes import Object
 from ..model.resolution import Environment, Remote
 from ..model.types.names import seconds
-from ..sealing.validity import judge, read_validity
+from ..sealing.named import read_validity
+from ..sealing.validity import judge
 from ..sources import OpenedBy, Problem, Version
 from ..sources import problems as problems_of
 from .provision import SourceState, SourceValues, changed

@@ -19,7 +19,8 @@ from ..model.loading import readable, select
 from ..model.resolution import Environment
 from ..model.types.overlay import FILE
 from ..objects.documents import KUSTOMIZATION_FILES, Tree
-from ..sealing.validity import Validity, read_validity
+from ..sealing.named import read_validity
+from ..sealing.validity import Validity
 from . import render
 
 

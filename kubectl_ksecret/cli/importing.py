@@ -12,6 +12,7 @@ from .. import importing as action
 from ..files.project import decode
 from ..sensitive import forbid_core_dumps
 from . import arguments, given, kubectl
+from .importreport import print_report
 
 if TYPE_CHECKING:
     from ..cluster.api import Api
@@ -156,26 +157,6 @@ def _live(environments: Sequence[str], options: Mapping[str, Any]) -> None:
         )
     )
     sys.exit(exit_code)
-
-
-def print_report(report: action.ImportReport) -> None:
-    """Print the files on standard output, and on standard error what is left to do, in its order."""
-    click.echo("".join(f"{file}\n" for file in report.written), nl=False)
-    for mistake in report.left:
-        click.echo(mistake.said("warning"), err=True)
-    for note in report.notes:
-        click.echo(f"note: {note}", err=True)
-    wiring = report.wiring
-    for addition in wiring.additions:
-        click.echo(f"{'added' if report.wired else 'add'}: {addition}", err=True)
-    for removal in wiring.removals:
-        click.echo(f"{'removed' if report.wired else 'remove'}: {removal}", err=True)
-    for removal in wiring.later:
-        click.echo(f"remove once it is sealed: {removal}", err=True)
-    if wiring.unlisted:
-        click.echo(f"note: nothing lists these any more, so delete them: {', '.join(wiring.unlisted)}", err=True)
-    for reason in wiring.withheld:
-        click.echo(f"note: {reason}", err=True)
 
 
 def _named(argument: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from ..importing import live, livevalues
 from ..model.kubernetes import Object
 from ..sources import open_source, open_writable
 from . import asking, seal
-from .importing import print_report
+from .importreport import print_report
 from .progress import progress_bar
 
 # Options that are handed on as they are.

@@ -7,10 +7,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from ..backends import backend_of
-from ..errors import InputError
 from ..frozen import Record
-from ..model.resolution import Environment
 
 HINT = "kubeseal --fetch-cert prints the current one"
 
@@ -45,19 +42,3 @@ def judge(
         yield Fact("not-begun", f"the certificate begins on {certificate.not_before:%Y-%m-%d}")
     if recorded and certificate.fingerprint not in recorded:
         yield Fact("another", "the certificate is another one than that of the sealed values")
-
-
-def read_validity(environment: Environment) -> Validity | None:
-    """Return what is known of the certificate that an overlay names; None where its backend has none.
-
-    Raises ValueError with what is wrong with its file.
-    """
-    named = backend_of(environment).certificate(environment)
-    if named is None:
-        return None
-    from . import certificate
-
-    try:
-        return certificate.read(environment.project.read(named.path, named.named_at))
-    except InputError as error:
-        raise ValueError(error.mistakes[0].message) from None
