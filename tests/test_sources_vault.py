@@ -188,11 +188,49 @@ def test_an_app_role_and_a_pod_sign_in(tmp_path: Path, bao: OpenBao, mount: str)
     }
     assert failed(project, **role)[0].endswith(f"{bao.url} refuses the sign-in at auth/approle/login (403)")
     role["VAULT_AUTH_PATH"] = method
-    wrong = role | {"VAULT_SECRET_ID": "guessed"}
-    assert failed(project, **wrong)[0].endswith(f"{bao.url} refuses the sign-in at auth/{method}/login (400)")
     assert project.ksecret("seal", "prod", **role).code == 0
     no_token = {"VAULT_KUBERNETES_ROLE": "shop", "VAULT_KUBERNETES_TOKEN_FILE": "no-such-file"}
     assert failed(project, **no_token)[0].endswith("no-such-file holds no token of a ServiceAccount")
+
+
+def test_an_app_role_that_is_refused_says_what_is_wrong_with_its_secret_id(
+    tmp_path: Path, bao: OpenBao, mount: str
+) -> None:
+    """Guessed, expired, used up, wrapped, absent, or of another address; the hint for a wrapped one keeps it usable."""
+    project = vault_shop(tmp_path, bao, mount)
+    del project.environment["VAULT_TOKEN"]
+    method = f"roles-{mount}"
+    bao.ask("POST", f"sys/auth/{method}", {"type": "approle"})
+    bao.ask("PUT", f"sys/policies/acl/{mount}", {"policy": documented_policy("read", mount)})
+
+    def role(name: str, wrap: str = "", **fields: Any) -> dict[str, str]:
+        bao.ask("POST", f"auth/{method}/role/{name}", {"token_policies": [mount], **fields})
+        made = bao.ask("POST", f"auth/{method}/role/{name}/secret-id", wrap=wrap)
+        return {
+            "VAULT_AUTH_PATH": method,
+            "VAULT_ROLE_ID": bao.ask("GET", f"auth/{method}/role/{name}/role-id")["data"]["role_id"],
+            "VAULT_SECRET_ID": made["wrap_info"]["token"] if wrap else made["data"]["secret_id"],
+        }
+
+    either = f"{bao.url} does not take VAULT_ROLE_ID with VAULT_SECRET_ID: one is wrong, or the secret id is used up"
+    once, short = role("once", secret_id_num_uses=1), role("short", secret_id_ttl="1s")
+    project.done("seal", "prod", **once)
+    time.sleep(1.5)
+    for variables in (once, short, once | {"VAULT_SECRET_ID": "guessed"}, once | {"VAULT_ROLE_ID": "guessed"}):
+        message, hint = failed(project, **variables)
+        assert either in message
+        assert hint == f"hint: make another one with vault write -f auth/{method}/role/ROLE/secret-id"
+    message, hint = failed(project, **role("wrapped", wrap="60s"))
+    assert message.endswith(f"{bao.url}: VAULT_SECRET_ID holds a token that wraps the secret id (400)")
+    assert hint.endswith("export VAULT_SECRET_ID=$(VAULT_TOKEN=$VAULT_SECRET_ID vault unwrap -field=secret_id)")
+    wrapped = role("wrapped", wrap="60s")
+    failed(project, **wrapped)
+    unwrapped = bao.ask("POST", "sys/wrapping/unwrap", token=wrapped["VAULT_SECRET_ID"])["data"]["secret_id"]
+    assert project.ksecret("seal", "prod", **wrapped | {"VAULT_SECRET_ID": unwrapped}).code == 0
+    absent = once | {"VAULT_SECRET_ID": ""}
+    assert failed(project, **absent)[0].endswith(f"sign-in at auth/{method}/login: VAULT_SECRET_ID is not set (400)")
+    elsewhere = role("elsewhere", secret_id_bound_cidrs="10.0.0.0/8")
+    assert failed(project, **elsewhere)[0].endswith(f"at auth/{method}/login from this machine's address (400)")
 
 
 def test_a_token_that_vault_login_wrote_is_used_and_none_is_missed(tmp_path: Path, bao: OpenBao, mount: str) -> None:

@@ -28,6 +28,7 @@ from ..values import document
 from . import patience
 from .patience import Throttling
 from .vaulterrors import VaultFailure
+from .vaultrefusals import refusal
 from .vaultsignin import Login, credential, is_loopback
 
 _TIMEOUT = urllib3.Timeout(connect=10, read=30)
@@ -97,8 +98,13 @@ class VaultApi:
         auth = answer.members.get("auth")
         token = auth.get("client_token") if isinstance(auth, dict) else None
         if answer.status != 200 or not isinstance(token, str) or not token:
-            raise VaultFailure("sign-in", answer.status, f"auth/{login.path}")
+            raise refusal(login, answer.status, answer.errors, self._is_wrapping)
         return Sensitive(token.encode())
+
+    def _is_wrapping(self, text: str) -> bool:
+        """Ask whether a text is a token that wraps something, which stays wrapped."""
+        body = json.dumps({"token": text}).encode()
+        return self._send("POST", "sys/wrapping/lookup", body, token=None, again=True).status == 200
 
     def _token_is_accepted(self) -> bool:
         """Ask about the token itself: a bad one and a policy that lacks a right give the same answer."""

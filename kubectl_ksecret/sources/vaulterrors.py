@@ -8,12 +8,14 @@ Report = tuple[str, str]  # message and hint
 class VaultFailure(Exception):
     """A request failed. It holds why, a word of `_REPORTS`, and nothing of the answer.
 
-    `path` is that of the API which was asked, `capability` what a policy must grant for it.
+    `path` is that of the API which was asked, `capability` what a policy must grant for it, `detail` what else a
+    message needs, such as the name of a role.
     """
 
-    def __init__(self, reason: str, status: int = 0, path: str = "", capability: str = "") -> None:
+    def __init__(self, reason: str, status: int = 0, path: str = "", capability: str = "", detail: str = "") -> None:
         super().__init__(reason)
-        self.reason, self.status, self.path, self.capability = reason, status, path, capability
+        self.reason, self.status, self.path = reason, status, path
+        self.capability, self.detail = capability, detail
 
 
 def concerns_all(error: Exception) -> bool:
@@ -42,6 +44,8 @@ def report(error: VaultFailure, address: str, name: str) -> Report:
         "path": error.path,
         "capability": error.capability,
         "mount": mount,
+        "method": error.path.removesuffix("/login"),
+        "detail": error.detail,
     }
     return f"{address}{message.format(**fields)}", hint.format(**fields)
 
@@ -61,8 +65,43 @@ _REPORTS: Mapping[str, Report] = {
     ),
     "sign-in": (
         " refuses the sign-in at {path} ({status})",
-        "check VAULT_ROLE_ID and VAULT_SECRET_ID, or the ServiceAccount that VAULT_KUBERNETES_ROLE is bound to; "
-        "VAULT_AUTH_PATH is the path of the method, which vault auth list shows",
+        "VAULT_AUTH_PATH is the path of the method, which vault auth list shows; the Kubernetes method refuses so as "
+        "well if the cluster does not know the token, or if Vault can't ask it: vault read {method}/config",
+    ),
+    "no-role": (
+        " has no role {detail} at {method} ({status})",
+        "check VAULT_KUBERNETES_ROLE against vault list {method}/role",
+    ),
+    "unbound": (
+        ": the role {detail} ({status})",
+        "name the ServiceAccount and its namespace in bound_service_account_names and _namespaces of the role, in "
+        "{method}/role",
+    ),
+    "audience": (
+        ": the role takes no token for the audience {detail} ({status})",
+        "mount one with the audience of the role (serviceAccountToken.audience of a projected volume), and name its "
+        "file in VAULT_KUBERNETES_TOKEN_FILE",
+    ),
+    "expired": (
+        " refuses the sign-in: the token of the ServiceAccount has expired ({status})",
+        "in a pod the file is renewed; elsewhere make it anew with kubectl create token",
+    ),
+    "no-secret-id": (
+        " refuses the sign-in at {path}: VAULT_SECRET_ID is not set ({status})",
+        "a secret id is made with vault write -f {method}/role/ROLE/secret-id",
+    ),
+    "secret-id": (
+        " does not take VAULT_ROLE_ID with VAULT_SECRET_ID: one is wrong, or the secret id is used up or has expired "
+        "({status})",
+        "make another one with vault write -f {method}/role/ROLE/secret-id",
+    ),
+    "wrapped": (
+        ": VAULT_SECRET_ID holds a token that wraps the secret id ({status})",
+        "unwrap it, once: export VAULT_SECRET_ID=$(VAULT_TOKEN=$VAULT_SECRET_ID vault unwrap -field=secret_id)",
+    ),
+    "address": (
+        " refuses the sign-in at {path} from this machine's address ({status})",
+        "see secret_id_bound_cidrs and token_bound_cidrs of the role in {method}/role",
     ),
     "throttled": (
         " is throttling; gave up at {name} (429)",

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import Mistake, Refusal
@@ -15,8 +15,9 @@ _OF_THE_POD = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 
 class Login(NamedTuple):
-    """A sign-in that yields a token: the path below auth/, and what is sent there."""
+    """A sign-in that yields a token: its method, the path below auth/, and what is sent there."""
 
+    method: Literal["approle", "kubernetes"]
     path: str
     body: Mapping[str, Callable[[], str]]
 
@@ -33,6 +34,7 @@ def credential(source: Vault) -> Sensitive | Login:
     if role_id := os.environ.get("VAULT_ROLE_ID"):
         secret_id = os.environ.get("VAULT_SECRET_ID", "")
         return Login(
+            method="approle",
             path=f"{os.environ.get('VAULT_AUTH_PATH', 'approle')}/login",
             body={"role_id": lambda: role_id, "secret_id": lambda: secret_id},
         )
@@ -43,6 +45,7 @@ def credential(source: Vault) -> Sensitive | Login:
             hint = "VAULT_KUBERNETES_ROLE is for pods; VAULT_KUBERNETES_TOKEN_FILE names another file"
             raise Refusal(Mistake(f"{file} holds no token of a ServiceAccount", source.origin.at("address"), hint))
         return Login(
+            method="kubernetes",
             path=f"{os.environ.get('VAULT_AUTH_PATH', 'kubernetes')}/login",
             body={"role": lambda: role, "jwt": lambda: jwt},
         )

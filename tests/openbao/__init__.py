@@ -87,11 +87,15 @@ class OpenBao:
         """For a child process that signs in with the root token."""
         return {"VAULT_TOKEN": self.token}
 
-    def request(self, method: str, path: str, body: Any = None, *, token: str = "", namespace: str = "") -> Answered:
-        """Ask the server, as root unless a token is given."""
+    def request(
+        self, method: str, path: str, body: Any = None, *, token: str = "", namespace: str = "", wrap: str = ""
+    ) -> Answered:
+        """Ask the server, as root unless a token is given; the answer is wrapped for so long if that is given."""
         headers = {"X-Vault-Token": token or self.token, "X-Vault-Request": "true"}
         if namespace:
             headers["X-Vault-Namespace"] = namespace
+        if wrap:
+            headers["X-Vault-Wrap-TTL"] = wrap
         content = None if body is None else json.dumps(body).encode()
         answer = self._http.request(method, f"{self.url}/v1/{path}", body=content, headers=headers, retries=False)
         return Answered(answer.status, json.loads(answer.data) if answer.data else {})
