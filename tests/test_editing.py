@@ -52,6 +52,7 @@ def test_an_entry_is_added_where_it_belongs(before: str, after: str) -> None:
     [
         ("spec:\n  a: 1\n", "spec:\n  a: 1\n  b:\n    c:\n      d: x\n"),
         ("spec:\n  b: {e: 1} # b\n", "spec:\n  b: {e: 1, c: {d: x}} # b\n"),
+        ("spec:\n  b: {} # b\n  a: 1\n", "spec:\n  b: # b\n    c:\n      d: x\n  a: 1\n"),
         ("spec:\n  b:\n  a: 1\n", "spec:\n  b:\n    c:\n      d: x\n  a: 1\n"),
         ("spec:\n  b:\n    c:\n      d: w # d\n", "spec:\n  b:\n    c:\n      d: x # d\n"),
     ],

@@ -564,7 +564,7 @@ def test_status_says_how_a_pinned_version_stands(sealed: Project, landscape: Lan
     assert row["environments"]["prod"]["version"] == first
 
     text = (sealed.root / OVERLAY).read_text()
-    sealed.write(OVERLAY, re.sub(r"(version: ['\"]?)\w+", rf"\g<1>{landscape.absent_version}", text))
+    sealed.write(OVERLAY, re.sub(r"version: ['\"]?\w+['\"]?", f'version: "{landscape.absent_version}"', text))
     code, source, problems = state_of(sealed)
     gone = f"version {landscape.absent_version} of {name}, which is pinned, is no longer in the source"
     assert (code, problems[0], source["behind"]) == (1, {"reason": "gone", "message": gone}, True)

@@ -9,7 +9,7 @@ import time
 
 from ..model.kubernetes import Object
 from .api import Api
-from .arrival import Expectation, Outcome, View
+from .arrival import Expectation, Outcome, View, deleted
 from .delivery import Delivery, Order, after_applying, apply, arrived, refused_adoption
 from .resources import ACK_EXTERNAL_SECRETS
 from .secrets import read_secret
@@ -57,7 +57,7 @@ class _Copy(Expectation):
         """Return the outcome once the Secret has changed and is whole, or has been whole for long enough."""
         live = view.objects.get(self._order.object_name)
         if live is None or live["metadata"]["uid"] != self._written["metadata"]["uid"]:
-            return Outcome(state="failed", cause="somebody deleted the ExternalSecret")
+            return deleted(KIND)
         secret = read_secret(self._api, self._order.namespace, self._order.name)
         if secret is None or self._order.keys - secret.keys:
             return None

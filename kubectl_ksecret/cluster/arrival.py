@@ -33,6 +33,17 @@ class Outcome(Record):
     undecided: bool = False
 
 
+def deleted(kind: str) -> Outcome:
+    """Return what became of an object that is gone, or is another one of its name."""
+    return Outcome(state="failed", cause=f"somebody deleted the {kind}")
+
+
+def unanswered(controller: str) -> Outcome:
+    """Return that a controller said nothing in time."""
+    question = "is it running, and does it serve this namespace?"
+    return Outcome(state="unknown", cause=f"{controller} did not answer: {question}")
+
+
 class Deadline:
     """When waiting ends, however many steps it has; without seconds it never does."""
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from ..model.kubernetes import OPERATOR, Object
 from .api import MERGE, Api
-from .arrival import Expectation, Failure, Outcome, View, condition
+from .arrival import Expectation, Failure, Outcome, View, condition, deleted, unanswered
 from .delivery import Delivery, Order, after_applying, apply, arrived, event_versions, refused_adoption
 from .messages import names_of, scrubbed
 from .resources import EXTERNAL_SECRETS
@@ -61,7 +61,7 @@ class _Refresh(Expectation):
         uid = self._written["metadata"]["uid"]
         live = view.objects.get(self._order.object_name)
         if live is None or live["metadata"]["uid"] != uid:
-            return Outcome(state="failed", cause="somebody deleted the ExternalSecret")
+            return deleted(KIND)
         status, before = live.get("status") or {}, self._status.get("syncedResourceVersion")
         ready = condition(status, "Ready")
         if status.get("syncedResourceVersion") not in (None, "", before):
@@ -91,8 +91,7 @@ class _Refresh(Expectation):
             last = max(causes, key=lambda event: event.get("lastTimestamp") or "", default=None)
             cause = self._scrubbed(last["message"]) if last else "no Event says why"
             return Outcome(state="failed", cause=f"still failing; the last cause that is known: {cause}")
-        question = "is it running, and does it serve this namespace?"
-        return Outcome(state="unknown", cause=f"External Secrets Operator did not answer: {question}")
+        return unanswered("External Secrets Operator")
 
     def _scrubbed(self, message: str) -> str:
         return scrubbed(message, names_of(self._written))

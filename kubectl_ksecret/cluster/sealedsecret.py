@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from ..manifests import record
 from ..model.kubernetes import Object
 from .api import MERGE, Api
-from .arrival import Expectation, Failure, Outcome, View, condition
+from .arrival import Expectation, Failure, Outcome, View, condition, deleted, unanswered
 from .delivery import Delivery, Order, after_applying, apply, arrived, event_versions, refused_adoption
 from .messages import names_of, scrubbed
 from .ownership import edited_keys, gitops_owner
@@ -97,7 +97,7 @@ class _Unsealing(Expectation):
         metadata = self._written["metadata"]
         live = view.objects.get(self._order.object_name)
         if live is None or live["metadata"]["uid"] != metadata["uid"]:
-            return Outcome(state="failed", cause="somebody deleted the SealedSecret")
+            return deleted(KIND)
         if live["metadata"]["generation"] != metadata["generation"]:
             return Outcome(state="failed", cause="somebody else changed the SealedSecret")
         status = live.get("status") or {}
@@ -139,8 +139,7 @@ class _Unsealing(Expectation):
             if outcome.state == "arrived":
                 cause = "it was applied before, and nothing says whether it was ever unsealed"
                 return Outcome(state="unknown", cause=cause)
-        question = "is it running, and does it serve this namespace?"
-        return Outcome(state="unknown", cause=f"the Sealed Secrets controller did not answer: {question}")
+        return unanswered("the Sealed Secrets controller")
 
 
 def _foretold(order: Order, record_text: str) -> Outcome:

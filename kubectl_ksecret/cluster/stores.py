@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from ..model.kubernetes import Object
 from .api import Api
-from .arrival import Expectation, Failure, Outcome, View, condition, events_of
+from .arrival import Expectation, Failure, Outcome, View, condition, deleted, events_of, unanswered
 from .delivery import after_applying, apply_unowned
 from .messages import names_of, scrubbed
 from .resources import STORES, Target
@@ -60,7 +60,7 @@ class _Readiness(Expectation):
         """Return the outcome once ESO says that the store is ready, or for some time that it is not."""
         live = view.objects.get(self._written["metadata"]["name"])
         if live is None or _uid(live) != _uid(self._written):
-            return Outcome(state="failed", cause=f"somebody deleted the {self._written['kind']}")
+            return deleted(self._written["kind"])
         ready = condition(live.get("status") or {}, "Ready")
         if ready.get("status") == "True":
             return Outcome(state="arrived")
@@ -72,8 +72,7 @@ class _Readiness(Expectation):
         """Return the cause that is known, or that ESO did not answer."""
         if self._failure.cause:
             return Outcome(state="failed", cause=self._failure.cause)
-        question = "is it running, and does it serve this namespace?"
-        return Outcome(state="unknown", cause=f"External Secrets Operator did not answer: {question}")
+        return unanswered("External Secrets Operator")
 
     def _cause(self, view: View, ready: Object) -> str:
         """Return the last warning about the store; its condition says no more than that something is wrong."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ..model.kubernetes import Object
 from .api import Api
-from .arrival import Expectation, Failure, Outcome, View
+from .arrival import Expectation, Failure, Outcome, View, deleted, unanswered
 from .delivery import Delivery, Order, after_applying, apply, arrived, event_versions, refused_adoption
 from .messages import names_of, scrubbed
 from .resources import VAULT_STATIC_SECRETS
@@ -63,7 +63,7 @@ class _Reading(Expectation):
         uid = self._written["metadata"]["uid"]
         live = view.objects.get(self._order.object_name)
         if live is None or live["metadata"]["uid"] != uid:
-            return Outcome(state="failed", cause="somebody deleted the VaultStaticSecret")
+            return deleted(KIND)
         if (live.get("status") or {}).get("lastGeneration") == live["metadata"]["generation"]:
             return arrived(self._api, self._order, owner="Vault Secrets Operator")
         if failures := view.new_events(uid, self._events, *_FAILURES):
@@ -74,5 +74,4 @@ class _Reading(Expectation):
         """Return the last cause that is known, or that the operator did not answer."""
         if self._failure.cause:
             return Outcome(state="failed", cause=self._failure.cause)
-        question = "is it running, and does it serve this namespace?"
-        return Outcome(state="unknown", cause=f"Vault Secrets Operator did not answer: {question}")
+        return unanswered("Vault Secrets Operator")

@@ -96,9 +96,5 @@ def with_edits(text: str, file: str, edits: Iterable[FieldEdit]) -> str:
     from ..yamlio import editing
 
     for edit in edits:
-        document = editing.only_document(text, file)
-        path, value = list(edit.path), edit.value
-        while len(path) > 1 and not editing.value_at(document.value if document else {}, path[:-1]):
-            value = {path.pop(): value}  # the editor makes one field, below one that exists
-        text = editing.with_field(text, file, path, value)
+        text = editing.with_field(text, file, edit.path, edit.value)
     return text

@@ -53,8 +53,8 @@ def only_document(text: str, file: str) -> ForeignDocument | None:
 def with_field(text: str, file: str, path: Path, value: Any) -> str:
     """Return the text with this value in a field of its one mapping; of lists and mappings only what differs is edited.
 
-    Mappings that are missing on the way to the field are made. ruamel.yaml is imported only if the field has another
-    value yet.
+    Mappings that are missing or empty on the way to the field are made. ruamel.yaml is imported only if the field has
+    another value yet.
 
     Raises:
         InputError: the change can't be made without a risk for the rest; the hint says what to write by hand.
@@ -65,7 +65,7 @@ def with_field(text: str, file: str, path: Path, value: Any) -> str:
     before = value_at(document.value, path)
     if before == value or (before is None and value == []):
         return text
-    while len(path) > 1 and value_at(document.value, path[:-1]) is None:
+    while len(path) > 1 and value_at(document.value, path[:-1]) in (None, {}):
         path, value = path[:-1], {path[-1]: value}
     if isinstance(before, dict) and isinstance(value, dict) and before and value:
         return _with_members(text, file, path, before, value)

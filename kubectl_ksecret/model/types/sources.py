@@ -19,7 +19,7 @@ from .names import (
     VaultAddress,
     VaultPath,
 )
-from .origin import Stated
+from .origin import Origin, Stated
 from .source import PathBase, Source, SourceUse
 
 
@@ -77,8 +77,7 @@ class AzureKeyVault(Source):
 
     def mistakes(self, use: SourceUse) -> Iterator[Mistake]:
         """Find names that no vault takes; some would even lead to another place of it."""
-        if not 1 <= self.parallelism <= 64:
-            yield Mistake("parallelism must lie between 1 and 64", self.origin.at("parallelism"))
+        yield from _parallelism(self.parallelism, self.origin)
         # External Secrets Operator reads keys and certificates too, under a name with the kind before it.
         kinds = "((secret|key|cert)/)?" if use.fetched else ""
         valid = re.compile(kinds + KEY_VAULT_NAME.pattern)
@@ -155,8 +154,7 @@ class AlibabaKms(Source):
 
     def mistakes(self, use: SourceUse) -> Iterator[Mistake]:
         """Find names that KMS does not take."""
-        if not 1 <= self.parallelism <= 64:
-            yield Mistake("parallelism must lie between 1 and 64", self.origin.at("parallelism"))
+        yield from _parallelism(self.parallelism, self.origin)
         if not ALIBABA_KMS_NAME.fullmatch(use.pattern):
             if "{" not in use.pattern and "}" not in use.pattern:  # reported already, as no placeholder's
                 yield Mistake("this pattern gives names that KMS does not take", use.pattern_place, _KMS_NAMES)
@@ -217,8 +215,7 @@ class Vault(Source):
 
     def mistakes(self, use: SourceUse) -> Iterator[Mistake]:
         """Find names that are no path of an entry, or that repeat the mount, which the operator would cut off."""
-        if not 1 <= self.parallelism <= 64:
-            yield Mistake("parallelism must lie between 1 and 64", self.origin.at("parallelism"))
+        yield from _parallelism(self.parallelism, self.origin)
         if not is_entry_name(use.pattern):
             yield Mistake("this pattern gives names that no entry of Vault has", use.pattern_place, _ENTRY_NAMES)
             return
@@ -234,6 +231,12 @@ class Vault(Source):
             elif name.startswith(mount):
                 message = f"the name of {address} begins with the mount, {mount}"
                 yield Mistake(message, origin.at("remoteName"), _BELOW_THE_MOUNT)
+
+
+def _parallelism(requests: int, origin: Origin) -> Iterator[Mistake]:
+    """Find a number of requests side by side that no service would bear."""
+    if not 1 <= requests <= 64:
+        yield Mistake("parallelism must lie between 1 and 64", origin.at("parallelism"))
 
 
 def is_entry_name(name: str) -> bool:
