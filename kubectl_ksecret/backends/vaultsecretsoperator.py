@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..kustomize import layers
 from ..manifests.metadata import metadata
+from ..model import propertypath
 from ..model.backend import Limit, NameReference, Objects, Path
 from ..model.kubernetes import VAULT_OPERATOR, Object
 from ..model.resolution import Derived, Environment, Remote, Secret, SourceRead
@@ -77,7 +78,7 @@ class VaultSecretsOperatorBackend(ValuelessBackend):
         return ("spec", "destination", "transformation", "templates", key)
 
     def limits(self, environment: Environment, secret: Secret) -> Iterator[Limit]:
-        """Find keys of several entries of Vault or versions of one, and filters that the operator's templates lack."""
+        """Find keys of several entries of Vault or versions of one, paths, and filters that its templates lack."""
         remotes = {key: value for key, value in secret.values.items() if isinstance(value, Remote)}
         first = next(iter(remotes.values()), None)
         for key, remote in remotes.items():
@@ -88,6 +89,12 @@ class VaultSecretsOperatorBackend(ValuelessBackend):
                 yield Limit(message, read.stated_at("remoteName"), hint)
                 break
         yield from _mixed_versions(environment, secret, remotes)
+        for key, remote in remotes.items():
+            if remote.property and _is_path(remote.property):
+                message = f"the property of {secret.name}/{key} is a path, and a VaultStaticSecret takes whole members"
+                read = SourceRead(environment=environment, secret=secret.name, key=key, remote=remote)
+                hint = "give the entry a member that holds the value itself"
+                yield Limit(message, read.stated_at("property"), hint)
         for value in secret.values.values():
             for reference in references(value.parts) if isinstance(value, Derived) else ():
                 if lacking := [name for name in reference.filters if name not in FILTERS]:
@@ -195,18 +202,56 @@ def _destination(environment: Environment, secret: Secret) -> Object:
 
 def _fetched(key: str, value: Remote) -> str:
     """Return the expression of a member of the entry; without a property it is the whole entry."""
-    expression = f"get .Secrets {literal(value.property)}" if value.property else "toJson .Secrets"
+    # toJson would write < > and & as escapes, which the JSON text that others get does not have.
+    expression = _get(value.property) if value.property else "toRawJson .Secrets"
     return expression + (" | b64dec" if value.encoding == "base64" else "")
 
 
+def _get(property_: str) -> str:
+    return f"get .Secrets {literal(_member(property_))}"
+
+
+def _member(property_: str) -> str:
+    """Return the name of the member that a property means; one that is a path is refused before (`limits`)."""
+    path = propertypath.steps(property_)
+    return path[0].name if len(path) == 1 else property_
+
+
+def _is_path(property_: str) -> bool:
+    """Whether a property can't be the name of a member; a dot alone may be part of one, as in tls.crt."""
+    path = propertypath.steps(property_)
+    if propertypath.unread(property_) or path[0].written == "#":
+        return True
+    return len(path) > 1 and ("\\" in property_ or any(re.fullmatch("#|[0-9]+", step.written) for step in path[1:]))
+
+
 def _guard(secret: Secret, key: str) -> str:
-    """Return what keeps the Secret as it is where the entry lacks a member: `get` would make an empty value of it."""
-    members = dict.fromkeys(value.property for value in secret.remotes(key).values() if value.property)
-    return "".join(
-        f"{{{{ if not (hasKey .Secrets {literal(member)}) }}}}"
-        f"{{{{ fail {literal(f'the entry has no {member}')} }}}}{{{{ end }}}}"
-        for member in members
-    )
+    """Return what keeps the Secret as it is where the entry does not hold what a key takes.
+
+    Of a member that is missing `get` makes an empty value, and what is no text is written in a form of Go's own. Where
+    b64dec fails, it writes its error message in place of the value.
+    """
+    remotes = [value for value in secret.remotes(key).values() if value.property]
+    guards = [_guard_of_text(value.property) for value in remotes if value.property]
+    guards += [_guard_of_base64(value.property) for value in remotes if value.property and value.encoding == "base64"]
+    return "".join(dict.fromkeys(guards))
+
+
+def _guard_of_text(property_: str) -> str:
+    member = _member(property_)
+    # What is missing, and null, is of the kind invalid; numbers come as text.
+    unfit = f'has (kindOf (index .Secrets {literal(member)})) (list "invalid" "map" "slice")'
+    return _failing(unfit, f"the entry has no {member} that is text")
+
+
+def _guard_of_base64(property_: str) -> str:
+    value = _get(property_)
+    differs = f'ne ({value} | b64dec | b64enc) ({value} | replace "\\n" "" | replace "\\r" "")'
+    return _failing(differs, f"{_member(property_)} of the entry is not base64")
+
+
+def _failing(condition: str, message: str) -> str:
+    return f"{{{{ if {condition} }}}}{{{{ fail {literal(message)} }}}}{{{{ end }}}}"
 
 
 def _readers(environment: Environment) -> Mapping[str, list[Object]]:

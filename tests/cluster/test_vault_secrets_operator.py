@@ -1,8 +1,10 @@
 """Vault Secrets Operator end to end: the real OpenBao, the real operator, and what the command renders for it."""
 
+import base64
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,15 +65,63 @@ def test_a_new_value_restarts_what_reads_it_and_nothing_else_does(shop: Shop, va
     assert shop.generations() == {"reader": before["reader"] + 1, "other": before["other"]}
 
 
-def test_a_missing_member_keeps_the_secret_as_it_is(shop: Shop, vault: Vault, bao: OpenBao) -> None:
-    """The guard in the template fails, with the member's name in an Event, where `get` would make it empty."""
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"password": "p"}, "the entry has no token that is text"),
+        ({"password": "p", "token": None}, "the entry has no token that is text"),
+        ({"password": "p", "token": {"a": "b"}}, "the entry has no token that is text"),
+        ({"password": ["p"], "token": "two"}, "the entry has no password that is text"),
+    ],
+    ids=["missing", "null", "an object", "a list below a template"],
+)
+def test_what_is_no_text_keeps_the_secret_as_it_is(
+    shop: Shop, vault: Vault, bao: OpenBao, entry: dict[str, Any], message: str
+) -> None:
+    """The guard fails, with the member's name in an Event, where a template would write nothing, or Go's own form."""
     assert shop.ksecret("sync", "vso", "--restart=never").code == 0
-    bao.ask("POST", f"{vault.mount}/data/shop/prod/app", {"data": {"password": "p"}})
+    bao.ask("POST", f"{vault.mount}/data/shop/prod/app", {"data": entry})
     end = time.monotonic() + 30
     while not _failures(shop) and time.monotonic() < end:
         time.sleep(0.2)
-    assert any("the entry has no token" in message for message in _failures(shop))
-    assert shop.secret()["token"] == "one"
+    assert any(message in failure for failure in _failures(shop))
+    assert shop.secret() == {"token": "one", "password": "p", "url": "db://p"}
+
+
+def test_numbers_names_with_dots_whole_entries_and_base64_arrive_as_they_are_read_here(
+    shop: Shop, vault: Vault, bao: OpenBao
+) -> None:
+    """A number has its digits, a dot is part of a name, and JSON text keeps its signs; bytes that are none fail."""
+    keys = {
+        "port": {"property": "port"},
+        "on": {"property": "on"},
+        "tls.crt": {"property": "tls.crt"},
+        "tls.key": {"property": r"tls\.key"},
+        "logo": {"property": "logo", "encoding": "base64"},
+    }
+    shop.project.declare("odd", keys)
+    shop.project.declare("whole", {"entry": {"remoteName": "x"}})
+    source = {"names": "shop/prod/{secret}", "vault": {"address": bao.url, "mount": vault.mount}}
+    backend = {"vaultSecretsOperator": {"refreshAfter": "2s", "name": "vault"}}
+    omitted = {"app": {"omit": "another overlay has it"}}
+    overrides = omitted | {"whole": {"keys": {"entry": {"remoteName": "shop/prod/odd"}}}}
+    shop.project.overlay("odd", backend, source=source, overrides=overrides, namespace=shop.namespace)
+    shop.kustomization("odd")
+    entry = {"port": 10000000, "on": True, "tls.crt": "a", "tls.key": "b", "logo": "AP8="}
+    bao.ask("POST", f"{vault.mount}/data/shop/prod/odd", {"data": entry | {"url": "<a&b>"}})
+    assert shop.ksecret("render", "odd", "--write").code == 0
+    done = shop.ksecret("sync", "odd", "--restart=never")
+    assert (done.code, done.err) == (0, ""), done.err
+    data = {key: base64.b64decode(text) for key, text in shop.object("secret", "odd")["data"].items()}
+    assert data == {"port": b"10000000", "on": b"true", "tls.crt": b"a", "tls.key": b"b", "logo": b"\0\xff"}
+    assert json.loads(shop.secret("whole")["entry"]) == entry | {"url": "<a&b>"}
+    assert '"<a&b>"' in shop.secret("whole")["entry"]
+    bao.ask("POST", f"{vault.mount}/data/shop/prod/odd", {"data": entry | {"logo": "no base64"}})
+    end = time.monotonic() + 30
+    while not _failures(shop) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert any("logo of the entry is not base64" in failure for failure in _failures(shop))
+    assert base64.b64decode(shop.object("secret", "odd")["data"]["logo"]) == b"\0\xff"
 
 
 def _failures(shop: Shop) -> list[str]:

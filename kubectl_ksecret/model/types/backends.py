@@ -6,7 +6,7 @@ from typing import Annotated
 
 from ...errors import Mistake, Place
 from .forms import OneOf
-from .names import AgeRecipient, AnnotationName, Duration, KeyName, LabelName, LabelValue, Line, Name, Path
+from .names import AgeRecipient, AnnotationName, Duration, KeyName, LabelName, LabelValue, Line, Name, Path, VaultPath
 from .origin import Alternative, Stated
 from .policies import CreationPolicy, DeletionPolicy, RefreshPolicy, Scope, policies_refused
 from .source import Source
@@ -216,7 +216,7 @@ class KubernetesSignIn(Alternative):
     audiences: Audiences of its token.
     """
 
-    mount_path: Line = "kubernetes"
+    mount_path: VaultPath = "kubernetes"
     role: Line
     service_account_name: Name
     audiences: tuple[Line, ...] = ()
@@ -230,7 +230,7 @@ class AppRoleSignIn(Alternative):
     secretName: The Secret that holds the secret id under the key `id`, in the overlay's namespace.
     """
 
-    mount_path: Line = "approle"
+    mount_path: VaultPath = "approle"
     role_id: Line
     secret_name: Name
 
