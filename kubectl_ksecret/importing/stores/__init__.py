@@ -19,8 +19,8 @@ from .vault import VaultStores
 __all__ = ["StoreReading", "StoreSource", "normalised", "read"]
 
 
-class Provider(Protocol):
-    """A provider of External Secrets Operator; `name` is that in the store's spec.provider."""
+class ProviderReader(Protocol):
+    """Reads the stores of a provider of External Secrets Operator; `name` is that in the store's spec.provider."""
 
     name: str
 
@@ -41,7 +41,7 @@ class Provider(Protocol):
 
 
 # By the field of the source, as backends.stores has them.
-PROVIDERS: dict[str, Provider] = {"azureKeyVault": AzureKeyVaultStores(), "vault": VaultStores()}
+PROVIDERS: dict[str, ProviderReader] = {"azureKeyVault": AzureKeyVaultStores(), "vault": VaultStores()}
 if lacking := rendered.PROVIDERS.keys() - PROVIDERS.keys():
     raise ImportError(f"nothing reads the stores of {', '.join(sorted(lacking))}")
 
@@ -54,7 +54,7 @@ class StoreReading(Record):
     """
 
     document: Document | None
-    provider: Provider | None = None
+    provider: ProviderReader | None = None
     source: StoreSource | None = None
     reason: str
 
