@@ -21,12 +21,12 @@ _DEPLOYMENTS = "/apis/apps/v1/namespaces/shop-prod/deployments"
 
 
 class AckManager:
-    """The cluster; `kms` is what KMS holds by name, `runs` whether the operator does."""
+    """The cluster; `kms` is what KMS holds by name, `runs` whether the operator does, `delay` how long it takes."""
 
     def __init__(self, folder: Path, server: str) -> None:
         self.kubeconfig = str(kubeconfig(folder, server))
         self.kms: dict[str, str] = {}
-        self.runs = True
+        self.runs, self.delay = True, 0.0
         self.objects: dict[str, dict[str, Any]] = {}
         self._version = 0
 
@@ -45,7 +45,10 @@ class AckManager:
             stored["status"] |= {"observedGeneration": stored["metadata"]["generation"]}
         self.objects[path] = stored
         if path.startswith(_EXTERNAL) and touched and self.runs:
-            self._copy(stored)
+            if self.delay:
+                threading.Timer(self.delay, self._copy, [stored]).start()
+            else:
+                self._copy(stored)
         return stored
 
     def secret(self, name: str) -> dict[str, str]:

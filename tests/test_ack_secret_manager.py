@@ -154,6 +154,16 @@ def test_sync_has_kms_read_at_once_and_restarts_what_reads_a_new_value(tmp_path:
     assert "versionStage" not in diff.out
 
 
+def test_sync_waits_for_an_operator_that_takes_its_time(tmp_path: Path, cluster: AckManager) -> None:
+    """The Secret is there with all its keys, and holds the old value until the operator has read KMS."""
+    project = ack_shop(tmp_path)
+    assert synced(project, cluster)[0] == 0
+    cluster.kms["token"], cluster.delay = "two", 1.5
+    code, lines = synced(project, cluster)
+    name = "externalsecret.alibabacloud.com/app"
+    assert (code, lines) == (0, [f"{name} applied, with other values than before", "deployment.apps/reader restarted"])
+
+
 def test_sync_says_what_a_secret_lacks_and_takes_none_over_unasked(tmp_path: Path, cluster: AckManager) -> None:
     """The operator itself reports nothing, overwrites a Secret that exists, and leaves out what KMS does not have."""
     project = ack_shop(tmp_path)

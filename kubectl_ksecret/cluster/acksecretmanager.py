@@ -12,7 +12,7 @@ from .api import Api
 from .arrival import Expectation, Outcome, View, deleted
 from .delivery import Delivery, Order, after_applying, apply, arrived, refused_adoption
 from .resources import ACK_EXTERNAL_SECRETS
-from .secrets import read_secret
+from .secrets import changed_keys, read_secret
 
 KIND = "ExternalSecret"
 OWNER = "ack-secret-manager"
@@ -61,8 +61,11 @@ class _Copy(Expectation):
         secret = read_secret(self._api, self._order.namespace, self._order.name)
         if secret is None or self._order.keys - secret.keys:
             return None
-        changed = secret.resource_version != self._order.version_before
-        return arrived(self._api, self._order, owner=OWNER) if changed or time.monotonic() > self._settled else None
+        # The values alone count: a label that somebody else sets moves the resourceVersion, too.
+        changed = bool(changed_keys(self._order.before, secret))
+        if not changed and time.monotonic() < self._settled:
+            return None
+        return arrived(self._api, self._order, owner=OWNER, live=secret)
 
     def give_up(self, view: View) -> Outcome:
         """Return what the Secret lacks; why, the log of ack-secret-manager alone says."""
