@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import kmock
+from kmock._internal.rendering import Response
+
+# The answer of a server that has too much to do, and says when to ask again.
+OVERLOADED = Response(status=429, headers={"Retry-After": "0"}, payload={"kind": "Status", "reason": "TooManyRequests"})
 
 
 @contextmanager

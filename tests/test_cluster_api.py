@@ -16,7 +16,7 @@ from kubectl_ksecret.cluster.kubeconfig import KubectlFlags
 from kubectl_ksecret.cluster.resources import SECRETS
 from kubectl_ksecret.errors import InputError, Refusal
 
-from .mockapi import kubeconfig, mock_api
+from .mockapi import OVERLOADED, kubeconfig, mock_api
 
 SECRET = SECRETS.among("shop", "app")
 PATH = "/api/v1/namespaces/shop/secrets"
@@ -195,6 +195,34 @@ def test_all_pages_are_read_and_a_table_asks_for_metadata_alone(mock: tuple[Any,
     ]
     assert all(request.params["includeObject"] == "Metadata" for request in handler)
     assert "as=Table" in dict(headers(handler))["Accept"]
+
+
+def test_a_list_whose_pages_have_expired_is_asked_for_as_a_whole(mock: tuple[Any, Path]) -> None:
+    """A revision is kept for some minutes; what was listed of it so far does not count."""
+    handler, path = mock
+    handler[f"get {PATH}?continue=next"] << 410 << {"kind": "Status", "reason": "Expired"}
+    handler[f"get {PATH}?limit=500"] << {"items": [{"name": "old"}], "metadata": {"continue": "next"}}
+    handler[f"get {PATH}"] << {"items": [{"name": "old"}, {"name": "new"}], "metadata": {}}
+    assert api(path).all(SECRETS.among("shop")) == [{"name": "old"}, {"name": "new"}]
+
+
+@pytest.mark.parametrize("verb", ["get", "patch"])
+def test_a_server_that_is_overloaded_is_asked_again_when_it_says(mock: tuple[Any, Path], verb: str) -> None:
+    """client-go does so for every request, be it a read or a write."""
+    handler, path = mock
+    handler[f"{verb} {PATH}/app"][:2] << OVERLOADED
+    handler[f"{verb} {PATH}/app"] << {"kind": "Secret"}
+    asking = api(path)
+    assert (asking.get(SECRET) if verb == "get" else asking.apply(SECRET, {})) == {"kind": "Secret"}
+    assert len(list(handler)) == 3
+
+
+def test_a_server_that_stays_overloaded_has_refused_and_not_vanished(mock: tuple[Any, Path]) -> None:
+    handler, path = mock
+    handler[f"get {PATH}/app"] << OVERLOADED
+    with pytest.raises(Refused, match="refused to get secrets/app in shop: 429 TooManyRequests"):
+        api(path).get(SECRET)
+    assert len(list(handler)) == 10
 
 
 @pytest.mark.parametrize(

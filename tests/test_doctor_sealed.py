@@ -15,7 +15,6 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from kubectl_ksecret.cluster import verification
 from kubectl_ksecret.cluster.api import Refused, connect
 from kubectl_ksecret.cluster.certificates import Reached
 from kubectl_ksecret.cluster.kubeconfig import KubectlFlags
@@ -23,7 +22,7 @@ from kubectl_ksecret.cluster.verification import Verifier
 from kubectl_ksecret.sealing import certificate, sealedsecret
 from kubectl_ksecret.sensitive import Sensitive
 
-from .mockapi import kubeconfig, mock_api
+from .mockapi import OVERLOADED, kubeconfig, mock_api
 from .projects import DOTENV, Project, sealing
 from .projects import certificate as sealed_certificate
 from .sealingcontroller import Server, sealing_controller
@@ -39,8 +38,7 @@ def mock(tmp_path: Path) -> Iterator[tuple[Any, Path]]:
 
 
 @pytest.fixture
-def verifier(mock: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch) -> Verifier:
-    monkeypatch.setattr(verification, "_RETRY_AFTER_SECONDS", 0.01)
+def verifier(mock: tuple[Any, Path]) -> Verifier:
     api = connect(KubectlFlags(kubeconfig=str(mock[1])), {})
     return Verifier(api, Reached(namespace="kube-system", service="sealed-secrets", port="http", certificate=b""))
 
@@ -57,7 +55,7 @@ def test_what_the_controller_answers(mock: tuple[Any, Path], verifier: Verifier,
 
 def test_a_controller_that_throttles_is_asked_again(mock: tuple[Any, Path], verifier: Verifier) -> None:
     """It takes two questions a second, and answers 429 to more."""
-    mock[0][f"post {VERIFY}"][:2] << 429
+    mock[0][f"post {VERIFY}"][:2] << OVERLOADED
     mock[0][f"post {VERIFY}"] << 200
     assert verifier.ask({"kind": "SealedSecret"}) == "opened"
     assert len(list(mock[0])) == 3

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import ssl
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ APPLY, MERGE, JSON_PATCH = (
 )
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 PAGE = 500
+# client-go, and so kubectl, asks again as often where the server says after how many seconds.
+_ATTEMPTS = 10
+_LONGEST_PAUSE_SECONDS = 10.0
 # Of a refusal by an admission rule its name alone is shown: what it says may quote the object.
 _ADMISSION = re.compile(
     r"ValidatingAdmissionPolicy '(?P<policy>[a-z0-9.-]{1,253})' with binding"
@@ -56,6 +60,11 @@ class Refused(Refusal):
     def __init__(self, mistake: Mistake, status: int, reason: str, right: MissingRight | None = None) -> None:
         super().__init__(mistake)
         self.status, self.reason, self.right = status, reason, right
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the same request may succeed later: the server is overloaded, or a part of it is away."""
+        return self.status >= 500 or self.status == 429
 
     def but_named(self, names: Sequence[str]) -> "Refused":
         """Return the refusal with a hint that gives the right on objects of some names alone."""
@@ -90,7 +99,7 @@ class Api:
 
     def all(self, target: Target, parameters: Mapping[str, str] | None = None) -> list[Object]:
         """Return all objects of a kind, page by page."""
-        return list(self._pages(target, parameters, "application/json", "items"))
+        return self._pages(target, parameters, "application/json", "items")
 
     def rows(self, target: Target, parameters: Mapping[str, str] | None = None) -> list[Row]:
         """Return what `kubectl get` prints of one object, or of all.
@@ -127,14 +136,22 @@ class Api:
         """Hand JSON to a service behind the proxy, and return what it says."""
         return self._answer("POST", target, None, body, "*/*").decode(errors="replace")
 
-    def _pages(self, target: Target, parameters: Mapping[str, str] | None, accept: str, field: str) -> Iterator[Any]:
+    def _pages(self, target: Target, parameters: Mapping[str, str] | None, accept: str, field: str) -> list[Any]:
         query = {"limit": str(PAGE), **(parameters or {})}
+        entries: list[Any] = []
         while True:
-            page = _decoded(self._answer("GET", target, query, None, accept))
-            yield from page.get(field) or ()
+            try:
+                page = _decoded(self._answer("GET", target, query, None, accept))
+            except Refused as refused:
+                if refused.status != 410 or "continue" not in query:
+                    raise
+                # etcd has compacted the revision that the pages are of. Like kubectl, ask for the whole list.
+                entries, query = [], {**(parameters or {})}
+                continue
+            entries += page.get(field) or ()
             token = (page.get("metadata") or {}).get("continue")
             if not token:
-                return
+                return entries
             query["continue"] = token
 
     def _request(
@@ -166,18 +183,24 @@ class Api:
         for name, value in self.settings.impersonation():
             headers.add(name, value)
         url = self.settings.server + target.path + (f"?{urlencode(parameters)}" if parameters else "")
-        with self._reaching():
-            answer = self._client.call_api(
-                method,
-                url,
-                header_params=headers,
-                body=body,
-                _request_timeout=self.settings.flags.request_timeout or None,
-            )
-            content: bytes = answer.read()
-        if answer.status >= 400:
-            raise _refused(method, target, answer.status, content)
-        return content
+        for attempt in range(_ATTEMPTS):
+            with self._reaching():
+                answer = self._client.call_api(
+                    method,
+                    url,
+                    header_params=headers,
+                    body=body,
+                    _request_timeout=self.settings.flags.request_timeout or None,
+                )
+                content: bytes = answer.read()
+            if answer.status < 400:
+                return content
+            refused = _refused(method, target, answer.status, content)
+            pause = str(answer.headers.get("Retry-After") or "")
+            if not (refused.is_temporary and pause.isdecimal()) or attempt == _ATTEMPTS - 1:
+                raise refused
+            time.sleep(min(float(pause), _LONGEST_PAUSE_SECONDS))
+        raise AssertionError("the last attempt returns or raises")
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -198,11 +221,14 @@ class Api:
         """Sign in and make the client; again when a plugin's credential has expired."""
         from kubernetes.client.api_client import ApiClient
         from kubernetes.client.configuration import Configuration
+        from urllib3 import Retry
 
         cluster = self.settings.cluster
         self._credential: Credential = sign_in(self.settings, self._variables)
         configuration = Configuration()
         configuration.host = self.settings.server
+        # urllib3 heeds Retry-After for GET alone, and reports what is refused in the end as a broken connection.
+        configuration.retries = Retry(3, respect_retry_after_header=False)
         configuration.verify_ssl = cluster.fields.get("insecure-skip-tls-verify") is not True
         if name := cluster.text("tls-server-name"):
             configuration.tls_server_name = name

@@ -134,7 +134,7 @@ def wait(
                     outcomes[name] = outcome
                     report(name, outcome)
         except (Unreachable, Refused) as error:
-            if over or (isinstance(error, Refused) and error.status < 500 and error.status != 429):
+            if over or (isinstance(error, Refused) and not error.is_temporary):
                 raise
         if len(outcomes) == len(expectations):
             return outcomes
