@@ -75,6 +75,41 @@ def test_a_cluster_external_secret_is_judged_by_what_it_makes(tmp_path: Path) ->
     assert found(project, REFUSED) == [f"{OVERLAY}/old.yaml:5"]
 
 
+TEMPLATE_FROM = (
+    "    template:\n      type: %s\n      templateFrom:\n      - target: %s\n        literal: 'a: {{ .a }}'\n"
+)
+ACCOUNT = "kubernetes.io/service-account-token"
+OF_A_SECRET = "    manifest: {apiVersion: v1, kind: Secret}\n"
+OF_ANOTHER = "    manifest: {apiVersion: example.org/v1, kind: Client}\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "place", "since"),
+    [
+        (TEMPLATE_FROM % ("Opaque", "metadata.ownerReferences"), "9:17", "since 2.9 for a Secret"),
+        (TEMPLATE_FROM % ("Opaque", "type") + OF_A_SECRET, "9:17", "since 2.9 for a Secret"),
+        (TEMPLATE_FROM % (ACCOUNT, "annotations"), "7:13", "since 2.4.1"),
+        (TEMPLATE_FROM % ("Opaque", "data"), "", ""),
+        (TEMPLATE_FROM % ("Opaque", "Labels"), "", ""),
+        (TEMPLATE_FROM % ("Opaque", "Annotations"), "", ""),
+        (TEMPLATE_FROM % (ACCOUNT, "Labels"), "", ""),
+        (TEMPLATE_FROM % ("Opaque", "spec.client.secret") + OF_ANOTHER, "", ""),
+        ("    template: {templateFrom: [odd, {target: [odd]}, {target: null}]}\n", "", ""),
+    ],
+    ids=["path", "path of a Secret", "annotations of a token", "data", "labels", "annotations", *"abc"],
+)
+def test_a_template_from_elsewhere_that_newer_versions_refuse_is_a_warning(
+    tmp_path: Path, target: str, place: str, since: str
+) -> None:
+    """With the version that began to; another object than a Secret may be templated at any path."""
+    project = deployed(tmp_path, "old.yaml")
+    project.write(f"{OVERLAY}/old.yaml", f"{ES}  target:\n{target}{DATA}")
+    done = project.ksecret("check", "--min-severity", "warning")
+    lines = [text for text in done.err.splitlines() + done.out.splitlines() if f"[{REFUSED}]" in text]
+    assert [text.split(": ")[:2] for text in lines] == ([["warning", f"{OVERLAY}/old.yaml:{place}"]] if place else [])
+    assert all(since in text for text in lines)
+
+
 def test_a_patch_is_judged_with_what_it_patches(tmp_path: Path) -> None:
     """It takes nothing itself; what it makes wrong is found in it."""
     project = deployed(tmp_path, "old.yaml")

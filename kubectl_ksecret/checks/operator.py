@@ -1,6 +1,6 @@
 """What External Secrets Operator no longer serves, and what its webhook refuses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..errors import Mend
 from ..model.kubernetes import OPERATOR, SERVICE_ACCOUNT, SERVICE_ACCOUNT_NAME, STORES
@@ -135,25 +135,60 @@ def _contradictions(repository: Repository, document: Document) -> Iterator[Find
             yield fault((*where, "sourceRef"), "sourceRef names nothing", "set generatorRef or storeRef")
 
 
-# Since 2.4 the webhook refuses Secrets with which somebody could sign in to the cluster (#6280).
+# With a Secret of such a type somebody could sign in to the cluster.
 _SIGNING_IN = ("bootstrap.kubernetes.io/token", SERVICE_ACCOUNT)
+_DATA, _ANNOTATIONS, _LABELS = "data", "annotations", "labels"  # the operator looks at no case of letters
 
 
 def _newer(document: Document) -> Iterator[Finding]:
     """Find what newer versions of the operator refuse; the one in the cluster is not known."""
     path, spec = _spec(document)
-    template = mapping(mapping(spec.get("target")).get("template"))
-    type_, field = template.get("type"), (*path, "target", "template", "type")
-    annotations = mapping(mapping(template.get("metadata")).get("annotations"))
-    if type_ in _SIGNING_IN and (type_ != SERVICE_ACCOUNT or SERVICE_ACCOUNT_NAME in annotations):
-        yield Finding(
-            message=f"{_named(document)}: its Secret has the type {type_}, which newer versions of the operator refuse",
-            place=document.place(*field),
-            hint="have Kubernetes make the token",
+    target = mapping(spec.get("target"))
+    template, above = mapping(target.get("template")), (*path, "target", "template")
+
+    def fault(where: Path, message: str, hint: str) -> Finding:
+        return Finding(
+            message=f"{_named(document)}: {message}",
+            place=document.place(*where),
+            hint=hint,
             subject=document.subject,
-            field=dotted(field),
+            field=dotted(where),
             milder="warning",
         )
+
+    type_, targets = template.get("type"), list(_targets(template))
+    annotations = mapping(mapping(template.get("metadata")).get("annotations"))
+    # external-secrets#6280
+    if type_ in _SIGNING_IN and (type_ != SERVICE_ACCOUNT or SERVICE_ACCOUNT_NAME in annotations):
+        message = f"its Secret has the type {type_}, which the operator refuses since 2.4.1"
+        yield fault((*above, "type"), message, "have Kubernetes make the token")
+    elif type_ == SERVICE_ACCOUNT and _ANNOTATIONS in (part for _, part in targets):
+        message = (
+            f"templateFrom makes annotations of a Secret of the type {type_}, which the operator refuses since 2.4.1"
+        )
+        yield fault((*above, "type"), message, "have Kubernetes make the token")
+    if not _makes_a_secret(target):
+        return
+    for index, part in targets:
+        # external-secrets#6730: a path such as metadata.ownerReferences, which 1.0 to 2.8 take.
+        if part not in (_DATA, _ANNOTATIONS, _LABELS):
+            message = "the target of templateFrom is none of Data, Annotations and Labels, which the operator refuses"
+            where = (*above, "templateFrom", index, "target")
+            yield fault(where, f"{message} since 2.9 for a Secret", "let it make data, annotations or labels")
+
+
+def _targets(template: Mapping[str, object]) -> Iterator[tuple[int, str]]:
+    """Yield the number of each entry of templateFrom, and the part of the Secret that it makes."""
+    for index, entry in enumerate(sequence(template.get("templateFrom"))):
+        part = mapping(entry).get("target") or _DATA
+        if isinstance(part, str):
+            yield index, part.lower()
+
+
+def _makes_a_secret(target: Mapping[str, object]) -> bool:
+    """Whether the operator makes a Secret; since 1.0 it can make any other object, too."""
+    manifest = mapping(target.get("manifest"))
+    return not manifest or (manifest.get("apiVersion"), manifest.get("kind")) == ("v1", "Secret")
 
 
 def _merged(repository: Repository) -> Iterator[Finding]:
