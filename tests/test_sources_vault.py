@@ -384,17 +384,19 @@ def test_a_server_that_is_not_ready_says_so_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("health", "message"),
-    [(429, "is a standby that can't reach the active node (500)"), (200, "failed for shop/prod/app (500)")],
+    ("standby", "message"),
+    [(True, "is a standby that can't reach the active node (500)"), (False, "failed for shop/prod/app (500)")],
+    ids=["standby", "active"],
 )
 def test_why_a_server_fails_is_asked_of_itself(
-    tmp_path: Path, bao: OpenBao, mount: str, health: int, message: str
+    tmp_path: Path, bao: OpenBao, mount: str, standby: bool, message: str
 ) -> None:
     """A standby without an active node answers 500 like any other fault."""
     with Relay(bao.url) as relay:
         failing = Answer(500, {"errors": ["local node not active"]}, {"Retry-After": "0.01"})
         relay.faults.add(Refuse(failing), f"GET /v1/{mount}/**")
-        relay.faults.add(Refuse(Answer(health, {})), "GET /v1/sys/health")
+        health = {"initialized": True, "sealed": False, "standby": standby}
+        relay.faults.add(Refuse(Answer(429 if standby else 200, health)), "GET /v1/sys/health")
         project = vault_shop(tmp_path, bao, mount, address=relay.url)
         assert failed(project)[0].endswith(f"{relay.url} {message}")
 
@@ -433,8 +435,10 @@ def test_an_entry_of_another_clone_is_never_written_over(tmp_path: Path, bao: Op
 
 
 STRANGERS: Mapping[str, Answer] = {
-    "a page": Answer(200, {"html": "Sign in"}),
-    "a page that is not there": Answer(404, {"message": "first-token"}),
+    "a page": Answer(200, "<html>Sign in</html>"),
+    "a page that is not there": Answer(404, "<html>first-token</html>"),
+    "nothing": Answer(404, ""),
+    "another service": Answer(404, {"message": "first-token"}),
     "no object": Answer(200, {"request_id": "1", "data": {"data": "first-token", "metadata": {"version": 1}}}),
     "no number": Answer(200, {"request_id": "1", "data": {"data": {}, "metadata": {"version": "first-token"}}}),
 }

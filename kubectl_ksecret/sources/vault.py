@@ -46,7 +46,8 @@ def open_source(environment: Environment, source: Vault, progress: Progress) -> 
         api = VaultApi(source, ca)
     except VaultFailure as failure:
         message, hint = errors.report(failure, source.shown_address, "")
-        raise Refusal(Mistake(message, place if ca else source.origin.at("address"), hint)) from None
+        of_file = failure.reason == "ca" and ca is not None
+        raise Refusal(Mistake(message, place if of_file else source.origin.at("address"), hint)) from None
     return KeyValueEntries(source, api, progress)
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
@@ -37,7 +37,16 @@ _ATTEMPTS_OF_A_FAILING_SERVER = 6
 _LONGEST_PAUSE = 10.0
 _CAPABILITIES = {"GET": "read", "POST": "update", "list": "list"}
 _PASSING = (408, 412, 500, 502, 503, 504)
-_HEALTH = {429: "standby", 472: "standby", 473: "standby", 501: "uninitialised", 503: "sealed"}
+# Words of OpenSSL and of Python's ssl, the particular before the general.
+_FAULTS_OF_TLS = {
+    "Hostname mismatch": "other-host",
+    "IP address mismatch": "other-host",
+    "certificate has expired": "certificate-expired",
+    "certificate is not yet valid": "not-yet-valid",
+    "CERTIFICATE_VERIFY_FAILED": "untrusted",
+    "CERTIFICATE_REQUIRED": "client-certificate",
+}
+_HEALTH_PATH = "sys/health"
 
 
 class Answer(NamedTuple):
@@ -74,9 +83,8 @@ class VaultApi:
         try:
             answer = self._send(method, f"{quote(path)}{query}", body, token=self._signed_in(), again=again)
             if answer.status == 403:
-                raise VaultFailure("forbidden" if self._token_is_accepted() else "token", 403)
-            if answer.status == 404 and "namespace not found" in answer.errors:
-                raise VaultFailure("no-namespace", 404)
+                raise VaultFailure("token" if self._is_of_the_token(answer) else "forbidden", 403)
+            _refuse_absent_namespace(answer)
             if answer.status == 404 and "no handler for route" in answer.errors:
                 raise VaultFailure("no-mount", 404)
         except VaultFailure as failure:
@@ -95,6 +103,7 @@ class VaultApi:
     def _log_in(self, login: Login) -> Sensitive:
         body = json.dumps({name: value() for name, value in login.body.items()}).encode()
         answer = self._send("POST", quote(f"auth/{login.path}"), body, token=None, again=True)
+        _refuse_absent_namespace(answer)
         auth = answer.members.get("auth")
         token = auth.get("client_token") if isinstance(auth, dict) else None
         if answer.status != 200 or not isinstance(token, str) or not token:
@@ -106,9 +115,15 @@ class VaultApi:
         body = json.dumps({"token": text}).encode()
         return self._send("POST", "sys/wrapping/lookup", body, token=None, again=True).status == 200
 
-    def _token_is_accepted(self) -> bool:
-        """Ask about the token itself: a bad one and a policy that lacks a right give the same answer."""
-        return self._send("GET", "auth/token/lookup-self", None, token=self._token, again=True).status == 200
+    def _is_of_the_token(self, refusal: Answer) -> bool:
+        """Whether a refusal is about the token itself, which is asked for: it reads like that of a policy.
+
+        A token without the policy `default` can't look itself up. Then the form of the errors tells: a refusal by a
+        policy is counted ("1 error occurred"), that of an unknown token is not, or names it (Vault since 1.13).
+        """
+        if self._send("GET", "auth/token/lookup-self", None, token=self._token, again=True).status == 200:
+            return False
+        return "invalid token" in refusal.errors or "error occurred" not in refusal.errors
 
     def _send(self, method: str, path: str, body: bytes | None, *, token: Sensitive | None, again: bool) -> Answer:
         deadline = time.monotonic() + patience.PATIENCE
@@ -140,7 +155,7 @@ class VaultApi:
         headers = {"X-Vault-Request": "true"}
         if token is not None:
             headers["X-Vault-Token"] = token.reveal().decode()
-        if self._source.namespace:
+        if self._source.namespace and path != _HEALTH_PATH:  # which a server refuses in a namespace
             headers["X-Vault-Namespace"] = self._source.namespace
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -154,7 +169,7 @@ class VaultApi:
                 redirect=False,
             )
         except SSLError as error:
-            raise VaultFailure("untrusted" if "CERTIFICATE" in str(error) else "strange") from None
+            raise VaultFailure(_fault_of_tls(str(error))) from None
         except (NewConnectionError, ConnectTimeoutError, ProxyError):
             raise VaultFailure("unreached") from None
         except ReadTimeoutError:
@@ -166,11 +181,20 @@ class VaultApi:
         return response
 
     def _health(self) -> str:
-        """Return why a server fails, as it tells anybody."""
+        """Return why a server fails, as it tells anybody.
+
+        Its status says less than its members: a load balancer without a server behind it answers 503 like a sealed one.
+        """
         try:
-            return _HEALTH.get(self._request("GET", "sys/health", None, None).status, "failed")
-        except VaultFailure:
+            health = document.parsed(self._request("GET", _HEALTH_PATH, None, None).data)
+        except (VaultFailure, ValueError):
             return "failed"
+        stated = health if isinstance(health, dict) else {}
+        if stated.get("initialized") is False:
+            return "uninitialised"
+        if stated.get("sealed") is True:
+            return "sealed"
+        return "standby" if stated.get("standby") is True else "failed"
 
 
 def _pool(source: Vault, ca: bytes | None) -> urllib3.HTTPConnectionPool:
@@ -178,31 +202,61 @@ def _pool(source: Vault, ca: bytes | None) -> urllib3.HTTPConnectionPool:
 
     They are asked themselves, and not their manager, which saves 0.3 of the 0.7 ms that a request costs.
     """
-    context: ssl.SSLContext | None = None
-    if source.address.startswith("https:"):
-        context = ssl.create_default_context()
-        try:
-            if ca is not None:
-                context = ssl.create_default_context(cadata=ca.decode())
-            elif file := os.environ.get("VAULT_CACERT"):
-                context = ssl.create_default_context(cafile=file)
-        except (ssl.SSLError, OSError, ValueError):
-            raise VaultFailure("ca") from None
+    context = _trust(ca) if source.address.startswith("https:") else None
     options: dict[str, Any] = {"maxsize": source.parallelism, "timeout": _TIMEOUT, "ssl_context": context}
     scheme, _, host = source.address.rstrip("/").partition("://")
     proxy = getproxies().get(scheme)
     if proxy and not is_loopback(source.address) and not proxy_bypass(host):
-        return urllib3.ProxyManager(proxy, **options).connection_from_url(source.address)
+        return _proxied(proxy, options).connection_from_url(source.address)
     return urllib3.PoolManager(**options).connection_from_url(source.address)
+
+
+def _trust(ca: bytes | None) -> ssl.SSLContext:
+    """Return what a server's certificate is held against. Raises VaultFailure where that is no certificate."""
+    try:
+        if ca is not None:
+            # Comments in a bundle may be in any language. Without any text ssl would trust the machine's own CAs.
+            pem = ca.decode("ascii", "ignore")
+            if "-----BEGIN" not in pem:
+                raise ValueError
+            return ssl.create_default_context(cadata=pem)
+        return ssl.create_default_context(cafile=os.environ.get("VAULT_CACERT") or None)
+    except (ssl.SSLError, OSError, ValueError):
+        raise VaultFailure("ca") from None
+
+
+def _proxied(proxy: str, options: Mapping[str, Any]) -> urllib3.ProxyManager:
+    """Return connections through a proxy, which may be named without http:// and hold a name and a password."""
+    url = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        sign_in = urllib3.util.parse_url(url).auth
+        # urllib3 takes no sign-in from the URL itself.
+        headers = urllib3.make_headers(proxy_basic_auth=unquote(sign_in)) if sign_in else None
+        return urllib3.ProxyManager(url, proxy_headers=headers, **options)
+    except (HTTPError, ValueError):
+        raise VaultFailure("proxy") from None
+
+
+def _fault_of_tls(text: str) -> str:
+    """Return why there is no connection; OpenSSL's text quotes nothing that was sent."""
+    for words, reason in _FAULTS_OF_TLS.items():
+        if words in text:
+            return reason
+    return "strange"
 
 
 def _pause(attempt: int, asked: float = 0.0) -> float:
     return min(asked or 0.25 * 2.0 ** (attempt - 1), _LONGEST_PAUSE)
 
 
+def _refuse_absent_namespace(answer: Answer) -> None:
+    if answer.status == 404 and "namespace not found" in answer.errors:
+        raise VaultFailure("no-namespace", 404)
+
+
 def _read(response: urllib3.BaseHTTPResponse) -> Answer:
     """Return an answer of Vault. Raises VaultFailure for that of anything else, such as a proxy's page."""
-    if not response.data and response.status in (204, 404):
+    if not response.data and response.status == 204:
         return Answer(response.status, {})
     try:
         members = document.parsed(response.data)

@@ -133,6 +133,20 @@ _REPORTS: Mapping[str, Report] = {
     "cut": (": the answer for {name} was cut off", "try again; a proxy on the way may be at fault"),
     "no-answer": (" gave no answer for {name}", "try again; it took too long, or the connection was cut"),
     "unreached": (" can't be reached", "check source.vault.address, the network, and HTTPS_PROXY if it is set"),
+    "proxy": (
+        " can't be reached: HTTPS_PROXY names no http:// or https:// proxy",
+        "correct it, as http://proxy.example:3128, or name the server in NO_PROXY",
+    ),
+    "other-host": (
+        ": its certificate is for another host",
+        "name it in source.vault.address as its certificate does; a proxy on the way may be at fault",
+    ),
+    "certificate-expired": (": its certificate has expired", "renew it, or correct the clock of this machine"),
+    "not-yet-valid": (": its certificate is not valid yet", "correct the clock of this machine"),
+    "client-certificate": (
+        " demands a certificate of its clients, of which this tool has none",
+        "name a listener in source.vault.address that takes a token alone",
+    ),
     "untrusted": (": its certificate is not trusted", "name its CA in source.vault.caFile, or in VAULT_CACERT"),
     "ca": (
         ": the trusted certificates can't be read",

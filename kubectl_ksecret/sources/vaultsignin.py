@@ -35,7 +35,7 @@ def credential(source: Vault) -> Sensitive | Login:
         secret_id = os.environ.get("VAULT_SECRET_ID", "")
         return Login(
             method="approle",
-            path=f"{os.environ.get('VAULT_AUTH_PATH', 'approle')}/login",
+            path=f"{_method('approle')}/login",
             body={"role_id": lambda: role_id, "secret_id": lambda: secret_id},
         )
     if role := os.environ.get("VAULT_KUBERNETES_ROLE"):
@@ -46,13 +46,18 @@ def credential(source: Vault) -> Sensitive | Login:
             raise Refusal(Mistake(f"{file} holds no token of a ServiceAccount", source.origin.at("address"), hint))
         return Login(
             method="kubernetes",
-            path=f"{os.environ.get('VAULT_AUTH_PATH', 'kubernetes')}/login",
+            path=f"{_method('kubernetes')}/login",
             body={"role": lambda: role, "jwt": lambda: jwt},
         )
     if token := _content(os.path.join(os.path.expanduser("~"), _OF_THE_USER)):
         return Sensitive(token.encode())
     hint = "run vault login, or set VAULT_TOKEN, VAULT_ROLE_ID and VAULT_SECRET_ID, or VAULT_KUBERNETES_ROLE in a pod"
     raise Refusal(Mistake(f"{source.shown_address}: not signed in to Vault", source.origin.at("address"), hint))
+
+
+def _method(default: str) -> str:
+    """Return the path of a method; `vault auth list` shows it with a slash at its end."""
+    return os.environ.get("VAULT_AUTH_PATH", "").strip("/ ") or default
 
 
 def _content(file: str) -> str:

@@ -1,5 +1,6 @@
 """What the double says over HTTP, and the real services' way to say no."""
 
+import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -15,16 +16,26 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A JSON answer."""
+    """An answer in JSON, or the page of something else on the way."""
 
     status: int
-    body: Mapping[str, object]
+    body: Mapping[str, object] | str
     headers: Mapping[str, str] = {}
+
+    @property
+    def content(self) -> bytes:
+        """What is sent."""
+        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
+
+    @property
+    def content_type(self) -> str:
+        """Of what is sent."""
+        return f"{'text/html' if isinstance(self.body, str) else 'application/json'}; charset=utf-8"
 
     @property
     def carries_value(self) -> bool:
         """A secret's value is in it; a listing has a `value` too, which is a list."""
-        return isinstance(self.body.get("value"), str)
+        return isinstance(self.body, Mapping) and isinstance(self.body.get("value"), str)
 
 
 class Refusal(Exception):

@@ -23,9 +23,11 @@ def server_context(subject: str, *hosts: str) -> tuple[ssl.SSLContext, bytes]:
     return context, ca
 
 
-def server_certificate(subject: str, *hosts: str) -> tuple[bytes, bytes, bytes]:
-    """The key and the certificate of a server on 127.0.0.1, of these hosts too, and that of its CA, all PEM."""
-    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, hosts)]
+def server_certificate(
+    subject: str, *hosts: str, address: str = "127.0.0.1", lives: timedelta = timedelta(days=1)
+) -> tuple[bytes, bytes, bytes]:
+    """The key and the certificate of a server on an address, of these hosts too, and that of its CA, all PEM."""
+    names = [x509.IPAddress(ipaddress.ip_address(address)), *map(x509.DNSName, hosts)]
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{subject} CA")])
     ca = (
@@ -38,7 +40,7 @@ def server_certificate(subject: str, *hosts: str) -> tuple[bytes, bytes, bytes]:
     )
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
-        _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]), key.public_key())
+        _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]), key.public_key(), lives)
         .issuer_name(ca_name)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -52,7 +54,9 @@ def server_certificate(subject: str, *hosts: str) -> tuple[bytes, bytes, bytes]:
     return private_key, certificate.public_bytes(pem), ca.public_bytes(pem)
 
 
-def _builder(subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, key: ec.EllipticCurvePublicKey, lives: timedelta = timedelta(days=1)
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -60,7 +64,7 @@ def _builder(subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.Certifi
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_after(now + lives)
     )
 
 

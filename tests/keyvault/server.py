@@ -1,7 +1,6 @@
 """HTTPS on 127.0.0.1: a thread for each connection, its TLS handshake included; connections are kept alive."""
 
 import contextlib
-import json
 import socket
 import ssl
 import threading
@@ -89,13 +88,13 @@ class _Exchange(BaseHTTPRequestHandler):
         if reply.sent == "nothing":
             self.close_connection = True
             return
-        content = b"" if reply.answer.status == 204 else json.dumps(reply.answer.body).encode()
+        content = b"" if reply.answer.status == 204 else reply.answer.content
         if reply.sent == "garbled":
             content = content[: len(content) // 2]
         self.send_response(reply.answer.status)
         for name, value in reply.answer.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Type", reply.answer.content_type)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if reply.sent == "half":

@@ -1,7 +1,6 @@
 """An HTTP relay in front of a real server: it delays, cuts off, garbles or refuses what a test plans."""
 
 import contextlib
-import json
 import socket
 import threading
 import time
@@ -76,7 +75,8 @@ class Relay:
             delay, fault = self.faults.met(request)
             self._ended.wait(delay)
             if isinstance(fault, Refuse):
-                exchange.send(fault.answer.status, dict(fault.answer.headers), exchange.text(fault.answer.body))
+                answer = fault.answer
+                exchange.send(answer.status, {"Content-Type": answer.content_type, **answer.headers}, answer.content)
             elif not isinstance(fault, Cut) or fault.when != "before":
                 self._pass_on(exchange, body, fault)
             else:
@@ -127,9 +127,6 @@ class _Exchange(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         raise NotImplementedError
-
-    def text(self, body: object) -> bytes:
-        return body.encode() if isinstance(body, str) else json.dumps(body).encode()
 
     def send(self, status: int, headers: dict[str, str], content: bytes, *, cut: bool = False) -> None:
         self.send_response(status)
