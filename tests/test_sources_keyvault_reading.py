@@ -194,17 +194,30 @@ def test_versions_are_listed_side_by_side_too(tmp_path: Path, vault: KeyVault) -
     assert (len(vault.requests) - before, 1 < vault.most_at_once <= 8) == (40, True)
 
 
-@pytest.mark.parametrize("member", [{"password": None}, {}])
-def test_a_property_of_null_is_a_missing_value(tmp_path: Path, vault: KeyVault, member: dict[str, None]) -> None:
-    """It is told like a property that is not there, and nothing is written: neither "null" nor an empty value."""
+def test_a_property_of_null_is_no_value(tmp_path: Path, vault: KeyVault) -> None:
+    """Nothing is written: neither "null" nor an empty value."""
     project = vault_shop(tmp_path, vault)
     project.declare("app", {"token": {"property": "user.password"}})
-    vault.set("token-prod", json.dumps({"user": member, "other": "the token"}))
+    vault.set("token-prod", json.dumps({"user": {"password": None}, "other": "the token"}))
     before = project.files()
     done = project.ksecret("seal", "prod")
-    message = "error: generators/app.yaml:8:7: app/token: token-prod has no property user.password\n"
+    message = "error: generators/app.yaml:8:7: app/token: token-prod has no text as its property user.password\n"
     assert (done.code, done.out, done.err) == (2, "", message)
     assert project.changed_since(before) == set()
+
+
+def test_a_property_that_is_not_there_is_a_missing_key(tmp_path: Path, vault: KeyVault) -> None:
+    """It is named like a name that the vault lacks, with the command that sets it."""
+    project = vault_shop(tmp_path, vault)
+    project.declare("app", {"token": {"property": "user.password"}})
+    vault.set("token-prod", json.dumps({"user": {}, "other": "the token"}))
+    done = project.ksecret("seal", "prod")
+    assert done.code == 3
+    assert done.err == (
+        "error: generators/app.yaml:8:7: app/token is read from token-prod#user.password, "
+        f"which {vault.url} does not have\n"
+        "hint: set it: kubectl ksecret rotate prod app/token --from-stdin\n"
+    )
 
 
 def test_properties_and_encoded_bytes_are_sealed(tmp_path: Path, vault: KeyVault) -> None:

@@ -1,6 +1,8 @@
 """`sync` against the real controllers: what it says has arrived has arrived, and what it restarts had to restart."""
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -52,8 +54,20 @@ def test_a_changed_value_in_the_store_arrives_and_restarts_only_what_reads_it(ex
 
 
 def test_on_a_terminal_what_is_waited_for_shows_and_the_last_line_counts(external: Shop) -> None:
+    """The controller begins when the command waits already, so that there is something to wait for."""
     external.store(token="two", password="p")
+
+    def pause(stopped: threading.Event) -> None:
+        with external.cluster.without(EXTERNAL_SECRETS.name):
+            stopped.set()
+            time.sleep(2)
+
+    stopped = threading.Event()
+    pausing = threading.Thread(target=pause, args=(stopped,))
+    pausing.start()
+    stopped.wait()
     done = external.project.on_terminal("sync", "test", KUBECONFIG=str(external.cluster.kubeconfig))
+    pausing.join()
     assert done.code == 0
     assert "\rwaiting for" not in done.out  # the line is cleared before it is written anew
     assert "waiting for externalsecret.external-secrets.io/app (0 s)" in done.out
