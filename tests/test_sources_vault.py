@@ -472,6 +472,16 @@ def test_half_an_answer_is_named(tmp_path: Path, bao: OpenBao, mount: str, fault
         assert failed(project)[0].endswith(f"{relay.url}: the answer for shop/prod/app was cut off")
 
 
+def test_an_entry_that_is_nested_too_deeply_is_named(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """A server takes far deeper ones than Python reads."""
+    nested: Any = "first-token"
+    for _ in range(600):
+        nested = {"a": nested}
+    bao.ask("POST", f"{mount}/data/shop/prod/app", {"data": {"token": nested}})
+    message = f"{bao.url}: shop/prod/app is nested too deeply, or holds what is no text"
+    assert failed(vault_shop(tmp_path, bao, mount))[0].endswith(message)
+
+
 def test_the_certificate_is_held_against_the_named_ca(tmp_path: Path) -> None:
     """That of the project, or of VAULT_CACERT; nothing is sent to a server of another CA."""
     key, certificate, ca = certificates.server_certificate("OpenBao")

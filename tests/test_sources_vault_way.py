@@ -19,6 +19,7 @@ from .openbao import OpenBao
 from .openbao.relay import Relay
 from .test_sources_vault import ENTRY, NOT_READY, documented_policy, failed, vault_shop
 
+PLACE = "overlays/prod/secrets/ksecret.yaml:18:14: "
 PAGE = "<html><body>503 Service Unavailable: first-token</body></html>"
 
 
@@ -36,6 +37,49 @@ def test_a_load_balancer_without_a_server_is_no_sealed_server(tmp_path: Path, ba
         relay.faults.add(Refuse(Answer(503, PAGE, {"Retry-After": "0.01"})), "GET /v1/**")
         project = vault_shop(tmp_path, bao, mount, address=relay.url)
         assert failed(project)[0].endswith(f"{relay.url} failed for shop/prod/app (503)")
+
+
+def test_a_write_that_a_stale_standby_hides_is_no_success(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """The check-and-set fails at the active node, and a standby still hands out the version from before."""
+    with Relay(bao.url) as relay:
+        project = vault_shop(tmp_path, bao, mount, address=relay.url)
+        project.done("seal", "prod")
+
+        def meanwhile(method: str, path: str) -> None:
+            if method == "POST" and path.startswith(f"/v1/{mount}/data/"):
+                relay.meanwhile = None
+                stale = bao.ask("GET", f"{mount}/data/shop/prod/app")
+                relay.faults.add(Refuse(Answer(200, stale)), f"GET /v1/{mount}/data/**")
+                bao.ask("POST", f"{mount}/data/shop/prod/app", {"data": ENTRY | {"password": "changed"}})
+
+        relay.meanwhile = meanwhile
+        done = project.ksecret("rotate", "prod", "app/token", "--yes")
+        assert (done.code, "somebody else changed shop/prod/app meanwhile" in done.err) == (3, True)
+        relay.faults.clear()
+        assert project.ksecret("rotate", "prod", "app/token", "--yes").code == 0
+    new = bao.ask("GET", f"{mount}/data/shop/prod/app")["data"]
+    assert (new["metadata"]["version"], new["data"]["password"]) == (3, "changed")
+
+
+def test_a_server_whose_clock_is_ahead_is_believed(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """It does not hand the version out any more; here its time of deletion lies ahead."""
+    ahead = {"version": 1, "created_time": "2026-01-01T00:00:00Z", "deletion_time": "2199-01-01T00:00:00Z"}
+    deleted = {"request_id": "1", "data": {"data": None, "metadata": {**ahead, "destroyed": False}}}
+    with Relay(bao.url) as relay:
+        relay.faults.add(Refuse(Answer(404, deleted)), f"GET /v1/{mount}/data/**")
+        project = vault_shop(tmp_path, bao, mount, address=relay.url, namespace="team/eu")
+        done = project.ksecret("seal", "prod")
+    assert done.code == 3
+    assert f"warning: {PLACE}{relay.url}: version 1 of shop/prod/app, the current one, is deleted\n" in done.err
+    options = f"-namespace=team/eu -mount={mount} -versions=1"
+    assert f"hint: bring it back: vault kv undelete {options} shop/prod/app\n" in done.err
+
+
+def test_a_wait_of_no_length_is_passed_over(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """A Retry-After that is no number of seconds, and no date."""
+    with Relay(bao.url) as relay:
+        relay.faults.add(Refuse(Answer(429, {"errors": []}, {"Retry-After": "nan"})), "GET /v1/**", times=1)
+        assert vault_shop(tmp_path, bao, mount, address=relay.url).ksecret("seal", "prod").code == 0
 
 
 def test_a_sealed_server_is_known_in_a_namespace_too(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """How long a service that throttles is waited for: by time, and not by count."""
 
 import logging
+import re
 import threading
 import time
 from datetime import UTC, datetime
@@ -50,10 +51,8 @@ class Throttling:
 
 def asked_for(retry_after: str) -> float:
     """Return the seconds that a service asks to wait, in Retry-After as a number or a date; 0 if it does not say."""
-    try:
-        return max(float(retry_after), 0.0)
-    except ValueError:
-        pass
+    if re.fullmatch(r"\s*[0-9]+(\.[0-9]+)?\s*", retry_after):  # float() would take "nan" and "inf", too
+        return float(retry_after)
     try:
         return max((parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds(), 0.0)
     except (ValueError, TypeError):

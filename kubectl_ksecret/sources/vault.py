@@ -4,6 +4,7 @@ A name is the path of an entry, and its value is the entry as JSON text, as Exte
 """
 
 import logging
+import shlex
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from .vaulterrors import VaultFailure
 
 T = TypeVar("T")
 _WRITES = 5
+_DELETED = "deleted"
 
 
 class Entry(NamedTuple):
@@ -143,21 +145,27 @@ class KeyValueEntries:
         for attempt in range(1, _WRITES + 1):
             try:
                 answer = self._api.ask("POST", self._path("data", name), body, again=False)
-            except VaultFailure as failure:
-                if attempt == _WRITES or not errors.may_have_arrived(failure):
-                    self._fail({name: failure})
-                time.sleep(0.25 * 2.0**attempt)
+            except VaultFailure as error:
+                failure = error
+                if not errors.may_have_arrived(failure):
+                    break
             else:
                 if answer.status in (200, 204):
                     return
                 if "check-and-set" not in answer.errors:
-                    self._fail({name: VaultFailure("refused", answer.status)})
-            # Behind an answer that got lost may stand the version that was to be made.
+                    failure = VaultFailure("refused", answer.status)
+                    break
+                failure = VaultFailure("conflict")
+            time.sleep(0.25 * 2.0**attempt)
+            # Behind an answer that got lost may stand the version that was to be made. A standby may not know yet of
+            # the one for which the check-and-set failed.
             entry = self._ask_for(name, self._entry)
             if entry.number != replaced:
                 if entry.text is None or document.parsed(entry.text.reveal()) != document.parsed(value.reveal()):
-                    self._fail({name: VaultFailure("conflict")})
+                    failure = VaultFailure("conflict")
+                    break
                 return
+        self._fail({name: failure})
 
     def _number_of(self, name: str) -> int:
         """Return the version that was read here last, and else the current one."""
@@ -192,10 +200,14 @@ class KeyValueEntries:
             return self._nothing(answer)
         held = body.get("data")
         if answer.status == 404:
-            return Entry(_number(stated, "version"), deleted=_deletion(stated))
+            # The server's clock counts, which may be ahead of this one: it does not hand the version out any more.
+            return Entry(_number(stated, "version"), deleted=_deletion(stated) or _DELETED)
         if held is not None and not isinstance(held, dict):
             raise VaultFailure("strange", answer.status)
-        text = Sensitive(document.text(held or {}).encode())
+        try:
+            text = Sensitive(document.text(held or {}).encode())
+        except ValueError:
+            raise VaultFailure("unreadable", answer.status) from None
         return Entry(_number(stated, "version"), text, moment(stated.get("created_time")))
 
     def _metadata(self, name: str) -> Entry:
@@ -244,8 +256,10 @@ class KeyValueEntries:
             return
         self._warned.add((name, entry.number))
         message = f"{self.shown}: version {entry.number} of {name}, {role}, is {entry.deleted}"
-        undelete = f"vault kv undelete -mount={self._source.mount} -versions={entry.number} {name}"
-        hint = f"bring it back: {undelete}" if entry.deleted == "deleted" else otherwise
+        namespace = f" -namespace={self._source.namespace}" if self._source.namespace else ""
+        options = f"{namespace} -mount={self._source.mount} -versions={entry.number}"
+        undelete = f"vault kv undelete{options} {shlex.quote(name)}"
+        hint = f"bring it back: {undelete}" if entry.deleted == _DELETED else otherwise
         mistake = Mistake(message, self._source.origin.at("mount"), hint)
         logging.getLogger(__name__).warning("%s", mistake.said("warning"))
 
@@ -294,7 +308,7 @@ def _deletion(version: Mapping[str, object]) -> str:
     if version.get("destroyed") is True:
         return "destroyed"
     time_of_deletion = moment(version.get("deletion_time"))
-    return "deleted" if time_of_deletion and time_of_deletion <= datetime.now(UTC) else ""
+    return _DELETED if time_of_deletion and time_of_deletion <= datetime.now(UTC) else ""
 
 
 def _number(members: Mapping[str, object], name: str) -> int:

@@ -20,7 +20,7 @@ class VaultFailure(Exception):
 
 def concerns_all(error: Exception) -> bool:
     """Whether other names would fail in the same way."""
-    return not (isinstance(error, VaultFailure) and error.reason in ("conflict", "refused"))
+    return not (isinstance(error, VaultFailure) and error.reason in ("conflict", "refused", "unreadable"))
 
 
 def is_of_policies(error: Exception) -> bool:
@@ -128,6 +128,7 @@ _REPORTS: Mapping[str, Report] = {
     ),
     "failed": (" failed for {name} ({status})", "try again later"),
     "refused": (" refused {name} ({status})", "see the rules of the server, such as the size of an entry"),
+    "unreadable": (": {name} is nested too deeply, or holds what is no text", "keep it flat, in properties of text"),
     "conflict": (": somebody else changed {name} meanwhile", "run the same command again"),
     "strange": (" does not answer as a Vault", "check source.vault.address, and the proxy if there is one"),
     "cut": (": the answer for {name} was cut off", "try again; a proxy on the way may be at fault"),

@@ -20,11 +20,21 @@ def parsed(text: bytes) -> Any:
 
 
 def text(value: object) -> str:
-    """Return JSON text as Go's json.Marshal writes it: sorted keys, no blanks, and <, > and & escaped in strings."""
+    """Return JSON text as Go's json.Marshal writes it: sorted keys, no blanks, and <, > and & escaped in strings.
+
+    Raises ValueError for what is nested too deeply.
+    """
+    try:
+        return _text(value)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _text(value: object) -> str:
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{text(str(name))}:{text(value[name])}" for name in sorted(value)) + "}"
+        return "{" + ",".join(f"{_text(str(name))}:{_text(value[name])}" for name in sorted(value)) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(text, value)) + "]"
+        return "[" + ",".join(map(_text, value)) + "]"
     if isinstance(value, Number):
         return str(value)
     written = json.dumps(value, ensure_ascii=False)
