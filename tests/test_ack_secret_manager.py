@@ -128,7 +128,7 @@ def test_rotate_says_when_the_cluster_has_the_new_value(tmp_path: Path) -> None:
             kms.set(f"shop/{key}", "one")
         done = project.ksecret("rotate", "prod", "app/token", "--yes", "--from-stdin", stdin="two")
         assert (done.code, "prod: ack-secret-manager fetches it\n  app/token\n" in done.err) == (0, True)
-        assert "next: prod has it within 120s, as often as ack-secret-manager reads KMS\n" in done.out
+        assert "next: prod has it within 120s; at once: kubectl ksecret sync prod app\n" in done.out
         assert kms.versions("shop/token")[-1].value == "two"
 
 

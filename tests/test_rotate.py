@@ -78,12 +78,10 @@ def test_one_new_value_reaches_every_overlay_that_reads_it(tmp_path: Path, vault
         "aks: External Secrets Operator fetches it\n  app/token\n  app/url\n  jobs/shared\n",
     )
     assert done.out.splitlines()[0] == "token-prod: a new value"
-    assert done.out.splitlines()[-5:] == [
+    assert done.out.splitlines()[-4:] == [
         "  overlays/prod/secrets/manifests/jobs.yaml",
         "next: commit what was written, and let it be deployed",
-        "next: aks has it within 1h; at once with",
-        "  kubectl annotate externalsecrets.external-secrets.io -n shop-aks app jobs "
-        "force-sync=$(date +%s) --overwrite",
+        "next: aks has it within 1h; at once: kubectl ksecret sync aks app jobs",
         "next: restart what reads it through its environment",
     ]
     first, second = vault.versions("token-prod")

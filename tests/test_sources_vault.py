@@ -19,6 +19,7 @@ from .peers import ROOT
 from .projects import Done, Project, opened_by_kubeseal
 
 PLACE = "error: overlays/prod/secrets/ksecret.yaml:{}: "
+RESTART = "restart what reads it through its environment"
 ENTRY = {"token": "first-token", "password": "p@ss <word>", "other": {"deep": [1, 2.5]}}
 
 
@@ -91,6 +92,42 @@ def test_a_rotation_of_one_property_keeps_the_others(tmp_path: Path, bao: OpenBa
     assert versions(bao, mount) == 2
     assert project.done("seal", "prod") == "prod: everything is sealed\n"
     assert project.ksecret("status", "prod").code == 0
+
+
+@pytest.mark.parametrize(
+    ("backend", "steps"),
+    [
+        (
+            {"externalSecret": {"store": {"name": "vault"}}},
+            ["aks has it within 1h; at once: kubectl ksecret sync aks app", RESTART],
+        ),
+        (
+            {"externalSecret": {"store": {"name": "vault"}, "refreshPolicy": "CreatedOnce"}},
+            [
+                "aks does not have it by itself, as its operator does not look again: kubectl ksecret sync aks app",
+                RESTART,
+            ],
+        ),
+        ({"vaultSecretsOperator": {"refreshAfter": "30m"}}, ["aks has it within 30m, and what reads it restarts"]),
+        ({"secret": {}}, ["kubectl ksecret sync aks app"]),
+    ],
+    ids=["External Secrets Operator", "CreatedOnce", "Vault Secrets Operator", "sync"],
+)
+def test_a_rotation_says_how_each_backend_gets_the_new_value(
+    tmp_path: Path, bao: OpenBao, mount: str, backend: dict[str, Any], steps: list[str]
+) -> None:
+    """No restart by hand is asked for where the operator or `sync` does that."""
+    project = vault_shop(tmp_path, bao, mount)
+    source = {
+        "names": "shop/prod/{secret}",
+        "property": "{remoteName}",
+        "vault": {"address": bao.url, "mount": mount},
+    }
+    project.overlay("aks", backend, source=source)
+    (project.root / "overlays/prod/secrets/ksecret.yaml").unlink()
+    done = project.ksecret("rotate", "aks", "app/token", "--yes")
+    assert (done.code, "Traceback" in done.err) == (0, False)
+    assert [line for line in done.out.splitlines() if line.startswith("next")] == [f"next: {step}" for step in steps]
 
 
 def test_what_somebody_else_writes_in_between_is_kept(tmp_path: Path, bao: OpenBao, mount: str) -> None:

@@ -19,7 +19,7 @@ from kubectl_ksecret.manifests import record
 from kubectl_ksecret.manifests.committed import Manifest
 from kubectl_ksecret.manifests.metadata import metadata
 from kubectl_ksecret.manifests.record import Entries
-from kubectl_ksecret.model.backend import Backend, CertificateFile, Flaw, NameReference, Objects
+from kubectl_ksecret.model.backend import Backend, CertificateFile, Flaw, Limit, NameReference, Objects
 from kubectl_ksecret.model.backend import Path as Fields
 from kubectl_ksecret.model.kubernetes import Object
 from kubectl_ksecret.model.resolution import Environment, Secret
@@ -142,6 +142,7 @@ class BoxBackend(Backend):
     record_path = ("metadata", "annotations")
     drops_keys = True
     builds_on_committed = True
+    restarts_readers = False
 
     def render(self, environment: Environment, committed: Objects) -> list[Object]:
         """Return the committed boxes."""
@@ -213,6 +214,14 @@ class BoxBackend(Backend):
     def reader_flaws(self, environment: Environment, secret: str, document: Object) -> Iterator[Flaw]:
         """Find nothing."""
         return iter(())
+
+    def limits(self, environment: Environment, secret: Secret) -> Iterator[Limit]:
+        """Find nothing: anything goes into a box."""
+        return iter(())
+
+    def next_step(self, environment: Environment, secrets: Sequence[str]) -> str:
+        """Return nothing: a new value is put into a new box."""
+        return ""
 
     def name_references(self) -> Sequence[NameReference]:
         """Return all places that name a Secret."""

@@ -81,9 +81,10 @@ class AckSecretManagerBackend(ValuelessBackend):
                 hint = "ack-secret-manager takes names, and numbers of elements, with dots between"
                 yield Limit(message, value.key.origin.at("property"), hint)
 
-    def next_steps(self, environment: Environment, secrets: Sequence[str]) -> Sequence[str]:
-        """Return when it reads KMS; an annotation does not make it do so earlier."""
-        return (f"{environment.name} has it within {POLLING}, as often as ack-secret-manager reads KMS",)
+    def next_step(self, environment: Environment, secrets: Sequence[str]) -> str:
+        """Return when it reads KMS, and the command that makes it do so at once."""
+        command = f"kubectl ksecret sync {environment.name} {' '.join(secrets)}"
+        return f"{environment.name} has it within {POLLING}; at once: {command}"
 
     def name_references(self) -> Sequence[NameReference]:
         """Return all places that name a Secret, and those that a store and its credentials are named in."""

@@ -1,14 +1,15 @@
 """ExternalSecret and SecretStore of External Secrets Operator (external-secrets.io/v1)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..manifests.metadata import merged, metadata
-from ..model.backend import NameReference, Objects, Path
+from ..model.backend import Limit, NameReference, Objects, Path
 from ..model.duration import in_go_form
 from ..model.kubernetes import OPERATOR, STORES, Object
 from ..model.resolution import Derived, Environment, Remote, Secret
 from ..model.template import Filter
 from ..model.types.backends import ExternalSecret
+from ..model.types.names import seconds
 from ..model.types.overrides import ExternalSecretOverride
 from ..model.types.stores import Store
 from . import stores
@@ -62,17 +63,20 @@ class ExternalSecretBackend(ValuelessBackend):
         """Return the ExternalSecret of a Secret."""
         return _external_secret(environment, settings_of(environment, secret.name), secret)
 
-    def next_steps(self, environment: Environment, secrets: Sequence[str]) -> Sequence[str]:
+    def next_step(self, environment: Environment, secrets: Sequence[str]) -> str:
         """Return when the operator reads the source, and the command that makes it do so at once."""
-        return (
-            f"{environment.name} has it within {spec_of(environment).refresh_interval}; at once with",
-            f"  kubectl annotate externalsecrets.{OPERATOR} -n {environment.namespace} {' '.join(secrets)} "
-            "force-sync=$(date +%s) --overwrite",
-        )
+        spec, command = spec_of(environment), f"kubectl ksecret sync {environment.name} {' '.join(secrets)}"
+        if spec.refresh_policy in ("CreatedOnce", "OnChange") or not seconds(spec.refresh_interval):
+            return f"{environment.name} does not have it by itself, as its operator does not look again: {command}"
+        return f"{environment.name} has it within {spec.refresh_interval}; at once: {command}"
 
     def path_of(self, key: str) -> Path:
         """Return the list of what is fetched, in which a key has no path of its own."""
         return ("spec", "data")
+
+    def limits(self, environment: Environment, secret: Secret) -> Iterator[Limit]:
+        """Find nothing: the operator's templates make all that can be declared."""
+        return iter(())
 
     def name_references(self) -> Sequence[NameReference]:
         """Return all places that name a Secret, and those that a store and its credentials are named in."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..manifests import record
 from ..manifests.metadata import merged, metadata
-from ..model.backend import Backend, CertificateFile, Flaw, NameReference, Objects, Path
+from ..model.backend import Backend, CertificateFile, Flaw, Limit, NameReference, Objects, Path
 from ..model.kubernetes import Object
 from ..model.resolution import Environment, Secret
 from ..model.types.backends import SealedSecret
@@ -58,6 +58,7 @@ class SealedSecretBackend(Backend):
     record_path = ("spec", "template", "metadata", "annotations")
     drops_keys = True
     builds_on_committed = True
+    restarts_readers = False
 
     def render(self, environment: Environment, committed: Objects) -> list[Object]:
         """Return the committed SealedSecrets as they are."""
@@ -176,6 +177,14 @@ class SealedSecretBackend(Backend):
     def reader_flaws(self, environment: Environment, secret: str, document: Object) -> Iterator[Flaw]:
         """Find nothing: a SealedSecret does not say who can open it."""
         return iter(())
+
+    def limits(self, environment: Environment, secret: Secret) -> Iterator[Limit]:
+        """Find nothing: any Secret can be sealed."""
+        return iter(())
+
+    def next_step(self, environment: Environment, secrets: Sequence[str]) -> str:
+        """Return nothing: a new value is sealed and committed."""
+        return ""
 
     def name_references(self) -> Sequence[NameReference]:
         """Return all places that name a Secret."""

@@ -3,9 +3,9 @@
 The build has no such Secret, so a prefix of a kustomization reaches neither it nor what reads it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from ..model.backend import NameReference, Objects
+from ..model.backend import Limit, NameReference, Objects
 from ..model.kubernetes import Object
 from ..model.resolution import Environment, Secret
 from .valueless import ValuelessBackend
@@ -32,6 +32,14 @@ class PlainSecretBackend(ValuelessBackend):
             if stated:
                 metadata[field] = dict(stated)
         return {"apiVersion": "v1", "kind": KIND, "metadata": metadata, "type": declared.type}
+
+    def limits(self, environment: Environment, secret: Secret) -> Iterator[Limit]:
+        """Find nothing: sync makes any Secret."""
+        return iter(())
+
+    def next_step(self, environment: Environment, secrets: Sequence[str]) -> str:
+        """Return nothing: no operator is at work."""
+        return ""
 
     def name_references(self) -> Sequence[NameReference]:
         """Return nothing: kustomize renames only what it builds."""

@@ -13,6 +13,7 @@ class ValuelessBackend(Backend):
     seals = False
     drops_keys = True
     builds_on_committed = False
+    restarts_readers = False
 
     def mend(self, environment: Environment, committed: Objects) -> list[Object]:
         """Return what is rendered: nothing of it comes from the committed folder."""

@@ -42,6 +42,7 @@ class VaultSecretsOperatorBackend(ValuelessBackend):
 
     kind = KIND
     group = VAULT_OPERATOR
+    restarts_readers = True
     record_path = ("metadata", "annotations")
     builds_on_committed = True
 
@@ -100,6 +101,10 @@ class VaultSecretsOperatorBackend(ValuelessBackend):
                 if lacking := [name for name in reference.filters if name not in FILTERS]:
                     message = f"the templates of Vault Secrets Operator have no {lacking[0]}"
                     yield Limit(message, value.key.origin.at("template"), "take another backend")
+
+    def next_step(self, environment: Environment, secrets: Sequence[str]) -> str:
+        """Return when the operator reads Vault; only another specification would make it do so at once."""
+        return f"{environment.name} has it within {spec_of(environment).refresh_after}, and what reads it restarts"
 
     def name_references(self) -> Sequence[NameReference]:
         """Return all places that name a Secret, its own destination among them, and what the operator needs."""
@@ -202,8 +207,8 @@ def _destination(environment: Environment, secret: Secret) -> Object:
 
 def _fetched(key: str, value: Remote) -> str:
     """Return the expression of a member of the entry; without a property it is the whole entry."""
-    # toJson would write < > and & as escapes, which the JSON text that others get does not have.
-    expression = _get(value.property) if value.property else "toRawJson .Secrets"
+    # toJson writes < > and & as escapes, as External Secrets Operator does.
+    expression = _get(value.property) if value.property else "toJson .Secrets"
     return expression + (" | b64dec" if value.encoding == "base64" else "")
 
 

@@ -56,6 +56,7 @@ class Backend(Protocol):
     committed objects; where they are not, an object follows from its declaration alone. `record_path` leads to the
     annotations of the Secret itself. `drops_keys` says whether a sealed key can be taken out without any value, and
     `builds_on_committed` whether rendering starts from what is committed, not from the declarations alone.
+    `restarts_readers` if whoever brings a new value restarts the workloads that read it.
     """
 
     kind: str
@@ -64,6 +65,7 @@ class Backend(Protocol):
     record_path: Path
     drops_keys: bool
     builds_on_committed: bool
+    restarts_readers: bool
 
     def render(self, environment: Environment, committed: Objects) -> list[Object]:
         """Return the objects of an environment in their one order: the store, then the Secrets by name."""
@@ -115,8 +117,6 @@ class Backend(Protocol):
 
     def limits(self, environment: Environment, secret: Secret) -> Iterator[Limit]:
         """Find what a Secret is declared to be and can't be in this form; nothing where any Secret can be had."""
-        return iter(())
 
-    def next_steps(self, environment: Environment, secrets: Sequence[str]) -> Sequence[str]:
+    def next_step(self, environment: Environment, secrets: Sequence[str]) -> str:
         """Return how these Secrets get a value that is new in the source; nothing where no operator fetches it."""
-        return ()

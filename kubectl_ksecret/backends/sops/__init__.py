@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ...errors import InputError, Mistake, shown
 from ...manifests import committed, record
 from ...manifests.metadata import metadata
-from ...model.backend import Backend, CertificateFile, Flaw, NameReference, Objects, Path
+from ...model.backend import Backend, CertificateFile, Flaw, Limit, NameReference, Objects, Path
 from ...model.kubernetes import Object
 from ...model.resolution import Environment, Secret
 from ...model.types.backends import Sops
@@ -39,6 +39,7 @@ class SopsBackend(Backend):
     record_path = ("metadata", "annotations")
     drops_keys = False  # the MAC is over all of them, and only the data key can make a new one
     builds_on_committed = True
+    restarts_readers = False
 
     def render(self, environment: Environment, committed: Objects) -> list[Object]:
         """Return the committed Secrets as they are, encrypted."""
@@ -146,6 +147,14 @@ class SopsBackend(Backend):
         elif recorded and document.fingerprint(readers) not in recorded:
             hint = "compare the sops block with the commit before, and seal again"
             yield Flaw(path, f"{secret} names other recipients than those that it was sealed for", hint)
+
+    def limits(self, environment: Environment, secret: Secret) -> Iterator[Limit]:
+        """Find nothing: any Secret can be encrypted."""
+        return iter(())
+
+    def next_step(self, environment: Environment, secrets: Sequence[str]) -> str:
+        """Return nothing: a new value is encrypted and committed."""
+        return ""
 
     def name_references(self) -> Sequence[NameReference]:
         """Return all places that name a Secret: kustomize itself knows fewer."""

@@ -45,10 +45,12 @@ def _next_steps(rotated: Rotated) -> Iterator[str]:
     for reads in rotated.plan.fetched.values():
         environment = reads[0].environment
         secrets = list(dict.fromkeys(read.secret for read in reads))
-        first, *rest = backend_of(environment).next_steps(environment, secrets)
-        yield f"next: {first}"
-        yield from rest
+        yield f"next: {backend_of(environment).next_step(environment, secrets)}"
     for overlay, reads in rotated.plan.synced.items():
         names = " ".join(dict.fromkeys(read.secret for read in reads))
         yield f"next: kubectl ksecret sync {overlay} {names}"
-    yield "next: restart what reads it through its environment"
+    delivering = {read.environment.name: backend_of(read.environment) for read in rotated.plan.reads}
+    for overlay in rotated.plan.synced:
+        del delivering[overlay]  # sync restarts what reads it
+    if not all(backend.restarts_readers for backend in delivering.values()):
+        yield "next: restart what reads it through its environment"
