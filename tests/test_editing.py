@@ -55,6 +55,10 @@ def test_an_entry_is_added_where_it_belongs(before: str, after: str) -> None:
         ("spec:\n  b: {} # b\n  a: 1\n", "spec:\n  b: # b\n    c:\n      d: x\n  a: 1\n"),
         ("spec:\n  b:\n  a: 1\n", "spec:\n  b:\n    c:\n      d: x\n  a: 1\n"),
         ("spec:\n  b:\n    c:\n      d: w # d\n", "spec:\n  b:\n    c:\n      d: x # d\n"),
+        (
+            "spec:\n  a:\n    e: 1\n    # of e\n  # of spec\n",
+            "spec:\n  a:\n    e: 1\n    # of e\n  b:\n    c:\n      d: x\n  # of spec\n",
+        ),
     ],
 )
 def test_a_field_is_set_with_the_mappings_that_are_missing_on_the_way_to_it(before: str, after: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 _FARTHEST = 200  # tokens that may be passed over where two texts differ
+_COMMENT_LINE = re.compile(r"\r?\n( *)#[^\r\n]*")
 _AGREEING = 3  # tokens in a row that show that two texts have come together again
 
 
@@ -123,7 +124,10 @@ class _Carrier:
         return self._own_numbers[number]
 
     def _insertion(self, number: int, lines: list[str]) -> _Splice:
-        """Put whole lines before a token, behind the line that stands before it: comments there come after them."""
+        """Put whole lines before a token, behind the line that stands before it: comments there come after them.
+
+        Comments that are indented further than the new lines are of what stands above, and stay with it.
+        """
         own_number = self._own_number(number - 1)
         previous, following = self._own.all[own_number], self._own.all[own_number + 1 : own_number + 2]
         if any(token.first_line == previous.last_line for token in following):
@@ -132,6 +136,9 @@ class _Carrier:
         if number == len(self._before.all) and lines[0][0] not in " -":
             # A new field stands behind all comments.
             end = len(self._own.text[: following[0].start if following else None].rstrip())
+        indent = len(lines[0]) - len(lines[0].lstrip(" "))
+        while (comment := _COMMENT_LINE.match(self._own.text, end)) and len(comment[1]) > indent:
+            end = comment.end()
         return _Splice(end, end, "".join(f"{self._line_end}{line}" for line in lines))
 
     def _deletion(self, numbers: range) -> Iterator[_Splice]:
