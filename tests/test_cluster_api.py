@@ -112,7 +112,7 @@ PROXY = "services/proxy"
         (
             f'services "http:x:" is forbidden: User "system:serviceaccount:ci:deployer" cannot get resource "{PROXY}" '
             f'in API group "" {IN_SHOP}: RBAC: role.rbac.authorization.k8s.io "x" not found',
-            f"role ksecret-deployer-get-services-proxy --namespace=shop --verb=get --resource={PROXY}",
+            f"role ksecret-ci-deployer-get-services-proxy --namespace=shop --verb=get --resource={PROXY}",
             "--serviceaccount=ci:deployer",
         ),
         (
@@ -124,7 +124,7 @@ PROXY = "services/proxy"
         ),
         (
             f'users "anna" is forbidden: User "me" cannot impersonate resource "users" in API group "" {EVERYWHERE}',
-            "clusterrole ksecret-me-impersonate-users --verb=impersonate --resource=users --resource-name='anna'",
+            "clusterrole ksecret-me-impersonate-users-anna --verb=impersonate --resource=users --resource-name='anna'",
             "--user=me",
         ),
         (

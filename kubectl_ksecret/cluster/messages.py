@@ -2,7 +2,8 @@
 
 Template functions quote a value whole, and parsers the first characters of it. So only what is known to hold none is
 let through: the fixed sentences of the controllers, and in them the names that the object itself has. A sentence that
-is not known becomes an ellipsis. Read in the sources of External Secrets Operator 0.20 and Sealed Secrets 0.38.
+is not known becomes an ellipsis. Read in the sources of External Secrets Operator 0.20, Sealed Secrets 0.38, Vault
+Secrets Operator 0.10 and OpenBao 2.7.
 """
 
 import re
@@ -22,12 +23,13 @@ _SENTENCES = (
     r"property NAME does not exist in key NAME",
     r'cannot find secret data for key: "NAME"',
     r'cannot get Kubernetes secret "NAME" from namespace "NAME"',
-    r"(?:[Ss]ecrets?|[Ss]ervice[Aa]ccounts?|(?:Cluster)?SecretStore\.external-secrets\.io)"
-    r' "NAME" not found',
+    r"(?:[Ss]ecrets?|[Ss]ervice[Aa]ccounts?|(?:Cluster)?SecretStore\.external-secrets\.io"
+    r'|Vault(?:Auth|Connection)\.secrets\.hashicorp\.com) "NAME" not found',
     r'(?:Cluster)?SecretStore "NAME" is not ready',
     r'could not get (?:Cluster)?SecretStore "NAME"',
     r'using cluster store "NAME" is not allowed from namespace "NAME": denied by spec\.condition',
-    r"store validated|unable to create client|unable to validate store",
+    r"store validated|unable to create client|unable to validate store|can not reference unmanaged store",
+    r"failed to find registered store backend",
     r"could not (?:get provider client|validate provider|determine validation status)",
     r"failed to get service account(?: token)?|failed to get (?:clientID|clientSecret|clientCertificate)",
     r'cannot request Kubernetes service account token for service account "NAME"',
@@ -44,7 +46,19 @@ _SENTENCES = (
     r"AADSTS\d{4,7}\b",
     r"(?:StatusCode=|RESPONSE |Code: )\d{3}\b|429 Too Many Requests",
     r"\b(?:SecretNotFound|SecretDisabled|ForbiddenByRbac|ForbiddenByFirewall|ForbiddenByPolicy|AccessDenied)\b",
-    r"permission denied",
+    # Vault and OpenBao, and what signs in to them.
+    r"permission denied|Vault is sealed|no handler for route|invalid role or secret ID|invalid secret id",
+    r'invalid role name "NAME"|service account name not authorized|namespace not authorized',
+    r"invalid audience \(aud\) claim|empty response from Vault",
+    r"cannot (?:initialize Vault client: no valid auth method specified|setup new vault client)",
+    r"cannot (?:set Vault CA certificate|read secret data from Vault)|failed to parse certificates from CertPool",
+    r"failed to decode ca bundle|failed to get cert from (?:secret|configmap)|invalid vault credentials",
+    r"unable to log in (?:with Kubernetes auth|with app role auth|to auth method)|error while revoking token",
+    # Vault Secrets Operator; the last two are those of the templates that are rendered for it, and of its AppRole.
+    r"Failed to (?:get Vault auth login|read Vault secret|build K8s secret data|update k8s secret)",
+    r"Failed to (?:check Vault seal status|construct Vault client|handle VaultAuth resource request)",
+    r"(?:has no ownerReferences|not the owner of the destination Secret)",
+    r'the entry has no NAME|no key "id" found in secret',
     # The way to it.
     r"connection refused|no such host|i/o timeout|context deadline exceeded|connection reset by peer",
     r"x509: certificate signed by unknown authority|tls: failed to verify certificate",

@@ -45,9 +45,9 @@ class MissingRight(Record):
 
     @property
     def _role(self) -> str:
-        """A name that no other right of the user has, so that a second command meets no role of the first."""
-        account = self.user.rpartition(":")[2]
-        words = re.sub("[^a-z0-9]+", "-", f"{account} {self.verb} {self.resource}{self.path}".lower())
+        """A name that no other right and no other user has, so that a second command meets no role of the first."""
+        account, names = self.user.removeprefix(_ACCOUNT), " ".join(self.names)
+        words = re.sub("[^a-z0-9]+", "-", f"{account} {self.verb} {self.resource}{self.path} {names}".lower())
         return f"ksecret-{words.strip('-')}"
 
     @property

@@ -14,7 +14,7 @@ from .messages import names_of, scrubbed
 from .resources import VAULT_STATIC_SECRETS
 
 KIND = "VaultStaticSecret"
-_FAILURES = (
+FAILURES = (
     "VaultClientConfigError",
     "VaultClientError",
     "VaultStaticSecretError",
@@ -66,7 +66,7 @@ class _Reading(Expectation):
             return deleted(KIND)
         if (live.get("status") or {}).get("lastGeneration") == live["metadata"]["generation"]:
             return arrived(self._api, self._order, owner="Vault Secrets Operator")
-        if failures := view.new_events(uid, self._events, *_FAILURES):
+        if failures := view.new_events(uid, self._events, *FAILURES):
             self._failure.note(scrubbed(failures[-1]["message"], names_of(self._written)))
         return Outcome(state="failed", cause=self._failure.cause) if self._failure.lasts() else None
 

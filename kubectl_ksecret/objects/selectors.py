@@ -1,10 +1,11 @@
-"""Label selectors, as kubectl's -l takes them."""
+"""Label selectors, as kubectl's -l takes them and as objects hold them."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..errors import InputError, Mistake, shown
 from ..frozen import Record
+from ..model.kubernetes import Object
 
 _KEY = r"[A-Za-z0-9][-A-Za-z0-9_./]*"
 _VALUE = r"[-A-Za-z0-9_.]*"
@@ -32,9 +33,17 @@ class Requirement(Record):
         has = self.key in labels and (self.values is None or labels[self.key] in self.values)
         return has != self.negated
 
+    def __str__(self) -> str:
+        """The requirement as kubectl takes it."""
+        if self.values is None:
+            return f"!{self.key}" if self.negated else self.key
+        if len(self.values) == 1:
+            return f"{self.key}{'!=' if self.negated else '='}{self.values[0]}"
+        return f"{self.key} {'notin' if self.negated else 'in'} ({','.join(self.values)})"
+
 
 class Selector(Record):
-    """Requirements that labels must fulfil, all of them; `text` is how they were typed."""
+    """Requirements that labels must fulfil, all of them; `text` is how they were typed, or would be."""
 
     text: str
     requirements: Sequence[Requirement]
@@ -50,6 +59,20 @@ def parse(text: str) -> Selector:
     Raises InputError for anything else.
     """
     return Selector(text=text, requirements=list(_requirements(text)))
+
+
+def in_object(selector: Object) -> Selector:
+    """Return the selector that an object holds as matchLabels and matchExpressions; without either it selects all."""
+    requirements = [
+        Requirement(key=key, values=[str(value)], negated=False)
+        for key, value in (selector.get("matchLabels") or {}).items()
+    ]
+    for expression in selector.get("matchExpressions") or ():
+        operator = expression.get("operator")
+        values = [str(value) for value in expression.get("values") or ()] if operator in ("In", "NotIn") else None
+        negated = operator in ("NotIn", "DoesNotExist")
+        requirements.append(Requirement(key=str(expression.get("key")), values=values, negated=negated))
+    return Selector(text=",".join(map(str, requirements)), requirements=requirements)
 
 
 def _requirements(text: str) -> Iterator[Requirement]:

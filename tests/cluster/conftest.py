@@ -7,6 +7,7 @@ from zlib import crc32
 import pytest
 
 from ..peers import crds, peer
+from . import standins
 from .controlplane import PEERS, Cluster
 from .programs import Program, ended_with_parent, free_ports, starter
 
@@ -25,6 +26,7 @@ def vault_secrets_operator(cluster: Cluster) -> Iterator[None]:
     """Vault Secrets Operator, from the first test that needs it."""
     cluster.kubectl("apply", "--server-side", f"--filename={crds('vault-secrets-operator')}")
     cluster.kubectl("create", "namespace", "vault-secrets-operator-system")
+    cluster.apply(standins.manager("vault-secrets-operator-controller-manager", "vault-secrets-operator-system"))
     metrics, probes = free_ports(2)
     threads = starter()
     command = [
@@ -51,8 +53,8 @@ def vault_secrets_operator(cluster: Cluster) -> Iterator[None]:
 
 @pytest.fixture
 def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> str:
-    """A namespace of the test's own, named after it; a sum makes long names differ."""
+    """A namespace of the test's own, named after it; a sum makes long names, and those of two modules, differ."""
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
-    name = f"{words[:50].strip('-')}-{crc32(request.node.name.encode()):08x}"
+    name = f"{words[:50].strip('-')}-{crc32(request.node.nodeid.encode()):08x}"
     cluster.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     return name

@@ -68,6 +68,18 @@ EXTERNAL_SECRETS = StandIn("external-secrets", "external-secrets", 8082)
 ALL = (SEALED_SECRETS, EXTERNAL_SECRETS)
 
 
+def manager(name: str, namespace: str) -> dict[str, Any]:
+    """Return a Deployment that stands for Vault Secrets Operator; what becomes of its pod, the program does not see."""
+    labels = {"app.kubernetes.io/name": "vault-secrets-operator"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "manager", "image": "none"}]}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {"selector": {"matchLabels": labels}, "template": template},
+    }
+
+
 def node() -> dict[str, Any]:
     """Return the only node, which kwok looks after."""
     return {

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ..keyvault import FederatedCredential, KeyVault
 from ..peers import ROOT, peer, run
 from ..projects import Done
+from .azure import CLIENT, TENANT, account, applied, azure_overlay, cloud
 from .controlplane import Cluster
 from .shops import Shop
 from .standins import EXTERNAL_SECRETS
@@ -25,7 +25,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
 CANARY, ENCODED = "canary-value", "Y2FuYXJ5LXZhbHVl"
 APP = "externalsecret.external-secrets.io/app"
 AUDIENCE = "api://AzureADTokenExchange"
-CLIENT, TENANT = "azure.workload.identity/client-id", "azure.workload.identity/tenant-id"
 PODS = f"--selector=app.kubernetes.io/name={EXTERNAL_SECRETS.name}"
 
 
@@ -55,44 +54,10 @@ def vault() -> Iterator[KeyVault]:
 @pytest.fixture
 def azure(shop: Shop, vault: KeyVault) -> Shop:
     """An overlay with a store of its own, which signs in to the double as the ServiceAccount `shop`."""
-    _azure_overlay(shop, vault.url, environmentType="AzureStackCloud", useAzureSDK=True, **_cloud(vault))
-    _account(shop, {CLIENT: vault.client_id, TENANT: "adfs"})
-    _apply(shop)
+    azure_overlay(shop, vault.url, **cloud(vault))
+    account(shop, {CLIENT: vault.client_id, TENANT: "adfs"})
+    applied(shop)
     return shop
-
-
-def _azure_overlay(shop: Shop, url: str, **store: Any) -> None:
-    auth = {"workloadIdentity": {"serviceAccountName": "shop"}}
-    backend = {"externalSecret": {"store": {"name": "vault", "auth": auth}}}
-    source = {"azureKeyVault": {"vaultUrl": url}}
-    shop.project.overlay("test", backend, source=source, namespace=shop.namespace)
-    patch = {"spec": {"provider": {"azurekv": store}}}
-    metadata = {
-        "apiVersion": "external-secrets.io/v1",
-        "kind": "SecretStore",
-        "metadata": {"name": "vault", "namespace": shop.namespace},
-    }
-    kustomization = {
-        "resources": ["account.yaml", "secrets"],
-        "namespace": shop.namespace,
-        "patches": [{"patch": json.dumps(metadata | patch)}],
-    }
-    shop.project.write("overlays/test/kustomization.yaml", yaml.safe_dump(kustomization))
-    shop.project.write("overlays/test/secrets/kustomization.yaml", "resources: [manifests]\n")
-    assert shop.ksecret("render", "test", "--write").code == 0
-
-
-def _cloud(vault: KeyVault) -> dict[str, Any]:
-    return {"customCloudConfig": {"activeDirectoryEndpoint": f"{vault.url}/"}}
-
-
-def _account(shop: Shop, annotations: dict[str, str]) -> None:
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "shop", "annotations": annotations}}
-    shop.project.write("overlays/test/account.yaml", json.dumps(account))
-
-
-def _apply(shop: Shop) -> None:
-    shop.kubectl("apply", "--server-side", "--kustomize", str(shop.project.root / "overlays/test"))
 
 
 def _doctor(shop: Shop, *arguments: str, **variables: str) -> Done:
@@ -233,10 +198,10 @@ def test_a_controller_that_is_scaled_away_is_named_and_runs_again_after_the_next
     try:
         [failed] = _steps(external)
         assert failed["subject"] == f"statefulset.apps/{name}"
-        assert failed["cause"] == f"in namespace {namespace}, scaled to 0"
+        assert failed["cause"] == f"in namespace {namespace}, it is scaled to 0"
     finally:
-        _run(external, f"kubectl scale statefulset {name} --namespace={namespace} --replicas=1")
-    assert failed["remedies"] == [f"kubectl scale statefulset {name} --namespace={namespace} --replicas=1"]
+        _run(external, f"kubectl scale statefulset/{name} --namespace={namespace} --replicas=1")
+    assert failed["remedies"] == [f"kubectl scale statefulset/{name} --namespace={namespace} --replicas=1"]
     kubectl("wait", "--for=create", f"pod/{EXTERNAL_SECRETS.pod}", f"--namespace={namespace}", "--timeout=30s")
     kubectl("wait", "--for=condition=Ready", "pod", PODS, f"--namespace={namespace}", "--timeout=30s")
     assert _steps(external) == []
@@ -284,9 +249,9 @@ def test_two_that_make_one_secret_are_named_and_one_takes_it_over(external: Shop
 
 
 def test_faults_of_the_workload_identity_are_named_and_mended_by_the_next_steps(azure: Shop, vault: KeyVault) -> None:
-    account = "serviceaccount/shop"
+    name = "serviceaccount/shop"
     azure.kubectl("annotate", "serviceaccount", "shop", f"{CLIENT}-", f"{TENANT}=<tenant-id>", "--overwrite")
-    failed = [step for step in _steps(azure) if step["subject"] == account]
+    failed = [step for step in _steps(azure) if step["subject"] == name]
     assert [step["cause"] for step in failed] == [
         f"it has no annotation {CLIENT}",
         f"{TENANT} is a placeholder (<…>)",
@@ -295,23 +260,25 @@ def test_faults_of_the_workload_identity_are_named_and_mended_by_the_next_steps(
     assert set(_documented("README.md")) <= set(shown)
     for step in failed:
         _run(azure, step["remedies"][0])
-    assert account not in _causes(_steps(azure))
+    assert name not in _causes(_steps(azure))
     assert azure.object("serviceaccount", "shop")["metadata"]["annotations"] == {
         CLIENT: vault.client_id,
         TENANT: "adfs",
     }
     azure.kubectl("delete", "serviceaccount", "shop")
-    failed = [step for step in _steps(azure) if step["subject"] == account]
-    assert failed[0]["cause"].endswith("signs in with it, and there is no such ServiceAccount")
+    failed = [step for step in _steps(azure) if step["subject"] == name]
+    store = "secretstore.external-secrets.io/vault"
+    cause = f"{store} signs in with it, and there is no such ServiceAccount in {azure.namespace}"
+    assert [step["cause"] for step in failed] == [cause]
     _run(azure, failed[0]["remedies"][0])
-    assert account not in _causes(_steps(azure))
+    assert name not in _causes(_steps(azure))
 
 
 def test_a_tenant_that_stands_in_two_places_is_removed_by_the_next_step(shop: Shop) -> None:
     """A client id is missing as well: else the operator would ask Azure itself."""
-    _azure_overlay(shop, "https://shop.vault.example", tenantId="shop.example")
-    _account(shop, {TENANT: "shop.example"})
-    _apply(shop)
+    azure_overlay(shop, "https://shop.vault.example", tenantId="shop.example")
+    account(shop, {TENANT: "shop.example"})
+    applied(shop)
     failed = [step for step in _steps(shop) if step["subject"] == "serviceaccount/shop"]
     assert [step["cause"] for step in failed] == [
         f"it has no annotation {CLIENT}",
@@ -369,9 +336,9 @@ def _of_account(shop: Shop, vault: KeyVault, verdict: str = "failed", mode: str 
 
 
 def test_a_service_principal_without_its_key_is_named(shop: Shop) -> None:
-    _azure_overlay(shop, "https://shop.vault.example")
-    _account(shop, {})
-    _apply(shop)
+    azure_overlay(shop, "https://shop.vault.example")
+    account(shop, {})
+    applied(shop)
     reference = {"name": "principal", "key": "secret"}
     provider = {
         "vaultUrl": "https://shop.vault.example",

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from ..peers import peer, run
 from ..projects import age
 from .controlplane import Cluster
 from .examinations import examine, follow
 from .shops import Shop
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
-CANARY = "canary-value"
+CANARY, PAIR = "canary-value", ("crt", "key")
 ROUTES, START, PRESENT = "each container gets its keys", "each pod starts", "has the present values"
 
 
@@ -248,3 +250,52 @@ def test_a_secret_of_sops_is_compared_with_its_file_and_values_in_last_applied_g
     assert step.cause == "token: the file has another value than the Secret: it is not applied yet"
     follow(shop, step)
     assert shop.secret()["token"] == "new"
+
+
+def test_whatever_reads_a_secret_is_looked_at_under_a_prefix_too(shop: Shop) -> None:
+    """Live workloads, and what else the build has: an Ingress, and pods of a kind that the cluster does not serve."""
+    login, pair = {".dockerconfigjson": {"remoteName": "login"}}, {f"tls.{name}": {"remoteName": name} for name in PAIR}
+    shop.project.declare("registry", login, type="kubernetes.io/dockerconfigjson")
+    shop.project.declare("web", pair, type="kubernetes.io/tls")
+    items = [{"key": "token", "path": "keys/token"}]
+    sources = [{"secret": {"name": "app", "items": items}}, {"secret": {"name": "gone", "optional": True}}]
+    wait = container("wait", env=[{"name": "PASSWORD", "valueFrom": key_of("app", "password")}])
+    main = container(
+        "main",
+        envFrom=[{"prefix": "APP_", "secretRef": {"name": "app"}}],
+        volumeMounts=[{"name": "files", "mountPath": "/etc/app"}],
+    )
+    database = workload(
+        shop,
+        "StatefulSet",
+        "database",
+        main,
+        initContainers=[wait],
+        volumes=[{"name": "files", "projected": {"sources": sources}}],
+        imagePullSecrets=[{"name": "registry"}],
+    )
+    tokn = container("main", env=[{"name": "TOKEN", "valueFrom": key_of("app", "tokn")}])
+    nightly = workload(shop, "CronJob", "nightly", tokn)
+    custom = workload(shop, "Deployment", "batch", tokn) | {"apiVersion": "example.org/v1", "kind": "Batch"}
+    ingress = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "web"},
+        "spec": {
+            "defaultBackend": {"service": {"name": "web", "port": {"number": 80}}},
+            "tls": [{"secretName": "web"}],
+        },
+    }
+    shop.project.write("overlays/base/workloads.yaml", yaml.safe_dump_all([database, nightly, custom, ingress]))
+    shop.external_overlay()
+    text = f"resources: [../base, secrets]\nnamespace: {shop.namespace}\nnamePrefix: eu-\n"
+    shop.project.write("overlays/test/kustomization.yaml", text)
+    shop.store(token=CANARY, password="p", login="{}", crt="c", key="k")
+    folder = shop.project.root / "overlays/test"
+    built = [document for document in yaml.safe_load_all(run(peer("kustomize"), "build", folder)) if document]
+    shop.cluster.apply(*(document for document in built if document["kind"] in ("StatefulSet", "CronJob")))
+    assert shop.ksecret("sync", "test", "--restart=never").code == 0
+    steps = examine(shop, "test").all(ROUTES)
+    assert [(step.subject, step.verdict, step.cause) for step in steps] == [
+        ("statefulset.apps/eu-database", "passed", "registry"),
+    ]

@@ -1,18 +1,22 @@
 """A lost cluster: an overlay that was sealed for a controller that is gone arrives in a cluster with another one."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
 
 from kubectl_ksecret.sealing import certificate
 
+from ..peers import ROOT
 from ..projects import Done, sealing
 from .controlplane import Cluster
+from .examinations import typed
 from .shops import Shop
+from .standins import SEALED_SECRETS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
-LOST = 7
+LOST, KEYS = 7, "sealedsecrets.bitnami.com/sealed-secrets-key"
 VALUES = {"token": "one", "password": "p"}
 
 
@@ -88,6 +92,44 @@ def test_values_of_the_backup_can_be_applied_as_they_are(shop: Shop) -> None:
     assert shop.secret() == VALUES
     annotations = shop.object("secret", "app")["metadata"]["annotations"]
     assert "kubectl.kubernetes.io/last-applied-configuration" not in annotations
+
+
+def test_the_old_keys_in_a_new_controller_open_what_is_committed(shop: Shop) -> None:
+    """By the commands of the README, from the backup to the Secret; nothing is sealed anew. The new key stays."""
+    backup, *restoring = documented()
+    shop.project.write("overlays/prod/secrets/sealing.pem", shop.cluster.sealing_certificate())
+    shop.seal("prod", "--reseal", **VALUES)
+    committed = shop.project.manifest("app").read_bytes()
+    typed(shop, backup)
+    names = shop.cluster.kubectl(*f"get secrets --namespace=kube-system --selector={KEYS} --output=name".split())
+    with shop.cluster.without(SEALED_SECRETS.name):
+        shop.cluster.kubectl("delete", "--namespace=kube-system", *names.split())
+    shop.ksecret("cluster", "pin", "prod")
+    assert shop.ksecret("sync", "prod", "--timeout=10s").code == 1
+    for command in restoring:
+        typed(shop, command)
+        if "rollout restart" in command:
+            restarted(shop)
+    assert shop.secret() == VALUES
+    assert shop.project.manifest("app").read_bytes() == committed
+    assert len(shop.cluster.kubectl("get", "secrets", "--namespace=kube-system", f"--selector={KEYS}").splitlines()) > 2
+
+
+def documented() -> list[str]:
+    """The commands of the README, without their comments; a StatefulSet stands for the controller here."""
+    section = (
+        (ROOT / "README.md").read_text().partition("Or give the new controller the old keys")[2].partition("## ")[0]
+    )
+    blocks = re.findall(r"^```sh\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    lines = [line.partition("   # ")[0] for block in blocks for line in block.splitlines()]
+    return [line.replace("deployment/", "statefulset/").replace(" --context shop-prod", "") for line in lines]
+
+
+def restarted(shop: Shop) -> None:
+    """Wait until the program follows its pod, which a roll-out has replaced."""
+    shop.cluster.kubectl(*f"rollout status statefulset/{SEALED_SECRETS.name} --namespace=kube-system".split())
+    time.sleep(1)
+    shop.cluster.wait(SEALED_SECRETS.name)
 
 
 def test_many_secrets_take_one_list_of_each_kind_and_few_requests_each(shop: Shop) -> None:

@@ -16,35 +16,43 @@ from ..addresses import secrets_of
 from ..deployment import DeployedSecret, Deployment, deployment
 from . import (
     access,
+    acksecretmanager,
     azurekeyvault,
     controller,
     copies,
+    credentials,
     externalsecrets,
-    operator,
     plain,
     pods,
     sealedsecrets,
     secrets,
     signin,
     stores,
+    vault,
+    vaultsecretsoperator,
     workloads,
 )
-from .examination import DoctorRequest, Examination, Question, Step, Verdict
+from .examination import DoctorRequest, Examination, Question, Step, unasked
+from .operator import EXTERNAL_SECRETS_OPERATOR
 
 _PAUSE_SECONDS = 2.0
 # What comes before the Secret, by the field of the backend.
 CHAINS: Mapping[str, Sequence[Question]] = {
     "externalSecret": (
-        *operator.QUESTIONS,
+        *EXTERNAL_SECRETS_OPERATOR.questions,
         *stores.QUESTIONS,
+        *credentials.QUESTIONS,
         # What a provider's own stores need; another provider's questions are added here.
         *azurekeyvault.QUESTIONS,
+        *vault.QUESTIONS,
         *signin.QUESTIONS,
         *externalsecrets.QUESTIONS,
     ),
     "secret": plain.QUESTIONS,
     "sops": plain.QUESTIONS,
     "sealedSecret": (*controller.QUESTIONS, *sealedsecrets.QUESTIONS),
+    "vaultSecretsOperator": vaultsecretsoperator.QUESTIONS,
+    "ackSecretManager": acksecretmanager.QUESTIONS,
 }
 FROM_THE_SECRET_ON: Sequence[Question] = (
     *secrets.QUESTIONS,
@@ -120,20 +128,11 @@ def _answers(question: Question, examination: Examination) -> Iterator[Step]:
     try:
         yield from question.ask(examination)
     except Refused as refused:
-        mistake = refused.mistakes[0]
+        subject = f"namespace/{examination.namespace}"
         if refused.status == 404:
-            yield _unanswered(question, examination, "not applicable", "the cluster serves no such objects")
+            cause = "the cluster serves no such objects"
+            yield Step(question=question.title, subject=subject, verdict="not applicable", cause=cause)
         elif refused.status == 403:
-            yield _unanswered(question, examination, "unknown", mistake.message, mistake.hint)
+            yield unasked(question.title, subject, refused)
         else:
             raise
-
-
-def _unanswered(question: Question, examination: Examination, verdict: Verdict, cause: str, remedy: str = "") -> Step:
-    return Step(
-        question=question.title,
-        subject=f"namespace/{examination.namespace}",
-        verdict=verdict,
-        cause=cause,
-        remedy=remedy,
-    )

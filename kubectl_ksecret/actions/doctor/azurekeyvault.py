@@ -12,7 +12,7 @@ from ...frozen import Record
 from ...model.kubernetes import Object
 from ...values.placeholders import placeholder_in, stand_in
 from .examination import Examination, Question, Step, Verdict
-from .operator import controller_pods
+from .operator import EXTERNAL_SECRETS_OPERATOR
 from .stores import ReadStore, of_provider
 
 PROVIDER = AzureKeyVaultProvider.name
@@ -22,7 +22,7 @@ _SET_LABEL = (
     "helm upgrade external-secrets external-secrets --repo https://charts.external-secrets.io "
     "--namespace external-secrets --reuse-values --set-string 'podLabels.azure\\.workload\\.identity/use=true'"
 )
-_PRINCIPAL = "the store's credentials are there"
+_IDENTITY = "the store says as whom it signs in"
 _LIST_CLIENTS = 'az identity list --query "[].[name, clientId]" --output table'
 
 
@@ -84,12 +84,7 @@ def workload_identities(examination: Examination) -> Iterator[SigningAccount]:
 def _identity(examination: Examination) -> Iterator[Step]:
     for identity in workload_identities(examination):
         if identity.account is None:
-            cause = f"{identity.reference.subject} signs in with it, and there is no such ServiceAccount"
-            remedy = f"kubectl create serviceaccount {identity.name} --namespace={identity.namespace}"
-            if examination.built("ServiceAccount", identity.name):
-                remedy = examination.apply_command
-            yield _of_account(identity, "failed", cause, remedy)
-            continue
+            continue  # another question is whether it is there
         faults = [
             fault for fault in (_client_fault(examination, identity), _tenant_fault(examination, identity)) if fault
         ]
@@ -106,7 +101,7 @@ def _own_identity(examination: Examination) -> Iterator[Step]:
     for reference, store in of_provider(examination, PROVIDER):
         if store.get("authType") != "WorkloadIdentity" or store.get("serviceAccountRef"):
             continue
-        for pod in controller_pods(examination):
+        for pod in EXTERNAL_SECRETS_OPERATOR.pods(examination):
             has_label = (pod["metadata"].get("labels") or {}).get(_LABEL) == "true"
             verb = "has" if has_label else "lacks"
             yield Step(
@@ -173,35 +168,14 @@ def _stand_in(text: object) -> str:
     return form.name if form else placeholder_in(str(text))
 
 
-def _secrets(examination: Examination) -> Iterator[Step]:
-    """Look at the Secrets that hold a service principal's credentials, not at their values."""
+def _tenant(examination: Examination) -> Iterator[Step]:
+    """Look at the tenant of service principals; the Secrets that hold their credentials are another question."""
     for reference, store in of_provider(examination, PROVIDER):
         if store.get("authType", "ServicePrincipal") != "ServicePrincipal":
             continue
-        credentials = store.get("authSecretRef") or {}
-        for field in ("clientId", "clientSecret", "clientCertificate"):
-            if selector := credentials.get(field):
-                elsewhere = selector.get("namespace") if reference.kind == "ClusterSecretStore" else None
-                yield _of_selector(examination, reference, selector, elsewhere or examination.namespace)
         if not store.get("tenantId") or (form := _stand_in(store["tenantId"])):
             cause = f"its tenantId is a placeholder ({form})" if store.get("tenantId") else "it has no tenantId"
             yield _of_principal(reference.subject, cause, "az account show --query tenantId")
-
-
-def _of_selector(examination: Examination, reference: ReadStore, selector: Object, namespace: str) -> Step:
-    name, key = str(selector.get("name")), str(selector.get("key"))
-    live = examination.secret(namespace, name)
-    if live is not None and key in live.keys:
-        return _of_principal(f"secret/{name}", f"it has {key}")
-    cause = f"it lacks {key}" if live else "there is no such Secret"
-    cause += f", with which {reference.subject} signs in"
-    if name in examination.deployment.secrets:
-        return _of_principal(f"secret/{name}", cause, f"kubectl ksecret sync {examination.environment.name} {name}")
-    if live is None:
-        remedy = f"kubectl create secret generic {name} --namespace={namespace} --from-file={key}=FILE"
-    else:
-        remedy = f"kubectl edit secret {name} --namespace={namespace}"
-    return _of_principal(f"secret/{name}", cause, remedy)
 
 
 def _managed(examination: Examination) -> Iterator[Step]:
@@ -230,12 +204,12 @@ def _of_account(identity: SigningAccount, verdict: Verdict, cause: str, remedy: 
 
 def _of_principal(subject: str, cause: str, remedy: str = "") -> Step:
     verdict: Verdict = "failed" if remedy else "passed"
-    return Step(question=_PRINCIPAL, subject=subject, verdict=verdict, cause=cause, remedy=remedy)
+    return Step(question=_IDENTITY, subject=subject, verdict=verdict, cause=cause, remedy=remedy)
 
 
 QUESTIONS = (
     Question(_ACCOUNT, _identity),
     Question(_ACCOUNT, _own_identity),
-    Question(_PRINCIPAL, _secrets),
-    Question(_PRINCIPAL, _managed),
+    Question(_IDENTITY, _tenant),
+    Question(_IDENTITY, _managed),
 )

@@ -7,15 +7,16 @@ from datetime import timedelta
 from ...backends import backend_of
 from ...cluster.api import Refused
 from ...cluster.certificates import Controller, NoController, Reached
-from ...cluster.resources import DEPLOYMENTS, PODS, SEALED_SECRETS, SERVICES, STATEFUL_SETS
+from ...cluster.resources import PODS, SEALED_SECRETS, SERVICES
 from ...cluster.verification import Verifier
-from ...errors import InputError, shown
+from ...errors import InputError
 from ...model.kubernetes import Object
 from ...sealing import certificate, sealedsecret
 from ...sealing.certificate import Certificate
 from ...sealing.validity import judge
 from ...sensitive import Sensitive
 from .. import certificate as committed
+from .controllerpods import KINDS, waiting_for, without_pods
 from .examination import Examination, Question, Step
 
 _SERVED = "the cluster serves SealedSecret"
@@ -105,23 +106,21 @@ def _silence(examination: Examination) -> Step:
     if not pods:
         return _without_pods(examination, name, selector)
     pod = pods[0]["metadata"]["name"]
-    statuses = (pods[0].get("status") or {}).get("containerStatuses") or ()
-    reasons = [status["state"]["waiting"].get("reason") for status in statuses if "waiting" in (status["state"] or {})]
-    state = f"waits: {shown(str(reasons[0]))}" if reasons else "is there, and does not answer"
-    command = "describe pod" if reasons else "logs --tail=20"
-    return _silent(name, f"its pod {pod} {state}", f"kubectl {command} {pod} --namespace={where.namespace}")
+    if reason := next(waiting_for(pods[0]), ""):
+        return _silent(
+            name, f"its pod {pod} waits: {reason}", f"kubectl describe pod {pod} --namespace={where.namespace}"
+        )
+    cause = f"its pod {pod} is there, and does not answer"
+    return _silent(name, cause, f"kubectl logs --tail=20 {pod} --namespace={where.namespace}")
 
 
 def _without_pods(examination: Examination, service: str, selector: Object) -> Step:
     namespace = examination.request.controller.namespace
-    for resources, kind in ((DEPLOYMENTS, "deployment"), (STATEFUL_SETS, "statefulset")):
+    for kind, resources in KINDS.items():
         for workload in examination.all(resources, namespace):
             if _matches(workload["spec"].get("template") or {}, selector):
-                name = f"{kind}/{workload['metadata']['name']}"
-                if workload["spec"].get("replicas") == 0:
-                    command = f"kubectl scale {name} --namespace={namespace} --replicas=1"
-                    return _silent(service, f"{name} is scaled to 0", command)
-                return _silent(service, f"{name} has no pod", f"kubectl describe {name} --namespace={namespace}")
+                standstill = without_pods(kind, workload)
+                return _silent(service, f"{kind}/{workload['metadata']['name']} {standstill.cause}", standstill.remedy)
     labels = ",".join(f"{name}={value}" for name, value in sorted(selector.items()))
     command = f"kubectl get deployments,pods --namespace={namespace} --selector={labels}"
     return _silent(service, "no pod has the labels that the Service selects", command)
@@ -151,8 +150,6 @@ def _held(examination: Examination) -> Iterator[Step]:
     soon = faults.pop("ends-soon", "")
     for message in faults.values():
         yield _of_certificate(file, message, fetch)
-        return
-    if not answers(examination):
         return
     fault, remark = _against(examination, ours)
     if fault:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, TypeVar
 
 from ...cluster.api import FIELD_MANAGER, Api, Refused
-from ...cluster.certificates import Controller, Reached, reach
+from ...cluster.certificates import Controller, NoController, Reached, reach
 from ...cluster.resources import EVENTS, SECRETS, Resources, Target
 from ...cluster.secrets import SecretMetadata, find_secret, list_secrets
 from ...frozen import Record
@@ -37,6 +37,12 @@ class Step(Record):
     cause: str = ""
     remedy: str = ""
     listed: bool = False
+
+
+def unasked(question: str, subject: str, refused: Refused) -> Step:
+    """Return the step of a question that the cluster refuses for lack of a right."""
+    mistake = refused.mistakes[0]
+    return Step(question=question, subject=subject, verdict="unknown", cause=mistake.message, remedy=mistake.hint)
 
 
 class DoctorRequest(Record):
@@ -74,7 +80,7 @@ class Examination:
         self.environment, self.api, self.request = environment, api, request
         self.deployment, self.secrets, self.progress = deployment, secrets, progress
         self.broken: dict[str, str] = {}
-        self._controller: Reached | None = None
+        self._controller: Reached | NoController | Refused | None = None
         self._lists: dict[tuple[Target, str], list[Object] | Refused] = {}
         self._objects: dict[Target, Object | Refused | None] = {}
         self._texts: dict[Target, str | Refused] = {}
@@ -157,8 +163,13 @@ class Examination:
     def controller(self) -> Reached:
         """Return the controller of Sealed Secrets. Raises NoController or Refused if it does not answer."""
         if self._controller is None:
-            self._controller = reach(self.api, self.request.controller)
-        return self._controller
+            try:
+                self._controller = reach(self.api, self.request.controller)
+            except (NoController, Refused) as error:
+                self._controller = error
+        if isinstance(self._controller, NoController):
+            raise self._controller
+        return _without_refusal(self._controller)
 
     def secret(self, namespace: str, name: str) -> SecretMetadata | None:
         """Return any Secret, or None if there is none."""

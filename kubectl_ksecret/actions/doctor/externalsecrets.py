@@ -7,10 +7,13 @@ from ...cluster.arrival import condition
 from ...cluster.externalsecret import ignores_refresh, way_out
 from ...cluster.resources import EXTERNAL_SECRETS
 from ...model.kubernetes import OPERATOR, Object
+from ...objects.reads import store_references
 from ...sources import entraerrors
 from ..deployment import DeployedSecret
 from .examination import Examination, Question, Step, Verdict
 from .failures import LastFailure, last_failure
+from .remedies import remedies
+from .stores import readable, unserved
 
 _SYNCED, _REFRESH = "the ExternalSecret is synced", "a refresh can be forced"
 _OWNED = "nothing else makes the Secret"
@@ -49,8 +52,13 @@ def _of_external_secret(examination: Examination, secret: DeployedSecret, live: 
     if live["metadata"].get("deletionTimestamp"):
         cause = "it is being deleted, for which its finalizer waits; that is the controller's to remove"
         return _step(name, "failed", cause, f"kubectl get externalsecrets --namespace={examination.namespace} --watch")
+    broken = examination.broken.get(secret.secret.name)
+    if _is_unserved(examination, secret):
+        cause = f"nobody looks at it{f', since {_when(status)}' if ready else ''}; see above: {broken}"
+        return _step(name, "failed", cause)
     if not ready:
-        return _step(name, "failed", "the controller has not looked at it", sync)
+        cause = "the controller has not looked at it" + (f"; see above: {broken}" if broken else "")
+        return _step(name, "failed", cause, sync)
     if ready.get("status") != "True":
         failure = last_failure(examination, live, ("UpdateFailed", "MissingProviderSecret"))
         remedy, code = _remedy(examination, secret, failure), entraerrors.code_in(failure.cause)
@@ -64,21 +72,32 @@ def _of_external_secret(examination: Examination, secret: DeployedSecret, live: 
         reason = ignores_refresh(live)
         cause = "it has changed since it was synced" + (f"; {reason}" if reason else "")
         return _step(name, "failed", cause, way_out(secret.namespace, secret.name) if reason else sync)
-    return _step(name, "passed", f"at {status.get('refreshTime', 'a time that it does not tell')}")
+    return _step(name, "passed", f"at {_when(status)}")
+
+
+def _when(status: Object) -> str:
+    return str(status.get("refreshTime") or "a time that it does not tell")
+
+
+def _is_unserved(examination: Examination, secret: DeployedSecret) -> bool:
+    """Whether no controller looks at a store of an ExternalSecret, and so none at the ExternalSecret itself."""
+    named = {(kind, name) for _path, kind, name in store_references(secret.document.object)}
+    return any(unserved(examination, live) for reference, live in readable(examination) if reference in named)
 
 
 def _remedy(examination: Examination, secret: DeployedSecret, failure: LastFailure) -> str:
     """Return the next step after a failure to sync, by its cause."""
     live, sync = _live(examination)[secret.document.subject.name], _sync(examination, secret)
-    if entraerrors.code_in(failure.cause):
-        return f"kubectl ksecret doctor {examination.environment.name} --as-workload"
     if "Secret does not exist" in failure.cause or "does not exist in key" in failure.cause:
         return f"{sync}, once the store has it"
     if "is not ready" in failure.cause or ("could not get" in failure.cause and "SecretStore" in failure.cause):
         return f"{sync}, once the store is ready: see above"
     if "denied by spec.condition" in failure.cause:
-        store = live["spec"]["secretStoreRef"]["name"]
-        return f"kubectl get clustersecretstore {store} --output=jsonpath={{.spec.conditions}}"
+        return f"{sync}, once the store lets the namespace in: see above"
+    named = {(kind, name) for _path, kind, name in store_references(secret.document.object)}
+    for reference, store in readable(examination):
+        if reference in named and (steps := remedies(examination, failure.cause, store=store)):
+            return "\n".join(steps)
     return f"kubectl describe externalsecret.{OPERATOR}/{live['metadata']['name']} --namespace={examination.namespace}"
 
 

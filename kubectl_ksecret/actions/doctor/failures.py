@@ -12,7 +12,7 @@ from ...cluster.resources import PODS
 from ...frozen import Record
 from ...model.kubernetes import Object
 from .examination import Examination
-from .operator import controller_pods
+from .operator import EXTERNAL_SECRETS_OPERATOR
 
 # Longer than any controller repeats itself within a refresh interval, and read in one request.
 _LINES = 2000
@@ -66,14 +66,14 @@ def last_failure(examination: Examination, live: Object, reasons: Sequence[str])
 def _before(stamp: object, time: datetime) -> bool:
     """Whether an Event is older than a line of the log; Events have whole seconds."""
     try:
-        return _moment(str(stamp)) + timedelta(seconds=1) < time
+        return moment(str(stamp)) + timedelta(seconds=1) < time
     except ValueError:
         return True
 
 
 def _logged_error(examination: Examination, live: Object) -> _LoggedError | None:
     """Return the last error about an object in the controller's log, if there is one."""
-    lines = [line for pod in controller_pods(examination) for line in _log(examination, pod)]
+    lines = [line for pod in EXTERNAL_SECRETS_OPERATOR.pods(examination) for line in _log(examination, pod)]
     metadata = live["metadata"]
     names = (metadata.get("namespace", ""), metadata["name"])
     errors = [error for line in lines if names in set(_subjects(line)) and (error := _error(line))]
@@ -115,12 +115,12 @@ def _time(stamp: object) -> datetime:
             while stamp > 1e11:  # milliseconds or nanoseconds
                 stamp /= 1000
             return datetime.fromtimestamp(stamp, UTC)
-        return _moment(str(stamp))
+        return moment(str(stamp))
     except (ValueError, OverflowError, OSError):
         return datetime.min.replace(tzinfo=UTC)
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
     """Return a time that a controller wrote. Raises ValueError for what is none."""
     time = datetime.fromisoformat(text)
     return time if time.tzinfo else time.replace(tzinfo=UTC)

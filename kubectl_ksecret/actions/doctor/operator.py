@@ -1,93 +1,157 @@
-"""External Secrets Operator itself: whether the cluster serves its objects, and whether its controller runs."""
+"""The operators that fetch values in the cluster: whether it serves their objects, and whether their pods run."""
 
 from collections.abc import Iterator, Sequence
 
-from ...cluster.arrival import condition
-from ...cluster.resources import DEPLOYMENTS, EXTERNAL_SECRETS, PODS, STATEFUL_SETS, Resources
-from ...model.kubernetes import OPERATOR, Object
+from ...cluster.resources import (
+    ACK_EXTERNAL_SECRETS,
+    ACK_SECRET_STORES,
+    EXTERNAL_SECRETS,
+    PODS,
+    VAULT_AUTHS,
+    VAULT_CONNECTIONS,
+    VAULT_STATIC_SECRETS,
+    Resources,
+)
+from ...errors import shown
+from ...frozen import Record
+from ...model.kubernetes import Object
+from .controllerpods import KINDS, of_pod, without_pods
 from .examination import Examination, Question, Step, Verdict
 
-_SERVED, _RUNNING = "External Secrets Operator is installed", "its controller runs"
-# The label that every release of the chart gives to the controller; its webhook has another one.
-LABEL = "app.kubernetes.io/name=external-secrets"
-_CHART = "helm upgrade --install external-secrets external-secrets --repo https://charts.external-secrets.io"
-_INSTALL = f"{_CHART} --namespace external-secrets --create-namespace"
+RUNS = "its controller runs"
 
 
-def _served(examination: Examination) -> Iterator[Step]:
-    group = examination.find(Resources(OPERATOR, "", "").cluster_wide()) or {}
-    versions = [str(version.get("version")) for version in group.get("versions") or ()]
-    version = EXTERNAL_SECRETS.version
-    if version in versions:
-        yield _of_group("passed", f"it serves {OPERATOR}/{version}")
-    elif versions:
-        cause = f"it serves {OPERATOR}/{', '.join(versions)} alone; {version} came with External Secrets Operator 0.16"
-        yield _of_group("failed", cause, f"upgrade it, such as with: {_CHART} --namespace external-secrets")
+class Operator(Record):
+    """An operator as it stands in a cluster.
+
+    `served` are the kinds that it needs, of one version of one group. `label` is what every release of its chart gives
+    to the pods of the controller, and to no others. `release` is how it is installed, or an older one brought up to
+    date; `since` says which release brought the version.
+    """
+
+    name: str
+    served: Sequence[Resources]
+    label: str
+    release: str
+    since: str = ""
+
+    @property
+    def questions(self) -> Sequence[Question]:
+        """The questions about the operator itself."""
+
+        def serving(examination: Examination) -> Iterator[Step]:
+            return _serving(self, examination)
+
+        def running(examination: Examination) -> Iterator[Step]:
+            return _running(self, examination)
+
+        return Question(f"{self.name} is installed", serving), Question(RUNS, running)
+
+    def pods(self, examination: Examination) -> Sequence[Object]:
+        """Return the pods of the controller. Raises Refused without the right to list pods of all namespaces."""
+        return examination.all(PODS, selector=self.label)
+
+
+EXTERNAL_SECRETS_OPERATOR = Operator(
+    name="External Secrets Operator",
+    served=[EXTERNAL_SECRETS],
+    # Its webhook has another one.
+    label="app.kubernetes.io/name=external-secrets",
+    release="helm upgrade --install external-secrets external-secrets --repo https://charts.external-secrets.io "
+    "--namespace external-secrets",
+    since="v1 came with External Secrets Operator 0.16",
+)
+VAULT_SECRETS_OPERATOR = Operator(
+    name="Vault Secrets Operator",
+    served=[VAULT_STATIC_SECRETS, VAULT_AUTHS, VAULT_CONNECTIONS],
+    label="app.kubernetes.io/name=vault-secrets-operator",
+    release="helm upgrade --install vault-secrets-operator vault-secrets-operator "
+    "--repo https://helm.releases.hashicorp.com --namespace vault-secrets-operator-system",
+)
+ACK_SECRET_MANAGER = Operator(
+    name="ack-secret-manager",
+    served=[ACK_EXTERNAL_SECRETS, ACK_SECRET_STORES],
+    label="app.kubernetes.io/name=ack-secret-manager",
+    release="install ack-secret-manager from the Marketplace of the ACK console",
+)
+
+
+def _serving(operator: Operator, examination: Examination) -> Iterator[Step]:
+    group, version, _ = operator.served[0]
+    live = examination.find(Resources(group, "", "").cluster_wide()) or {}
+    versions = [shown(str(entry.get("version"))) for entry in live.get("versions") or ()]
+    if not versions:
+        create = " --create-namespace" if operator.release.startswith("helm ") else ""
+        yield _of_group(operator, "failed", f"the cluster does not serve {group}", operator.release + create)
+    elif version not in versions:
+        cause = f"it serves {group}/{', '.join(versions)} alone" + (f"; {operator.since}" if operator.since else "")
+        yield _of_group(operator, "failed", cause, f"upgrade it, such as with: {operator.release}")
+    elif absent := [kind.plural for kind in operator.served if not _serves(operator, examination, kind)]:
+        cause = f"it does not serve {', '.join(absent)}"
+        yield _of_group(operator, "failed", cause, f"bring its CRDs back, such as with: {operator.release}")
     else:
-        yield _of_group("failed", f"the cluster does not serve {OPERATOR}", _INSTALL)
+        yield _of_group(operator, "passed", f"it serves {group}/{version}")
 
 
-def _of_group(verdict: Verdict, cause: str, remedy: str = "") -> Step:
-    subject = f"apiservice/{EXTERNAL_SECRETS.version}.{OPERATOR}"
-    return Step(question=_SERVED, subject=subject, verdict=verdict, cause=cause, remedy=remedy)
+def _serves(operator: Operator, examination: Examination, kind: Resources) -> bool:
+    # Of an operator with one kind the group is answer enough.
+    return len(operator.served) == 1 or examination.serves(kind)
 
 
-def _running(examination: Examination) -> Iterator[Step]:
-    pods = controller_pods(examination)
+def _of_group(operator: Operator, verdict: Verdict, cause: str, remedy: str = "") -> Step:
+    group, version, _ = operator.served[0]
+    return Step(
+        question=f"{operator.name} is installed",
+        subject=f"apiservice/{version}.{group}",
+        verdict=verdict,
+        cause=cause,
+        remedy=remedy,
+    )
+
+
+def _running(operator: Operator, examination: Examination) -> Iterator[Step]:
+    pods = operator.pods(examination)
     for pod in pods:
-        yield _of_pod(pod)
+        yield _of_pod(operator, examination, pod)
     if pods:
         return
     workloads = [
         (kind, workload)
-        for kind, resources in (("deployment", DEPLOYMENTS), ("statefulset", STATEFUL_SETS))
-        for workload in examination.all(resources, selector=LABEL)
+        for kind, resources in KINDS.items()
+        for workload in examination.all(resources, selector=operator.label)
     ]
     for kind, workload in workloads:
-        yield _without_pods(kind, workload)
+        standstill = without_pods(kind, workload)
+        yield Step(
+            question=RUNS,
+            subject=f"{kind}.apps/{workload['metadata']['name']}",
+            verdict="failed",
+            cause=f"in namespace {workload['metadata']['namespace']}, it {standstill.cause}",
+            remedy=standstill.remedy,
+        )
     if not workloads:
-        cause = f"no pod of the cluster has the label {LABEL}"
-        remedy = f"kubectl get pods --all-namespaces --selector={LABEL}"
-        yield Step(question=_RUNNING, subject="pod", verdict="unknown", cause=cause, remedy=remedy)
+        cause = f"no pod of the cluster has the label {operator.label}"
+        remedy = f"kubectl get pods --all-namespaces --selector={operator.label}"
+        yield Step(question=RUNS, subject="pod", verdict="unknown", cause=cause, remedy=remedy)
 
 
-def _of_pod(pod: Object) -> Step:
-    metadata, status = pod["metadata"], pod.get("status") or {}
-    ready = condition(status, "Ready").get("status") == "True"
-    waiting = [
-        str(reason)
-        for container in status.get("containerStatuses") or ()
-        if (reason := ((container.get("state") or {}).get("waiting") or {}).get("reason"))
-    ]
-    cause = f"in namespace {metadata['namespace']}"
-    if not ready:
-        cause += f", not ready: {', '.join(waiting) or status.get('phase') or 'it has no status'}"
-    return Step(
-        question=_RUNNING,
-        subject=f"pod/{metadata['name']}",
-        verdict="passed" if ready else "failed",
-        cause=cause,
-        remedy="" if ready else f"kubectl describe pod {metadata['name']} --namespace={metadata['namespace']}",
-    )
+def _of_pod(operator: Operator, examination: Examination, pod: Object) -> Step:
+    name, namespace, standstill = pod["metadata"]["name"], pod["metadata"]["namespace"], of_pod(pod)
+    cause, remedy = f"in namespace {namespace}", ""
+    if standstill is not None:
+        cause, remedy = f"{cause}, {standstill.cause}", standstill.remedy
+    elif (only := option_of(pod, "namespace")) and only != examination.namespace:
+        cause += f", it looks at the namespace {shown(only)} alone (--namespace), and not at {examination.namespace}"
+        remedy = f"kubectl describe pod {name} --namespace={namespace}"
+    verdict: Verdict = "failed" if remedy else "passed"
+    return Step(question=RUNS, subject=f"pod/{name}", verdict=verdict, cause=cause, remedy=remedy)
 
 
-def _without_pods(kind: str, workload: Object) -> Step:
-    name, namespace = workload["metadata"]["name"], workload["metadata"]["namespace"]
-    scaled_down = workload["spec"].get("replicas") == 0
-    return Step(
-        question=_RUNNING,
-        subject=f"{kind}.apps/{name}",
-        verdict="failed",
-        cause=f"in namespace {namespace}, {'scaled to 0' if scaled_down else 'it has no pod'}",
-        remedy=f"kubectl scale {kind} {name} --namespace={namespace} --replicas=1"
-        if scaled_down
-        else f"kubectl describe {kind} {name} --namespace={namespace}",
-    )
-
-
-def controller_pods(examination: Examination) -> Sequence[Object]:
-    """Return the pods of the controller. Raises Refused without the right to list pods of all namespaces."""
-    return examination.all(PODS, selector=LABEL)
-
-
-QUESTIONS = (Question(_SERVED, _served), Question(_RUNNING, _running))
+def option_of(pod: Object, name: str) -> str:
+    """Return the value of an option of the controller's command line; empty if it is not given."""
+    for container in (pod.get("spec") or {}).get("containers") or ():
+        for argument in (*(container.get("command") or ()), *(container.get("args") or ())):
+            option, _, value = str(argument).partition("=")
+            if option.lstrip("-") == name and option.startswith("-"):
+                return value
+    return ""

@@ -7,7 +7,7 @@ from ...cluster.api import FIELD_MANAGER
 from ...cluster.ownership import data_written
 from ...cluster.resources import PODS
 from ...cluster.secrets import SecretMetadata
-from ...errors import printable
+from ...errors import printable, shown
 from ...frozen import Record
 from ...objects.documents import Document
 from ...objects.reads import SecretRead, reads
@@ -116,7 +116,7 @@ def _present(examination: Examination) -> Iterator[Step]:
     by_workload: dict[str, list[_Stale]] = {}
     looked_at = 0
     for pod in _reading_pods(examination):
-        if _owner(pod).startswith("job."):
+        if _owner(pod).startswith("job.batch/"):
             continue  # it runs to its end with what it was started with
         looked_at += 1
         if stale := list(_stale(examination, pod)):
@@ -127,7 +127,7 @@ def _present(examination: Examination) -> Iterator[Step]:
             subject=workload,
             verdict="failed",
             cause=_older(containers),
-            remedy=_restart(workload, examination.namespace),
+            remedy=_restart(examination, workload, sorted({stale.pod for stale in containers})),
         )
     if looked_at and not by_workload:
         cause = f"{looked_at} pods started after their Secrets were last written, or follow them"
@@ -188,29 +188,31 @@ def _older(containers: Sequence[_Stale]) -> str:
 
 
 def _owner(pod: Document) -> str:
-    """Return the workload of a pod as kubectl names it, without a request: a ReplicaSet's name has its hash."""
+    """Return what makes a pod, as kubectl names it, without a request: a ReplicaSet's name has its hash."""
     labels = pod.metadata.get("labels") or {}
     for owner in pod.metadata.get("ownerReferences") or ():
-        name, kind = str(owner.get("name")), owner.get("kind")
+        name, kind = shown(str(owner.get("name"))), str(owner.get("kind"))
+        group = str(owner.get("apiVersion")).rpartition("/")[0]
         if kind == "ReplicaSet":
-            rollout = labels.get("rollouts-pod-template-hash")
-            if rollout:
+            if rollout := labels.get("rollouts-pod-template-hash"):
                 return f"rollout.argoproj.io/{name.removesuffix(f'-{rollout}')}"
-            return f"deployment.apps/{name.removesuffix('-' + str(labels.get('pod-template-hash')))}"
-        if kind in ("StatefulSet", "DaemonSet"):
-            return f"{kind.lower()}.apps/{name}"
-        if kind == "Job":
-            return f"job.batch/{name}"
+            if template := labels.get("pod-template-hash"):
+                return f"deployment.apps/{name.removesuffix(f'-{template}')}"
+        return f"{shown(kind.lower())}{'.' if group else ''}{shown(group)}/{name}"
     return f"pod/{pod.subject.name}"
 
 
-def _restart(workload: str, namespace: str) -> str:
+def _restart(examination: Examination, workload: str, pods: Sequence[str]) -> str:
+    """Return the command after which new pods take the place of some; what makes them may be of any kind."""
     kind, _, name = workload.partition("/")
+    flag = f"--namespace={examination.namespace}"
     if kind == "pod":
-        return f"kubectl delete pod {name} --namespace={namespace}\nmake it again: nothing owns it"
-    if kind.startswith("rollout"):
-        return f"kubectl argo rollouts restart {name} --namespace={namespace}"
-    return f"kubectl rollout restart {kind.removesuffix('.apps')}/{name} --namespace={namespace}"
+        return f"kubectl delete pod {name} {flag}\nmake it again: nothing owns it"
+    if kind == "rollout.argoproj.io":
+        return f"kubectl argo rollouts restart {name} {flag}"
+    if kind in ("deployment.apps", "statefulset.apps", "daemonset.apps"):
+        return f"kubectl rollout restart {kind.removesuffix('.apps')}/{name} {flag}"
+    return f"kubectl delete pod {' '.join(pods)} {flag}, if {workload} makes others in their place"
 
 
 QUESTIONS = (Question(_START, _starting), Question(_PRESENT, _present))

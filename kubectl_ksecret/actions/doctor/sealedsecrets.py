@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from ...backends import backend_of
 from ...cluster.api import Refused
 from ...cluster.arrival import condition
+from ...cluster.certificates import NoController
 from ...cluster.messages import names_of, scrubbed
 from ...cluster.ownership import edited_keys, gitops_step
 from ...cluster.resources import SEALED_SECRETS
@@ -217,7 +218,7 @@ def _log(examination: Examination) -> str:
     where = examination.request.controller
     try:
         name = examination.controller().service
-    except Refused:
+    except (NoController, Refused):
         name = where.names[0]
     return f"kubectl logs --namespace={where.namespace} service/{name} --tail=20"
 

@@ -14,8 +14,9 @@ from ...objects.documents import mapping
 from ...objects.reads import store_references
 from ...sensitive import Sensitive
 from ...sources import entraerrors
-from .azurekeyvault import SigningAccount, workload_identities
+from .azurekeyvault import PROVIDER, SigningAccount, workload_identities
 from .examination import Examination, Question, Step, Verdict
+from .stores import readable
 
 _CREDENTIAL = "a federated credential lets the ServiceAccount sign in"
 _SECONDS = 600  # the shortest life of a token that the API server gives
@@ -26,6 +27,8 @@ _AUTHORITIES = {
 
 
 def _credential(examination: Examination) -> Iterator[Step]:
+    if examination.request.as_workload:
+        yield from _without_workload(examination)
     for identity in workload_identities(examination):
         if identity.account is None or not (identity.client and identity.tenant) or identity.is_placeholder:
             continue
@@ -42,6 +45,22 @@ def _credential(examination: Examination) -> Iterator[Step]:
             attempt = f"kubectl ksecret doctor {examination.environment.name} --as-workload"
             cause = f"it must have exactly {demands}; Azure knows whether it has"
             yield _step(identity, "not applicable", cause, "\n".join((attempt, *_listings(identity.client))))
+
+
+def _without_workload(examination: Examination) -> Iterator[Step]:
+    """Say of the stores that sign in otherwise that there is no ServiceAccount to sign in as."""
+    for reference, live in readable(examination):
+        provider = mapping(mapping(live.get("spec")).get("provider"))
+        azure = provider.get(PROVIDER)
+        ways = {"ServicePrincipal": "a service principal", "ManagedIdentity": "the nodes' managed identity"}
+        cause = f"its provider is {next(iter(provider), 'none')}, and --as-workload tries Azure Key Vault alone"
+        if isinstance(azure, dict):
+            way = azure.get("authType", "ServicePrincipal")
+            if way == "WorkloadIdentity" and azure.get("serviceAccountRef"):
+                continue
+            cause = f"it signs in as {ways.get(way, 'the operator itself')}, and not as a ServiceAccount of its own"
+        subject = reference.subject
+        yield Step(question=_CREDENTIAL, subject=subject, verdict="not applicable", cause=cause)
 
 
 def _issuer(examination: Examination) -> str:

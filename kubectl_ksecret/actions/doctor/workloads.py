@@ -1,4 +1,4 @@
-"""The workloads: through what each container gets each key, and whether it is there to be got."""
+"""The workloads, and what else reads a Secret: through what each gets each key, and whether it is there to be got."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -7,28 +7,34 @@ from ...cluster.resources import CRON_JOBS, ROLLOUTS, Resources
 from ...cluster.workloads import KINDS
 from ...errors import nearest_name
 from ...frozen import Record
+from ...model.kubernetes import OPERATOR
 from ...objects.documents import Document
 from ...objects.reads import SecretRead, reads
 from ..deployment import DeployedSecret
-from .examination import Examination, Question, Step, Verdict
+from .examination import Examination, Question, Step, Verdict, unasked
 from .routes import Route, routes
 
 _ROUTES = "each container gets its keys"
 _PAUSED = "no workload is paused"
+_MAKERS = (OPERATOR, f"generators.{OPERATOR}", "bitnami.com", "secrets.hashicorp.com", "alibabacloud.com")
 _RESOURCES: Mapping[str, Resources] = {kind.name: kind.resources for kind in KINDS} | {"CronJob": CRON_JOBS}
 
 
 class SecretReader(Record):
-    """A live workload that reads Secrets; `reads` are the places that do."""
+    """A live workload, or another object of the build, that reads Secrets; `reads` are the places that do."""
 
     document: Document
-    resources: Resources
     reads: Sequence[SecretRead]
 
     @property
     def name(self) -> str:
         """Its name, as kubectl prints it: deployment.apps/backend."""
-        return f"{self.resources.plural.removesuffix('s')}.{self.resources.group}/{self.document.subject.name}"
+        return _full_name(self.document)
+
+
+def _full_name(document: Document) -> str:
+    kind, _, name = document.subject
+    return f"{kind.lower()}.{document.group}/{name}" if document.group else f"{kind.lower()}/{name}"
 
 
 def named(examination: Examination) -> Mapping[str, str]:
@@ -57,7 +63,7 @@ def readers_of(examination: Examination, kind: str) -> list[SecretReader]:
         document = Document("", None, {"apiVersion": f"{resources.group}/{resources.version}", "kind": kind, **live})
         looked_at = [read for read in reads(document, further) if is_looked_at(examination, read)]
         if looked_at:
-            workloads.append(SecretReader(document=document, resources=resources, reads=looked_at))
+            workloads.append(SecretReader(document=document, reads=looked_at))
     return workloads
 
 
@@ -79,23 +85,35 @@ def _ways(examination: Examination) -> Iterator[Step]:
         try:
             workloads = readers_of(examination, kind)
         except Refused as refused:
-            yield _unknown(examination, _RESOURCES[kind], refused)
+            yield unasked(_ROUTES, f"{_RESOURCES[kind].full_name} in {examination.namespace}", refused)
             continue
         for workload in workloads:
             for read in workload.reads:
                 yield from _of_read(examination, workload, read)
     yield from _not_deployed(examination)
+    for reader in _others(examination):
+        for read in reader.reads:
+            for step in _of_read(examination, reader, read):
+                yield step.but(cause=f"{step.cause}; as it is built")
 
 
-def _unknown(examination: Examination, resources: Resources, refused: Refused) -> Step:
-    mistake = refused.mistakes[0]
-    return Step(
-        question=_ROUTES,
-        subject=f"{resources.full_name} in {examination.namespace}",
-        verdict="unknown",
-        cause=mistake.message,
-        remedy=mistake.hint,
-    )
+def _others(examination: Examination) -> Iterator[SecretReader]:
+    """Find what else in the build reads Secrets, such as an Ingress or a workload of another kind.
+
+    What makes Secrets, and the stores with their credentials, are looked at by other questions.
+    """
+    further = examination.environment.overlay.spec.references
+    for document in examination.deployment.objects:
+        resources = _RESOURCES.get(document.subject.kind)
+        if document.group in _MAKERS or (resources is not None and resources.group == document.group):
+            continue
+        here = [
+            read
+            for read in reads(document, further)
+            if read.certain and read.namespace in ("", examination.namespace) and is_looked_at(examination, read)
+        ]
+        if here:
+            yield SecretReader(document=document, reads=here)
 
 
 def _of_read(examination: Examination, workload: SecretReader, read: SecretRead) -> Iterator[Step]:
@@ -160,7 +178,7 @@ def _not_deployed(examination: Examination) -> Iterator[Step]:
         if document.subject.name not in live:
             yield Step(
                 question=_ROUTES,
-                subject=f"{resources.plural.removesuffix('s')}.{resources.group}/{document.subject.name}",
+                subject=_full_name(document),
                 verdict="not applicable",
                 cause="it is built, and not in the cluster",
             )
