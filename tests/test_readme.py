@@ -30,6 +30,7 @@ NOT_RUN = {
     "pip install": "needs a network",
     "make lint": "continuous integration runs it",
     "kubectl ksecret sync": "needs a cluster; tests/cluster runs these commands against a real one",
+    "sealed-secrets-key --output=yaml": "needs a cluster; tests/cluster/test_recovery.py runs it against a real one",
     "import prod --from-cluster": "needs a cluster; tests/cluster/test_import.py runs it against a real one",
     "kubectl ksecret doctor": "needs a cluster; tests/cluster/test_doctor_external.py prints the same",
     "kind: Role": "needs a cluster; tests/cluster/test_rights.py applies each of them",

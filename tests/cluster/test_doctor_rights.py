@@ -14,13 +14,13 @@ import yaml
 from ..peers import ROOT
 from ..rights import RBAC, binding
 from .controlplane import Cluster
-from .examinations import Examination, Step, examine, follow
+from .examinations import Examination, Step, examine, typed
 from .shops import STORE, Shop
 from .standins import SEALED_SECRETS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
 NAMESPACE = "doctor-rights"
-EXTERNAL, SEALED = "test", "prod"
+EXTERNAL, SEALED, READY = "test", "prod", "there and ready"
 
 
 class Right(NamedTuple):
@@ -33,7 +33,7 @@ class Right(NamedTuple):
     @property
     def account(self) -> str:
         """The name of a ServiceAccount that has all rights but this one."""
-        return "without-" + re.sub("[^a-z0-9]+", "-", "-".join(self)).strip("-")
+        return "without-" + re.sub("[^a-z0-9]+", "-", "-".join(self).lower()).strip("-")
 
 
 ROLE, CLUSTER_ROLE, AT_THE_CONTROLLER = (
@@ -44,7 +44,7 @@ ROLE, CLUSTER_ROLE, AT_THE_CONTROLLER = (
 # By the overlay for which each is asked in this shop.
 ASKED = {
     EXTERNAL: [
-        *(Right(ROLE, "list", name) for name in ("secrets", "events", "pods")),
+        *(Right(ROLE, "list", name) for name in ("secrets", "pods")),
         *(Right(ROLE, "get", name) for name in ("secrets", "serviceaccounts", "namespaces")),
         *(Right(ROLE, "list", f"{name}.apps") for name in ("deployments", "statefulsets", "daemonsets")),
         Right(ROLE, "list", "cronjobs.batch"),
@@ -52,10 +52,8 @@ ASKED = {
         Right(ROLE, "get", "secretstores.external-secrets.io"),
         *(Right(ROLE, "list", f"{name}.{RBAC}") for name in ("roles", "rolebindings")),
         Right(CLUSTER_ROLE, "list", "pods"),
-        Right(CLUSTER_ROLE, "get", "pods/log"),
         Right(CLUSTER_ROLE, "get", "clustersecretstores.external-secrets.io"),
         *(Right(CLUSTER_ROLE, "list", f"{name}.{RBAC}") for name in ("clusterroles", "clusterrolebindings")),
-        Right(CLUSTER_ROLE, "get", "/.well-known/openid-configuration"),
         Right(ROLE, "create", "serviceaccounts/token"),
     ],
     SEALED: [
@@ -64,10 +62,13 @@ ASKED = {
         Right(AT_THE_CONTROLLER, "create", "services/proxy"),
     ],
 }
-ALL = [right for rights in ASKED.values() for right in rights]
-# While the controller is silent.
-SILENT = [Right(AT_THE_CONTROLLER, "list", "services"), Right(AT_THE_CONTROLLER, "list", "pods")]
+SILENT = Right(AT_THE_CONTROLLER, "list", "services")
+# Either tells why something fails.
+WHY = [Right(ROLE, "list", "events"), Right(CLUSTER_ROLE, "get", "pods/log")]
+ALL = [*(right for rights in ASKED.values() for right in rights), SILENT, *WHY]
 NOT_ASKED = {
+    "get /.well-known/openid-configuration": "every ServiceAccount has it; a person may not",
+    "list pods": "at a controller: the ClusterRole has it, too",
     "list rollouts.argoproj.io": "the cluster serves no Rollouts",
     "list secretstores.external-secrets.io": "only for a name that is near, where a store is missing",
     "list clustersecretstores.external-secrets.io": "the same",
@@ -104,16 +105,20 @@ def single(role: dict[str, Any]) -> Iterator[tuple[Right, dict[str, Any]]]:
             yield Right(name, verb, f"{base}{group}{slash}{subresource}"), rule | {field: [resource], "verbs": [verb]}
 
 
-def without(right: Right) -> Iterator[dict[str, Any]]:
-    """The roles of doctor but for one right, and the bindings that give them to an account."""
-    account = {"kind": "ServiceAccount", "name": right.account, "namespace": NAMESPACE}
+def without(account: str, *missing: Right) -> Iterator[dict[str, Any]]:
+    """The roles of doctor but for some rights, and the bindings that give them to an account.
+
+    What the ClusterRole allows as well is taken out there, too.
+    """
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}
     for role in documented():
         kind, namespace = role["kind"], role["metadata"].get("namespace", "")
-        rules = [rule for given, rule in single(role) if given != right]
-        name = f"{NAMESPACE}-{role['metadata']['name']}-{right.account}"
+        taken = {*missing, *(right._replace(role=CLUSTER_ROLE) for right in missing)}
+        rules = [rule for given, rule in single(role) if given not in taken]
+        name = f"{NAMESPACE}-{role['metadata']['name']}-{account}"
         metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
         yield {"apiVersion": f"{RBAC}/v1", "kind": kind, "metadata": metadata, "rules": rules}
-        yield binding(f"{kind}Binding", name, f"{kind}/{name}", account, namespace=namespace)
+        yield binding(f"{kind}Binding", name, f"{kind}/{name}", subject, namespace=namespace)
 
 
 @pytest.fixture(scope="module")
@@ -126,13 +131,18 @@ def shop(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Iterator
     shop.sealed_overlay()
     shop.seal(token="one", password="p", wide_key="w")
     overrides = {"wide": {"externalSecret": {"store": {"name": NAMESPACE, "kind": "ClusterSecretStore"}}}}
-    shop.external_overlay(store={"name": "vault"}, overlay={"overrides": overrides})
+    shop.project.overlay(
+        EXTERNAL, {"externalSecret": {"store": {"name": "vault"}}}, namespace=NAMESPACE, overrides=overrides
+    )
+    shop.kustomization(EXTERNAL)
+    assert shop.ksecret("render", EXTERNAL, "--write").code == 0
     _stores(shop)
     shop.deploy(EXTERNAL)
     foreign = {"name": "FOREIGN", "valueFrom": {"secretKeyRef": {"name": "foreign", "key": "x", "optional": True}}}
     patch = [{"op": "add", "path": "/spec/template/spec/containers/0/env/-", "value": foreign}]
     shop.kubectl("patch", "deployment", "reader", "--type=json", f"--patch={yaml.safe_dump(patch)}")
-    cluster.apply(*(role for right in (*ALL, *SILENT) for role in without(right)))
+    cluster.apply(*(role for right in ALL for role in without(right.account, right)))
+    cluster.apply(*without("without-why", *WHY))
     yield shop
     shop.kubectl("delete", "externalsecrets", "--all", "--wait=false")
     cluster.kubectl("delete", "clustersecretstore", NAMESPACE)
@@ -163,29 +173,32 @@ def _stores(shop: Shop) -> None:
     shop.kubectl("wait", "--for=condition=Ready=False", "secretstore/vault", "--timeout=30s")
 
 
-def examined(shop: Shop, overlay: str, right: Right) -> Examination:
-    """What doctor says to the account that lacks a right."""
-    user = f"--as=system:serviceaccount:{NAMESPACE}:{right.account}"
-    workload = ["--as-workload"] if right.resource == "serviceaccounts/token" else []
-    return examine(shop, overlay, user, *workload)
+def examined(shop: Shop, overlay: str, account: str, *arguments: str) -> Examination:
+    """What doctor says to an account."""
+    return examine(shop, overlay, f"--as=system:serviceaccount:{NAMESPACE}:{account}", *arguments)
 
 
-def naming(examination: Examination, right: Right) -> list[Step]:
-    """The steps whose next step gives a right."""
-    kind = "clusterrole" if right.role == CLUSTER_ROLE else "role"
-    field = "non-resource-url" if right.resource.startswith("/") else "resource"
-    command = re.compile(
-        rf"create {kind} \S+ (--namespace=\S+ )?--verb={right.verb} --{field}={re.escape(right.resource)}( |$)"
-    )
-    return [step for step in examination.steps if any(command.search(remedy) for remedy in step.remedies)]
+def hints(examination: Examination, *rights: Right) -> dict[str, str]:
+    """The hints that give rights, each with the question where it stands first."""
+    given = [rf" --verb={right.verb} --resource={re.escape(right.resource)}(?: |$)" for right in rights]
+    command = re.compile(f"create (?:cluster)?role [^&]*(?:{'|'.join(given)})")
+    found: dict[str, str] = {}
+    for step in examination.steps:
+        for remedy in step.remedies:
+            if command.search(remedy):
+                found.setdefault(remedy.removeprefix("a role that allows it: "), step.question)
+    return found
+
+
+def open_questions(examination: Examination) -> list[Step]:
+    return [step for step in examination.steps if step.verdict == "unknown"]
 
 
 def test_every_right_of_the_documented_roles_is_looked_at() -> None:
     every = {right for role in documented() for right, _ in single(role)}
-    looked_at = {*ALL, *SILENT}
-    assert looked_at <= every
-    left = {f"{right.verb} {right.resource}" for right in every - looked_at}
-    assert left == set(NOT_ASKED)
+    assert {*ALL} <= every
+    left = {f"{right.verb} {right.resource}" for right in every - {*ALL}}
+    assert left == {*NOT_ASKED}
 
 
 @pytest.mark.parametrize(
@@ -195,21 +208,40 @@ def test_every_right_of_the_documented_roles_is_looked_at() -> None:
 )
 def test_a_right_that_is_missing_is_named_and_given_by_the_next_step(shop: Shop, overlay: str, right: Right) -> None:
     """Nothing else is left open for the lack of it, and with it nothing is."""
-    examination = examined(shop, overlay, right)
-    steps = naming(examination, right)
-    assert steps, examination.done.out
-    assert [step for step in examination.steps if step.verdict == "unknown" and step not in steps] == []
-    roles = [remedy for remedy in steps[0].remedies if remedy.startswith("a role that allows it: ")]
-    follow(shop, steps[0]._replace(remedies=roles))
-    examination = examined(shop, overlay, right)
-    assert naming(examination, right) == []
-    assert [step for step in examination.steps if step.verdict == "unknown"] == []
+    arguments = ["--as-workload"] if right.resource == "serviceaccounts/token" else []
+    examination = examined(shop, overlay, right.account, *arguments)
+    commands = hints(examination, right)
+    assert commands, examination.done.out
+    titles = {step.question for step in open_questions(examination)}
+    assert titles == {
+        step.question
+        for step in open_questions(examination)
+        if any(command in remedy for remedy in step.remedies for command in commands)
+    }
+    for command in commands:
+        typed(shop, command)
+    examination = examined(shop, overlay, right.account, *arguments)
+    assert (hints(examination, right), open_questions(examination)) == ({}, [])
 
 
-def test_while_the_controller_is_silent_it_names_the_rights_to_find_out_why(shop: Shop) -> None:
+def test_an_event_or_the_log_is_enough_to_know_why_and_without_either_both_rights_are_named(shop: Shop) -> None:
+    store = "secretstore.external-secrets.io/vault"
+    cause = "multiple clientID found. Check secretRef and serviceAccountRef"
+    for right in WHY:
+        step = examined(shop, EXTERNAL, right.account).of(store, READY)
+        assert (cause in step.cause, hints(examined(shop, EXTERNAL, right.account), right)) == (True, {})
+    examination = examined(shop, EXTERNAL, "without-why")
+    assert cause not in examination.of(store, READY).cause
+    commands = hints(examination, *WHY)
+    assert len(commands) == 2
+    for command in commands:
+        typed(shop, command)
+    assert cause in examined(shop, EXTERNAL, "without-why").of(store, READY).cause
+
+
+def test_while_the_controller_is_silent_it_names_the_right_to_find_out_why(shop: Shop) -> None:
     with shop.cluster.without(SEALED_SECRETS.name):
-        for right in SILENT:
-            steps = naming(examined(shop, SEALED, right), right)
-            assert [step.question for step in steps] == ["the Sealed Secrets controller answers"], right
-            follow(shop, steps[0])
-            assert naming(examined(shop, SEALED, right), right) == []
+        [(command, question)] = hints(examined(shop, SEALED, SILENT.account), SILENT).items()
+        assert question == "the Sealed Secrets controller answers"
+        typed(shop, command)
+        assert hints(examined(shop, SEALED, SILENT.account), SILENT) == {}

@@ -296,6 +296,54 @@ def test_whatever_reads_a_secret_is_looked_at_under_a_prefix_too(shop: Shop) -> 
     shop.cluster.apply(*(document for document in built if document["kind"] in ("StatefulSet", "CronJob")))
     assert shop.ksecret("sync", "test", "--restart=never").code == 0
     steps = examine(shop, "test").all(ROUTES)
+    missing = "TOKEN ← eu-app/tokn (env): the Secret has no such key; it has token"
     assert [(step.subject, step.verdict, step.cause) for step in steps] == [
-        ("statefulset.apps/eu-database", "passed", "registry"),
+        ("statefulset.apps/eu-database", "passed", "main: APP_password, APP_token ← eu-app (envFrom)"),
+        ("statefulset.apps/eu-database", "passed", "wait: PASSWORD ← eu-app/password (env)"),
+        ("statefulset.apps/eu-database", "passed", "eu-registry (image pull)"),
+        ("statefulset.apps/eu-database", "passed", "main: /etc/app/keys/token ← eu-app/token (volume)"),
+        (
+            "statefulset.apps/eu-database",
+            "passed",
+            "main: /etc/app/* ← gone (volume): there is no Secret gone; it is optional",
+        ),
+        ("cronjob.batch/eu-nightly", "failed", missing),
+        ("batch.example.org/eu-batch", "failed", f"{missing}; as it is built"),
+        ("ingress.networking.k8s.io/eu-web", "passed", "eu-web/tls.crt (tls); as it is built"),
+        ("ingress.networking.k8s.io/eu-web", "passed", "eu-web/tls.key (tls); as it is built"),
     ]
+    assert {step.remedies[0] for step in steps if step.verdict == "failed"} == {"kubectl ksecret check test"}
+
+
+def test_older_pods_of_a_kind_that_kubectl_can_not_restart_are_named_with_what_makes_them(manual: Shop) -> None:
+    """A ReplicaSet that no Deployment owns, and an owner of a kind of its own: new pods come when these are deleted."""
+    metadata = {"labels": {"app": "bare"}}
+    spec = {"containers": [container("main", env=[{"name": "TOKEN", "valueFrom": key_of("app", "token")}])]}
+    replicas = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {"name": "bare", "namespace": manual.namespace},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": metadata["labels"]},
+            "template": {"metadata": metadata, "spec": spec},
+        },
+    }
+    manual.cluster.apply(replicas)
+    manual.kubectl("wait", "--for=create", "pod", "--selector=app=bare", "--timeout=30s")
+    manual.kubectl("wait", "--for=condition=Ready", "pod", "--selector=app=bare", "--timeout=30s")
+    time.sleep(1.1)
+    manual.values(token="new", password="p")
+    assert manual.ksecret("sync", "manual").code == 0
+    [step] = [step for step in examine(manual, "manual").all(PRESENT) if step.verdict == "failed"]
+    [pod] = json.loads(manual.kubectl("get", "pods", "--selector=app=bare", "--output=json"))["items"]
+    assert (step.subject, step.remedies) == (
+        "replicaset.apps/bare",
+        [
+            f"kubectl delete pod {pod['metadata']['name']} --namespace={manual.namespace}, "
+            "if replicaset.apps/bare makes others in their place"
+        ],
+    )
+    follow(manual, step)
+    manual.kubectl("wait", "--for=condition=Ready", "pod", "--selector=app=bare", "--timeout=30s")
+    assert [step for step in examine(manual, "manual").all(PRESENT) if step.verdict == "failed"] == []
