@@ -7,7 +7,7 @@ from ...cluster.resources import CRON_JOBS, ROLLOUTS, Resources
 from ...cluster.workloads import KINDS
 from ...errors import nearest_name
 from ...frozen import Record
-from ...model.kubernetes import OPERATOR
+from ...model.kubernetes import ALIBABA, OPERATOR, VAULT_OPERATOR
 from ...objects.documents import Document
 from ...objects.reads import SecretRead, reads
 from ..deployment import DeployedSecret
@@ -16,7 +16,7 @@ from .routes import Route, routes
 
 _ROUTES = "each container gets its keys"
 _PAUSED = "no workload is paused"
-_MAKERS = (OPERATOR, f"generators.{OPERATOR}", "bitnami.com", "secrets.hashicorp.com", "alibabacloud.com")
+_MAKERS = (OPERATOR, f"generators.{OPERATOR}", "bitnami.com", VAULT_OPERATOR, ALIBABA)
 _RESOURCES: Mapping[str, Resources] = {kind.name: kind.resources for kind in KINDS} | {"CronJob": CRON_JOBS}
 
 
