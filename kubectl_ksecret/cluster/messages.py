@@ -58,7 +58,7 @@ _SENTENCES = (
     r"Failed to (?:get Vault auth login|read Vault secret|build K8s secret data|update k8s secret)",
     r"Failed to (?:check Vault seal status|construct Vault client|handle VaultAuth resource request)",
     r"(?:has no ownerReferences|not the owner of the destination Secret)",
-    r'the entry has no NAME|no key "id" found in secret',
+    r'the entry has no NAME(?: that is text)?|NAME of the entry is not base64|no key "id" found in secret',
     # The way to it.
     r"connection refused|no such host|i/o timeout|context deadline exceeded|connection reset by peer",
     r"x509: certificate signed by unknown authority|tls: failed to verify certificate",

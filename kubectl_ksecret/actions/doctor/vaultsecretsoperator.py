@@ -271,7 +271,7 @@ def _remedies(examination: Examination, live: Object, cause: str, sync: str) -> 
     """Return the next steps after a failure of a VaultStaticSecret, by its cause."""
     if "not the owner of the destination Secret" in cause:
         return [f"{sync} --adopt"]
-    if "empty response from Vault" in cause or "the entry has no" in cause:
+    if any(sentence in cause for sentence in ("empty response from Vault", "the entry has no", "the entry is not")):
         spec = live["spec"]
         where = f"{spec.get('mount')} {spec.get('path')}"
         return [f"kubectl ksecret doctor {examination.environment.name} --wait, once Vault has it in {where}"]
