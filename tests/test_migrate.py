@@ -85,6 +85,32 @@ def test_an_operator_that_deletes_the_secret_with_its_object_is_stopped_for_the_
     ]
 
 
+def test_a_source_that_this_clone_does_not_know_is_shown_before_it_is_read(project: Project, vault: KeyVault) -> None:
+    """What was sealed from it is known; an overlay that seals nothing is asked for its source, and nothing else."""
+    project.environment |= vault.environment
+    arguments = ("--to", to_vault(vault), "--names", "{remoteName}-new", "--dry-run")
+    assert project.untrusting("migrate", "prod", *arguments).code == 0
+    vault.requests.clear()
+    source = {"names": "{remoteName}-old", "azureKeyVault": {"vaultUrl": vault.url}}
+    project.overlay("aks", {"externalSecret": {"store": {"name": "vault"}}}, source=source)
+    done = project.untrusting("migrate", "aks", *arguments)
+    assert (done.code, done.out, vault.requests) == (2, "", [])
+    message, hint = done.err.splitlines()
+    shown = (
+        f'source: {{"names": "{{remoteName}}-old", "azureKeyVault": {{"parallelism": 8, "vaultUrl": "{vault.url}"}}}}'
+    )
+    file = "overlays/aks/secrets/ksecret.yaml"
+    assert message.partition(": ")[2].partition(": ")[2] == (
+        f"aks is nothing whose values this clone has read yet: {shown}; {file}: not committed as it is"
+    )
+    assert hint.startswith(
+        "hint: if that is right, run it on a terminal and say so or, in a pipeline, set KSECRET_ACCEPT=aks@sha256:"
+    )
+    done = project.on_terminal("migrate", "aks", *arguments, typed=b"n\n")
+    assert f"This clone has not read the values of aks ({file}) before. Its values would be read from:" in done.out
+    assert (done.code, vault.requests) == (2, [])
+
+
 def test_values_go_into_a_vault_once_and_are_sealed_from_there(project: Project, vault: KeyVault) -> None:
     """The names follow the new pattern; what was in .env stays there, and a second run writes nothing."""
     project.environment |= vault.environment

@@ -138,10 +138,14 @@ def admit(statement: Statement, consent: Consent, *, named: bool, keep: bool) ->
 
 
 def _differences(statement: Statement, before: Facts) -> Iterator[str]:
-    """Find the names of what is not as it was; of a source that is typed nothing is compared."""
+    """Find the names of what is not as it was; of a source that is typed nothing is compared.
+
+    Where nobody gets the values, as where they go from one source into another, the source alone counts.
+    """
     now = statement.facts
     for name in sorted({*now, *before}):
-        if now.get(name) != before.get(name) and not (name == "source" and statement.source_typed):
+        counts = not statement.source_typed if name == "source" else bool(statement.readers)
+        if counts and now.get(name) != before.get(name):
             yield name
 
 
@@ -165,10 +169,13 @@ def _is_accepted(statement: Statement, before: Facts | None, accepted: Collectio
 def _question(statement: Statement, before: Facts | None) -> str:
     """Return what the user is asked: all that would be trusted, and since which commit it says so."""
     name, file = statement.overlay.metadata.name, statement.project.name(statement.file)
-    if before is None:
-        title = f"This clone has not sealed {name} ({file}) before. Its values would be sealed for:"
+    if statement.readers:
+        doing, first = "sealed for", f"This clone has not sealed {name} ({file}) before."
+        changed = f"{name} ({file}) is no longer what this clone has sealed for."
     else:
-        title = f"{name} ({file}) is no longer what this clone has sealed for. Its values would be sealed for:"
+        doing, first = "read from", f"This clone has not read the values of {name} ({file}) before."
+        changed = f"{name} ({file}) is no longer as this clone knows it."
+    title = f"{first if before is None else changed} Its values would be {doing}:"
     lines = [*_lines(statement, before), *_since(statement)]
     return "\n".join([title, *(f"  {line}" for line in lines), "Is that right?"])
 
@@ -176,6 +183,8 @@ def _question(statement: Statement, before: Facts | None) -> str:
 def _lines(statement: Statement, before: Facts | None) -> Iterator[str]:
     differences = set(_differences(statement, before or {}))
     for name, value in statement.facts.items():
+        if not (statement.readers or name == "source"):
+            continue
         line = f"{name}: {_shown(value)}"
         if before is not None and name in differences:
             line += f" (until now {_shown(before[name])})" if name in before else " (new)"
@@ -201,9 +210,15 @@ def _since(statement: Statement) -> Iterator[str]:
 def _refusal(statement: Statement, before: Facts | None, named: bool) -> Mistake:
     name = statement.overlay.metadata.name
     facts = "; ".join([*_lines(statement, before), *_since(statement)])
-    state = "is no longer what this clone has sealed for" if before else "is nothing that this clone has sealed for yet"
     accept = " ".join(f"--accept {reader}" for reader in _new_readers(statement, before))
-    typed = f"add {accept}" if named else f"run: kubectl ksecret seal {name} {accept}"
+    if statement.readers:
+        state = (
+            "is no longer what this clone has sealed for" if before else "is nothing that this clone has sealed for yet"
+        )
+        typed = f"add {accept}" if named else f"run: kubectl ksecret seal {name} {accept}"
+    else:
+        state = "is no longer as this clone knows it" if before else "is nothing whose values this clone has read yet"
+        typed = "run it on a terminal and say so"
     place: Place = statement.overlay.spec.origin.key("backend")
     hint = f"if that is right, {typed} or, in a pipeline, set {VARIABLE}={statement.token}"
     return Mistake(f"{name} {state}: {facts}", place, hint)
