@@ -176,15 +176,22 @@ def test_secrets_are_chosen_by_name_and_one_that_is_not_there_or_not_ours_is_an_
     assert sorted(path.name for path in (shop.project.root / "generators").iterdir()) == ["app.yaml"]
 
 
-def test_with_seal_the_values_go_from_memory_into_the_manifests_once_the_overlay_is_trusted(shop: Namespace) -> None:
-    """The certificate is the controller's own; the rest is asked for, before any value is read."""
+def test_an_overlay_that_was_there_is_confirmed_before_any_value_is_read(shop: Namespace) -> None:
+    """The certificate is the controller's own; who wrote the rest is not known."""
     shop.holds(live("app"), live("redis", {"redis-password": "another"}))
     shop.certificate()
+    assert shop.imports().code == 0
     refused = shop.imports("--seal", trusting=False)
     assert refused.code == 2
     assert "prod is no longer what this clone has sealed for" in refused.err and "--accept SHA256:" in refused.err
     assert not [request for request in shop.asked() if request.startswith("full")]
-    done = shop.imports("--seal")
+
+
+def test_with_seal_the_values_go_from_memory_into_the_manifests(shop: Namespace) -> None:
+    """Nothing is asked: the user typed all that the new overlay says, and the certificate is the controller's own."""
+    shop.holds(live("app"), live("redis", {"redis-password": "another"}))
+    shop.certificate()
+    done = shop.imports("--seal", trusting=False)
     assert done.code == 0, done.err
     assert "prod: sealed\n  app/password\n  app/token\n  redis/redis-password\n" in done.out
     assert done.err.endswith("hint: kubectl ksecret sync prod --adopt takes over the Secrets that are there\n")

@@ -120,6 +120,8 @@ def _fetched(options: LiveOptions, collected: action.CollectedObjects, now: date
 def _seal(options: LiveOptions, overlay: action.ImportedOverlay, fetched: bytes | None, now: datetime) -> int:
     """Seal the live values and print what was sealed."""
     exit_code = 0
+    given = options.certificate[1] if options.certificate else None
+    typed = livevalues.TypedReaders(certificate=fetched or given, recipients=options.recipients)
     with progress_bar("sealing") as sealing:
         ports = SealPorts(
             consent=asking.consent(options.accept, os.environ),
@@ -130,7 +132,7 @@ def _seal(options: LiveOptions, overlay: action.ImportedOverlay, fetched: bytes 
             reading=sealing,
             sealing=sealing,
         )
-        for outcome in livevalues.seal_live(overlay, options.api, ports, fetched, now):
+        for outcome in livevalues.seal_live(overlay, options.api, ports, typed, now):
             exit_code = max(exit_code, seal.report(outcome, dry_run=False))
     if exit_code == 0:
         click.echo(f"hint: kubectl ksecret sync {options.name} --adopt takes over the Secrets that are there", err=True)

@@ -49,9 +49,10 @@ class ImportRequest(Record):
 
 
 class ImportedOverlay(Record):
-    """The path of a ksecret.yaml, and the plain Secrets in it of which no value is sealed."""
+    """The path of a ksecret.yaml, whether this import made it, and the plain Secrets of which no value is sealed."""
 
     file: str
+    is_new: bool
     unsealed: Sequence[str]
 
 
@@ -85,12 +86,13 @@ def import_environments(request: ImportRequest, now: datetime) -> ImportReport:
     if request.wire and not edits:
         raise InputError(*map(Mistake, wiring.withheld), Mistake("there is nothing to wire", hint="leave out --wire"))
     written = [os.path.join(folder, name) for folder in contents for name in contents[folder]]
+    overlays = _overlays(composition, target)
     if not request.dry_run:
         writing.write(contents)
         writing.replace(joined)
         apply(edits, composition, wiring, target)
     return ImportReport(
-        overlays=_overlays(composition, target),
+        overlays=overlays,
         written=[target.project.name(path) for path in (*written, *joined, *edits)],
         left=composition.left,
         notes=_notes(composition, target, seals=request.seals),
@@ -187,12 +189,14 @@ def _certificates(request: ImportRequest, target: ImportTarget, now: datetime) -
 
 
 def _overlays(composition: Composition, target: ImportTarget) -> dict[str, ImportedOverlay]:
-    return {
-        composed.environment.name: ImportedOverlay(
-            file=os.path.join(target.secrets(composed.environment.name), FILE), unsealed=composed.unsealed
+    """Return the overlays; to be asked before anything is written."""
+    overlays = {}
+    for composed in composition.environments:
+        file = os.path.join(target.secrets(composed.environment.name), FILE)
+        overlays[composed.environment.name] = ImportedOverlay(
+            file=file, is_new=not os.path.lexists(file), unsealed=composed.unsealed
         )
-        for composed in composition.environments
-    }
+    return overlays
 
 
 def _notes(composition: Composition, target: ImportTarget, *, seals: bool) -> list[str]:
