@@ -266,3 +266,11 @@ def test_nothing_is_read_of_a_source_that_is_not_trusted(tmp_path: Path, vault: 
     assert done.code == 2
     assert "KSECRET_ACCEPT=prod@sha256:" in done.err
     assert vault.values_read == []
+
+
+def test_a_certificate_that_is_not_there_is_a_mistake_of_what_was_typed(project: Project) -> None:
+    """It has no line: the overlay is as it was."""
+    before = overlay(project)
+    done = project.ksecret("migrate", "prod", "--to", "sealedSecret: {certificate: other.pem}")
+    message = "error: --to: overlays/prod/secrets/other.pem: No such file or directory\n"
+    assert (done.code, done.out, done.err, overlay(project)) == (2, "", message, before)

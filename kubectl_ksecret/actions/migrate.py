@@ -84,7 +84,8 @@ def migrate(environment: Environment, request: MigrateRequest, ports: MigratePor
         source = ports.writable(target)
         copied = copying.copy(target, source, values, overwrite=request.overwrite, dry_run=request.dry_run)
     provision = _provision(target, given, ports)
-    sealer = open_sealer(target, now, ports.variables) if backend_of(target).seals else None
+    with _mistakes_of_typed(shown_file):
+        sealer = open_sealer(target, now, ports.variables) if backend_of(target).seals else None
     if sealer is not None and provision is None:
         hint = "name a source, give the values with -f, or take those of the cluster with --from-cluster"
         raise InputError(Mistake(f"{target.name} has no source, so there are no values to seal", hint=hint))
@@ -144,21 +145,28 @@ def _loaded(environment: Environment, text: str) -> Environment:
     """Return the environment of an edited overlay. Its mistakes are those of what was typed."""
     name = environment.project.name(environment.file)
     reading = Reading(name)
-    try:
+    with _mistakes_of_typed(name):
         target = Loader(environment.project).load_node(environment.file, yamlio.compose(text, name)[0], reading)
         if mistakes := list(sharing.mistakes([target], [target])):
             raise InputError(*mistakes)
+    return target
+
+
+@contextmanager
+def _mistakes_of_typed(file: str) -> Iterator[None]:
+    """Say of mistakes that they are of what was typed: a place in the overlay is one in a text that nobody has seen."""
+    try:
+        yield
     except InputError as error:
-        typed = [mistake._replace(message=f"{TYPED}: {mistake.message}") for mistake in error.mistakes]
-        places = [mistake.place for mistake in typed]
-        # A place in the overlay is one in a text that nobody has seen.
         raise InputError(
             *(
-                mistake._replace(place=None if place and place.file == name else place)
-                for mistake, place in zip(typed, places, strict=True)
+                mistake._replace(
+                    message=f"{TYPED}: {mistake.message}",
+                    place=None if mistake.place and mistake.place.file == file else mistake.place,
+                )
+                for mistake in error.mistakes
             )
         ) from None
-    return target
 
 
 def _values(
