@@ -19,6 +19,8 @@ import yaml
 from .forkserver import COMMAND
 from .keyvault import KeyVault
 from .keyvault.faults import Fault, cut, garbled
+from .kms import Kms
+from .openbao import OpenBao
 from .peers import unprivileged
 from .projects import DOTENV, Done, Project, age, sealing, secret_manifest
 
@@ -684,6 +686,30 @@ PASTED_INTO_OVERLAYS: dict[str, dict[str, Any]] = {
     "as a command": {"source": {"command": {"arguments": CANARY}}},
     "as an argument": {"source": {"command": {"arguments": ["echo", CANARY]}}},
     "as the backend": {"backend": CANARY},
+    "as a version of Key Vault": {
+        "source": VAULT_URL,
+        "overrides": {"app": {"keys": {"token": {"version": CANARY}}}},
+    },
+    "as an address of Vault": {"source": {"vault": {"address": CANARY, "mount": "kv"}}},
+    "as a mount": {"source": {"vault": {"address": "https://v.example", "mount": CANARY}}},
+    "as a name in Vault": {
+        "source": {"vault": {"address": "https://v.example", "mount": "kv"}},
+        "overrides": {"app": {"keys": {"token": {"remoteName": f"/{CANARY}"}}}},
+    },
+    "as a region": {"source": {"alibabaKms": {"region": CANARY}}},
+    "as a host of KMS": {"source": {"alibabaKms": {"region": "cn-hangzhou", "endpoint": CANARY}}},
+    "as a name in KMS": {
+        "source": {"alibabaKms": {"region": "cn-hangzhou"}},
+        "overrides": {"app": {"keys": {"token": {"remoteName": CANARY}}}},
+    },
+    "as a ServiceAccount": {
+        "source": {"vault": {"address": "https://v.example", "mount": "kv"}},
+        "backend": {"vaultSecretsOperator": {"auth": {"kubernetes": {"role": "shop", "serviceAccountName": CANARY}}}},
+    },
+    "as the Secret of an access key": {
+        "source": {"alibabaKms": {"region": "cn-hangzhou"}},
+        "backend": {"ackSecretManager": {"store": {"name": "kms", "auth": {"accessKey": {"secretName": CANARY}}}}},
+    },
     "as a scope": {"backend": {"sealedSecret": {"certificate": "sealing.pem", "scope": CANARY}}},
     "as a certificate": {"backend": {"sealedSecret": {"certificate": f"{CANARY}\n"}}},
     "as a recipient": {"backend": {"sops": {"age": [CANARY]}}},
@@ -719,6 +745,63 @@ def test_an_error_shows_nothing_of_a_value_pasted_into_an_overlay(tmp_path: Path
     by_function = function(project, resource_list(overlay))
     assert (by_function.returncode, by_function.stdout) == (2, b"")
     project.assert_nothing_leaked(by_function.stderr.decode())
+
+
+@contextmanager
+def fetched_from(project: Watched, backend: str, request: pytest.FixtureRequest) -> Iterator[None]:
+    """A source with the canary in it, and the overlay `prod`, for which the operator of a backend fetches it."""
+    pattern: dict[str, Any] = {"names": "{remoteName}"}
+    if backend == "externalSecret":
+        with KeyVault() as vault:
+            vault.set("token", CANARY)
+            project.environment |= vault.environment
+            stated = {"store": {"name": "vault", "auth": {"workloadIdentity": {"serviceAccountName": "shop"}}}}
+            project.overlay("prod", {backend: stated}, source=pattern | {"azureKeyVault": {"vaultUrl": vault.url}})
+            yield
+    elif backend == "ackSecretManager":
+        with Kms() as kms:
+            kms.set("token", CANARY)
+            project.environment |= kms.environment
+            project.overlay("prod", {backend: {"store": {"name": "kms"}}}, source=pattern | kms.source)
+            yield
+    else:
+        bao: OpenBao = request.getfixturevalue("bao")
+        mount = bao.mount()
+        bao.ask("POST", f"{mount}/data/app", {"data": {"token": CANARY}})
+        project.environment |= bao.environment
+        vault_source = {"vault": {"address": bao.url, "mount": mount}}
+        auth = {"kubernetes": {"role": "shop", "serviceAccountName": "shop"}}
+        project.overlay(
+            "prod", {backend: {"auth": auth}}, source={"names": "{secret}", "property": "{key}", **vault_source}
+        )
+        yield
+
+
+@pytest.mark.parametrize("backend", ["externalSecret", "vaultSecretsOperator", "ackSecretManager"])
+def test_a_value_that_an_operator_fetches_leaves_no_trace(
+    tmp_path: Path, backend: str, request: pytest.FixtureRequest
+) -> None:
+    """It stands in the source, and is read to be judged or rotated; nothing of it is in what is committed."""
+    project = Watched(tmp_path)
+    project.declare("app", {"token": {"rules": {"maxLength": 9}}})
+    with fetched_from(project, backend, request):
+        for arguments, codes in (
+            (["list", "-o", "json"], (0,)),
+            (["pin-versions", "prod"], (0,)),
+            (["render", "prod", "--write"], (0,)),
+            (["render", "prod"], (0,)),
+            (["status", "-o", "json"], (0,)),
+            (["check", "--with-values"], (1,)),
+            (["rotate", "prod", "app/token", "--from-stdin", "--yes"], (2,)),
+        ):
+            done = project.ksecret(*arguments, stdin=CANARY)
+            assert done.code in codes, (arguments, done.err)
+            project.assert_nothing_leaked(done.out, done.err)
+        assert "maxLength" in done.err  # it was judged, by the same rule as the one in the source
+        project.declare("app", {"token": {}})
+        done = project.ksecret("rotate", "prod", "app/token", "--from-stdin", "--yes", stdin=f"{CANARY}2")
+        assert done.code == 0, done.err
+        project.assert_nothing_leaked(done.out, done.err)
 
 
 @pytest.mark.parametrize("where", PASTED)

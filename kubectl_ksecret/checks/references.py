@@ -7,8 +7,8 @@ from ..errors import nearest, typo
 from ..model.kubernetes import Subject
 from ..model.resolution import Environment
 from ..model.types.declaration import DeclarationSpec
-from ..objects.documents import dotted
-from ..objects.producers import is_known_producer, is_made_for_service_account, without_hash
+from ..objects.documents import Document, dotted
+from ..objects.producers import is_known_producer, is_made_for_service_account, produced_by, without_hash
 from ..objects.reads import SecretRead, is_unknown, mentions
 from . import Finding, Severity, rule
 from .objects import place_of
@@ -225,10 +225,17 @@ def unused_key(build: Build) -> Iterator[Finding]:
     if not supply.has_workloads:
         return
     read = _keys_read(supply)
-    mentioned = {part for document in build.objects for text, _ in mentions(document) for part in _names_in(text)}
+    mentioned = {name for document in build.objects for name in _mentioned(document)}
     for environment in build.environments:
         if environment.name in build.chosen:
             yield from _unused(build, environment, read, mentioned)
+
+
+def _mentioned(document: Document) -> Iterator[str]:
+    """Yield what may be the name of a Secret that an object reads in a place that is not known, and does not make."""
+    own = {secret.name for secret in produced_by(document)}
+    for text, _ in mentions(document):
+        yield from (name for name in _names_in(text) if name not in own)
 
 
 def _names_in(text: str) -> Sequence[str]:
