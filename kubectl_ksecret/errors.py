@@ -84,6 +84,11 @@ def shown(name: str) -> str:
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}…"
 
 
+def with_article(noun: str) -> str:
+    """Return a noun, such as the kind of an object, behind its article."""
+    return f"an {noun}" if noun[:1] in "AEIOUaeiou" else f"a {noun}"
+
+
 def nearest_name(name: str, names: Iterable[str]) -> str:
     """Return the name that was likely meant, or nothing."""
     from difflib import get_close_matches

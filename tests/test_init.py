@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from .builds import by_kubectl, from_manifests, generated, objects
 from .peers import ROOT
@@ -90,6 +91,22 @@ def test_an_overlay_of_ack_secret_manager_names_the_region_of_kms(tmp_path: Path
     assert project.done("render", "ack", "-o", "name") == "externalsecret.alibabacloud.com/app-secrets\n"
     assert project.done("list").splitlines()[0].endswith("ack (ackSecretManager ← alibabaKms)")
     assert not (project.root / ".gitignore").exists()
+
+
+def test_an_overlay_of_a_store_that_exists_may_have_patterns_without_a_source(tmp_path: Path) -> None:
+    """The operator reads the store, of whatever provider; the patterns say the names in it."""
+    project = Project(tmp_path)
+    backend = "externalSecret: {store: {name: onepassword, kind: ClusterSecretStore}}"
+    patterns = ("--names", "shop/{secret}", "--property", "{key}")
+    project.done("init", "overlays/prod", "--namespace", "shop", "--backend", backend, *patterns)
+    spec = yaml.safe_load((project.root / "overlays/prod/secrets/ksecret.yaml").read_text())["spec"]
+    assert spec["source"] == {"names": "shop/{secret}", "property": "{key}"}
+    assert "shop/app-secrets#api-key" in project.done("list")
+    done = project.ksecret("init", "overlays/more", "--namespace", "shop", "--backend", "secret", *patterns)
+    assert (done.code, done.err) == (
+        2,
+        "error: --names and --property go with --source\nhint: or with --backend externalSecret, whose store exists\n",
+    )
 
 
 def test_the_commands_of_the_guide_to_choosing_make_overlays(tmp_path: Path) -> None:

@@ -268,6 +268,24 @@ def test_nothing_is_read_of_a_source_that_is_not_trusted(tmp_path: Path, vault: 
     assert vault.values_read == []
 
 
+def test_an_overlay_of_any_provider_goes_to_a_vault_with_given_values(project: Project, bao: OpenBao) -> None:
+    """Its patterns stay; the values can't be read where they are, so they are given."""
+    mount = bao.mount()
+    store = {"externalSecret": {"store": {"name": "doppler", "kind": "ClusterSecretStore"}}}
+    project.overlay("aks", store, source={"names": "shop/{secret}", "property": "{key}"})
+    to = ("migrate", "aks", "--to", f'vault: {{address: "{bao.url}", mount: {mount}}}')
+    done = project.ksecret(*to, **bao.environment)
+    assert (done.code, done.err) == (
+        2,
+        "error: aks has no source to copy from\n"
+        "hint: give the values with -f, or take those of the cluster with --from-cluster\n",
+    )
+    given = json.dumps(secret_manifest("app", stringData=VALUES_AS_TEXT))
+    done = project.ksecret(*to, "-f", "-", stdin=given, **bao.environment)
+    assert (done.code, done.err) == (0, "")
+    assert bao.ask("GET", f"{mount}/data/shop/app")["data"]["data"] == VALUES_AS_TEXT
+
+
 def test_a_certificate_that_is_not_there_is_a_mistake_of_what_was_typed(project: Project) -> None:
     """It has no line: the overlay is as it was."""
     before = overlay(project)

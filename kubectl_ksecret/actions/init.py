@@ -136,8 +136,10 @@ def _members(request: InitRequest) -> tuple[Member, Member | None]:
         source = Member(field=field_of_source, fields=fields_of_source, option="--source")
     elif request.vault_url:
         source = Member(field="azureKeyVault", fields={"vaultUrl": request.vault_url}, option="--vault-url")
-    if source is None and (request.names is not None or request.property is not None):
-        raise InputError(Mistake("--names and --property go with --source"))
+    has_patterns = request.names is not None or request.property is not None
+    if source is None and has_patterns and not (field == "externalSecret" and fields):
+        hint = "or with --backend externalSecret, whose store exists"
+        raise InputError(Mistake("--names and --property go with --source", hint=hint))
     options = {"--certificate": request.certificate, "--age": request.recipients}
     for option, needing in _ONLY_WITH.items():
         if options[option] and field != needing:
@@ -173,8 +175,9 @@ def project_around(folder: str) -> Project:
 def _ignored(request: InitRequest, project: Project, overlay: SecretOverlay) -> dict[str, bytes]:
     """Return .gitignore with a line for the dotenv files that an overlay without a vault is sealed from."""
     source = overlay.spec.source
-    from_files = source is None or source.kind.names_are_variables
-    if overlay.spec.backend.fetched or not from_files or project.git is None:
+    if overlay.spec.backend.fetched or project.git is None:
+        return {}
+    if source is not None and not source.kind.names_are_variables:
         return {}
     if git.ignores(project, ".env") and git.ignores(project, f".env.{os.path.basename(request.folder)}"):
         return {}

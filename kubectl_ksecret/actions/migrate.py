@@ -119,7 +119,7 @@ def _edited(text: str, file: str, environment: Environment, request: MigrateRequ
         if field in BACKENDS:
             text = editing.with_field(text, file, ("spec", "backend"), {field: value})
         else:
-            if spec.source is not None:
+            if spec.source is not None and spec.source.is_named:
                 source.pop(spec.source.kind.field, None)
             source[field] = value
             text = _unpinned(text, file)

@@ -114,9 +114,10 @@ def _source(new: NewOverlay) -> Iterator[Part]:
         others = ", ".join(name for name in SOURCES if name != "environment")
         source = Member(field="environment", fields={}, option="--source")
         yield Part(option="", text=f"  source:  # or {others}\n")
-    elif source is not None:
+    elif source is not None or new.names is not None or new.property is not None:
         yield Part(option="--source", text="  source:\n")
-        yield Part(option="--names", text=f"    names: {json.dumps(new.names or '{remoteName}', ensure_ascii=False)}\n")
+        names = new.names or "{remoteName}"
+        yield Part(option="--names", text=f"    names: {json.dumps(names, ensure_ascii=False)}\n")
     if new.property is not None:
         yield Part(option="--property", text=f"    property: {json.dumps(new.property, ensure_ascii=False)}\n")
     if source is not None:

@@ -101,7 +101,7 @@ def statement_of(
 
 def _source(overlay: SecretOverlay) -> Any:
     source = overlay.spec.source
-    if source is None:
+    if source is None or not source.is_named:
         return None
     member = {"property": source.property} if source.property else {}
     return {"names": source.names, **member, source.kind.field: _plain(source.kind)}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ..backends.stores.azurekv import CLIENT_ID, TENANT_ID
-from ..errors import Place, nearest
+from ..errors import Place, nearest, with_article
 from ..model.kubernetes import OPERATOR, STORES
 from ..model.resolution import Environment
 from ..model.types.backends import ExternalSecret
@@ -181,7 +181,7 @@ def _missing(root: Build) -> Iterator[Finding]:
         for path, kind, name in store_references(document.object):
             hint = nearest(name, [other for of_kind, other in stores if of_kind == kind])
             if other_kinds := [kind for kind in STORES if (kind, name) in stores]:
-                hint = f"the one in the build is a {other_kinds[0]}"
+                hint = f"the one in the build is {with_article(other_kinds[0])}"
             if (kind, name) not in stores and (hint or (kind in own and kind == "SecretStore")):
                 message = f"ExternalSecret {document.subject.name} reads {kind} {name}, which is not in the build"
                 yield Finding(

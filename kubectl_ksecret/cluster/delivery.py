@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
+from ..errors import with_article
 from ..frozen import Record
 from ..model.kubernetes import Object
 from .api import MERGE, Api
@@ -85,7 +86,11 @@ def refused_adoption(order: Order, kind: str) -> Outcome | None:
         return None
     losing = sorted(before.keys - order.keys)
     loss = f", which would delete {', '.join(losing)}" if losing else ""
-    maker = f"made by {before.owners[0].kind} {before.owners[0].name}" if before.owners else f"not made by a {kind}"
+    maker = (
+        f"made by {before.owners[0].kind} {before.owners[0].name}"
+        if before.owners
+        else f"not made by {with_article(kind)}"
+    )
     return Outcome(state="failed", cause=f"the Secret {order.name} exists and is {maker}; --adopt takes it over{loss}")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..backends import sealedsecret
-from ..errors import InputError, Mistake, Place, printable
+from ..errors import InputError, Mistake, Place, printable, with_article
 from ..frozen import Record
 from ..model.kubernetes import OPERATOR, STORES, Object
 from ..model.types.names import Name
@@ -106,7 +106,7 @@ def stays(document: Document, reason: str, hint: str = "", place: Place | None =
         secret=secret_name(document),
         document=document,
         reason=reason,
-        omission=omission or f"Stays {_article(document.subject.kind)}",
+        omission=omission or f"Stays {with_article(document.subject.kind)}",
         place=place or document.place("kind"),
         hint=hint,
     )
@@ -117,10 +117,6 @@ def secret_name(document: Document) -> str:
     if document.subject.kind != "ExternalSecret":
         return written_name(document)
     return externalsecrets.name_of_secret(document)
-
-
-def _article(kind: str) -> str:
-    return f"an {kind}" if kind[:1] in "AEIOU" else f"a {kind}"
 
 
 def select(argument: EnvironmentArgument) -> ImportedEnvironment:

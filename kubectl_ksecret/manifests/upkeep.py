@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 
 from .. import yamlio
-from ..errors import InputError, Mistake, Refusal, shown
+from ..errors import InputError, Mistake, Refusal, shown, with_article
 from ..files.folder import Folder, leftover_of
 from ..frozen import Record
 from ..model.backend import Backend
@@ -117,7 +117,7 @@ def _in_the_way(backend: Backend, document: Object, committed: Committed) -> Ite
     name = secret_of(document)
     old = _standing(backend, document, committed)
     if old is not None and not old.text.startswith(MARKER) and old.object["kind"] not in {*_FORMS, backend.kind}:
-        message = f"a {shown(old.object['kind'])} stands where the Secret {name} is to be written"
+        message = f"{with_article(shown(old.object['kind']))} stands where the Secret {name} is to be written"
         yield Mistake(message, old.place("kind"), "move it to a file of another name")
 
 
