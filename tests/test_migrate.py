@@ -286,6 +286,28 @@ def test_an_overlay_of_any_provider_goes_to_a_vault_with_given_values(project: P
     assert bao.ask("GET", f"{mount}/data/shop/app")["data"]["data"] == VALUES_AS_TEXT
 
 
+def test_what_the_old_backend_had_for_one_secret_goes_with_it(project: Project) -> None:
+    """The overrides that are of no backend stay, comments too."""
+    text = overlay(project)
+    more = (
+        "  overrides:\n"
+        "    app:\n"
+        "      sealedSecret: {scope: namespace-wide}\n"
+        "      keys:\n"
+        "        token: {remoteName: TOKEN}  # as it is\n"
+    )
+    project.write("overlays/prod/secrets/ksecret.yaml", text + more)
+    project.done("seal", "prod")
+    project.done("migrate", "prod", "--to", "secret")
+    assert overlay(project).endswith(
+        "  overrides:\n    app:\n      keys:\n        token: {remoteName: TOKEN}  # as it is\n"
+    )
+    alone = "  overrides:\n    app:\n      sealedSecret: {scope: namespace-wide}\n"
+    project.write("overlays/prod/secrets/ksecret.yaml", text + alone)
+    project.done("migrate", "prod", "--to", "secret")
+    assert "overrides" not in overlay(project)
+
+
 def test_a_certificate_that_is_not_there_is_a_mistake_of_what_was_typed(project: Project) -> None:
     """It has no line: the overlay is as it was."""
     before = overlay(project)

@@ -1,7 +1,7 @@
 """Move an environment to another backend or another source, with its values."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -111,13 +111,13 @@ def migrate(environment: Environment, request: MigrateRequest, ports: MigratePor
 def _edited(text: str, file: str, environment: Environment, request: MigrateRequest) -> str:
     """Return the overlay's text with the new backend and source."""
     spec = environment.overlay.spec
-    document = editing.only_document(text, file)
-    stated = editing.value_at(document.value, ("spec", "source")) if document else None
+    stated = _spec(text, file).get("source")
     source: dict[str, Any] = dict(stated) if isinstance(stated, dict) else {}
     for typed in request.targets:
         field, value = member(TYPED, typed, "backend or source", (*BACKENDS, *SOURCES))
         if field in BACKENDS:
             text = editing.with_field(text, file, ("spec", "backend"), {field: value})
+            text = _without_overrides(text, file, BACKENDS.keys() - {field})
         else:
             if spec.source is not None and spec.source.is_named:
                 source.pop(spec.source.kind.field, None)
@@ -129,11 +129,33 @@ def _edited(text: str, file: str, environment: Environment, request: MigrateRequ
     return editing.with_field(text, file, ("spec", "source"), source) if source else text
 
 
+def _spec(text: str, file: str) -> Mapping[str, Any]:
+    document = editing.only_document(text, file)
+    spec = editing.value_at(document.value, ("spec",)) if document else None
+    return spec if isinstance(spec, dict) else {}
+
+
+def _overrides(text: str, file: str) -> Mapping[str, Any]:
+    overrides = _spec(text, file).get("overrides")
+    return overrides if isinstance(overrides, dict) else {}
+
+
+def _without_overrides(text: str, file: str, backends: Collection[str]) -> str:
+    """Return the overlay's text without what it says of one Secret's object in other backends than the new one."""
+    rest = {
+        secret: {field: value for field, value in override.items() if field not in backends}
+        for secret, override in _overrides(text, file).items()
+    }
+    kept = {secret: override for secret, override in rest.items() if override}
+    if kept == _overrides(text, file):
+        return text
+    spec = {field: value for field, value in _spec(text, file).items() if field != "overrides"}
+    return editing.with_field(text, file, ("spec",), spec | ({"overrides": kept} if kept else {}))
+
+
 def _unpinned(text: str, file: str) -> str:
     """Return the overlay's text without pinned versions, which are those of the source that it had."""
-    document = editing.only_document(text, file)
-    overrides = editing.value_at(document.value, ("spec", "overrides")) if document else None
-    for secret, override in overrides.items() if isinstance(overrides, dict) else ():
+    for secret, override in _overrides(text, file).items():
         for key, stated in override.get("keys", {}).items():
             if "version" in stated:
                 rest = {field: value for field, value in stated.items() if field != "version"}
