@@ -211,6 +211,23 @@ def test_the_documented_policies_are_enough_and_no_more(tmp_path: Path, bao: Ope
     assert failed(project)[0].endswith(f"{bao.url}: no permission for shop/test/app (403)")
 
 
+def test_a_name_and_a_mount_that_are_nearly_right(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """The entry beside it is offered, unless only its property is missing; a path below a mount is no mount."""
+    project = vault_shop(tmp_path, bao, mount)
+    source = {"property": "{remoteName}", "vault": {"address": bao.url, "mount": mount}}
+    project.sealed_overlay(source={"names": "shop/prod/ap", **source})
+    assert 'hint: did you mean "shop/prod/app"?' in project.ksecret("seal", "prod").err.splitlines()
+    project.sealed_overlay(source={"names": "shop/prod/app", **source})
+    project.declare("app", {"tokn": {}})
+    hint = "hint: set it: kubectl ksecret rotate prod app/tokn --from-stdin"
+    assert hint in project.ksecret("seal", "prod").err.splitlines()
+    source["vault"] = {"address": bao.url, "mount": f"{mount}/shop"}
+    project.sealed_overlay(source={"names": "prod/app", **source})
+    message, hint = failed(project)
+    assert message.endswith(f": {mount}/shop is no mount, and lies below the mount {mount}")
+    assert hint == f"hint: write mount: {mount} in source.vault, and the rest of the path before each name"
+
+
 def test_an_app_role_and_a_pod_sign_in(tmp_path: Path, bao: OpenBao, mount: str) -> None:
     """Each by its own variables; a refused sign-in is its own message."""
     project = vault_shop(tmp_path, bao, mount)

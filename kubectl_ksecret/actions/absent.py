@@ -18,16 +18,25 @@ class AbsentValue(Record):
 
 
 def absent_values(
-    environment: Environment, source: OpenSource, remotes: Mapping[Address, Remote], *, typed: bool
+    environment: Environment,
+    source: OpenSource,
+    remotes: Mapping[Address, Remote],
+    *,
+    present: Collection[str],
+    typed: bool,
 ) -> Sequence[AbsentValue]:
-    """Return what is to be reported of keys whose name the source lacks; `typed` if it is not the overlay's own."""
+    """Return what is to be reported of keys whose name the source lacks, or whose property a name that is `present`.
+
+    `typed` if it is not the overlay's own source.
+    """
     if not remotes:
         return ()
     candidates = _candidates(environment, source.names())
     absent = []
     for (secret, key), remote in sorted(remotes.items(), key=lambda item: item[0]):
         read = SourceRead(environment=environment, secret=secret, key=key, remote=remote)
-        near = "" if remote.property or remote.version else _nearest(environment, remote.name, candidates)
+        is_there = remote.version or remote.name in present
+        near = "" if is_there else _nearest(environment, remote.name, candidates)
         hint = f'did you mean "{near}"?' if near else _way_out(read, typed=typed)
         version = f" in version {remote.version}" if remote.version else ""
         message = f"{read.address} is read from {remote.shown()}{version}, which {source.shown} does not have"

@@ -168,7 +168,8 @@ class SourceValues:
             plaintexts[name] = {key: self._plaintext(secret, key, reading) for key in present}
         if not reading.absent:
             return ReadValues(plaintexts=plaintexts)
-        absent = absent_values(self._environment, self._open(), reading.absent, typed=self._typed)
+        names = {name for name, _ in reading.read}
+        absent = absent_values(self._environment, self._open(), reading.absent, present=names, typed=self._typed)
         return ReadValues(plaintexts=plaintexts, absent=absent)
 
     def reading(self, keys: Keys) -> SourceReading:

@@ -237,7 +237,10 @@ class KeyValueEntries:
                 mount = self._api.ask("GET", f"sys/internal/ui/mounts/{self._source.mount}")
             except VaultFailure:
                 return Entry(0)  # who may not ask sees what comes
-            options = _mapping(_mapping(mount.members.get("data")).get("options"))
+            stated = _mapping(mount.members.get("data"))
+            options, path = _mapping(stated.get("options")), str(stated.get("path", "")).strip("/")
+            if mount.status == 200 and path not in ("", self._source.mount):
+                raise VaultFailure("below-mount", path=self._path("data", ""), detail=path)
             if mount.status == 200 and options.get("version") != "2":
                 raise VaultFailure("v1", path=self._path("data", ""))
         return Entry(0)

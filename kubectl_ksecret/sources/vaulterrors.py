@@ -51,7 +51,14 @@ def report(error: VaultFailure, address: str, name: str) -> Report:
 
 
 # The field of the source that is likely at fault.
-FIELDS = {"no-mount": "mount", "v1": "mount", "no-namespace": "namespace", "ca": "caFile", "untrusted": "caFile"}
+FIELDS = {
+    "no-mount": "mount",
+    "below-mount": "mount",
+    "v1": "mount",
+    "no-namespace": "namespace",
+    "ca": "caFile",
+    "untrusted": "caFile",
+}
 
 # What is behind the address, and the hint.
 _REPORTS: Mapping[str, Report] = {
@@ -108,6 +115,10 @@ _REPORTS: Mapping[str, Report] = {
         "a rate limit quota is used up: try again later, or set a lower parallelism",
     ),
     "no-mount": (" has nothing mounted at {mount}", "check source.vault.mount against vault secrets list"),
+    "below-mount": (
+        ": {mount} is no mount, and lies below the mount {detail}",
+        "write mount: {detail} in source.vault, and the rest of the path before each name",
+    ),
     "no-namespace": (" has no such namespace", "check source.vault.namespace against vault namespace list"),
     "v1": (
         ": {mount} is no KV engine of version 2",

@@ -71,7 +71,12 @@ VaultAddress = Annotated[
     ),
 ]
 VaultPath = Annotated[
-    str, Form("a path in Vault such as secret or team/kv", r"(?!.*(^|/)\.{1,2}(/|$))[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
+    str,
+    Form(
+        "a path in Vault such as secret or team/kv",
+        r"(?!.*(^|/)\.{1,2}(/|$))[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*",
+        hint="letters, digits and ._- between slashes, without a slash at its ends",
+    ),
 ]
 # The second form is that of post-quantum keys.
 _AGE_RECIPIENT = r"age1[02-9ac-hj-np-z]{58}|age1pq1[02-9ac-hj-np-z]{1952}"
