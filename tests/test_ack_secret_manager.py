@@ -73,14 +73,23 @@ def cluster(tmp_path: Path) -> Iterator[AckManager]:
 def test_what_is_rendered_is_valid_for_the_operator(tmp_path: Path, auth: dict[str, Any]) -> None:
     """Every field is one of its schema; the API server would drop another without a word."""
     project = ack_shop(tmp_path, auth)
-    project.declare("app", {"token": {"property": "a.0.b-c"}, "password": {}}, type="example.org/shop")
+    keys = {"tls.crt": "tls.crt", "token": "a.0.b-c", "user": "x\\.y.z"}
+    declared = {key: {"property": property_} for key, property_ in keys.items()}
+    project.declare("app", {"password": {}, **declared}, type="example.org/shop")
     items = json.loads(project.done("render", "prod", "-o", "json"))["items"]
     assert [item["kind"] for item in items] == ["SecretStore", "ExternalSecret"]
     for item in items:
         assert item["apiVersion"] == "alibabacloud.com/v1alpha1"
         errors = Draft202012Validator(SCHEMAS[item["kind"]]).iter_errors(item["spec"])
         assert [f"{error.json_path}: {error.message}" for error in errors] == []
-    assert items[1]["spec"]["data"][1]["jmesPath"] == [{"path": 'a[0]."b-c"', "objectAlias": "token"}]
+    members = [entry.get("jmesPath") for entry in items[1]["spec"]["data"]]
+    assert members == [
+        None,
+        # A property with a dot may be the name of one member.
+        [{"path": 'tls.crt || "tls.crt"', "objectAlias": "tls.crt"}],
+        [{"path": 'a[0]."b-c" || "a.0.b-c"', "objectAlias": "token"}],
+        [{"path": '"x.y".z', "objectAlias": "user"}],
+    ]
 
 
 def test_a_prefix_reaches_the_store_its_credentials_and_what_reads_the_secret(tmp_path: Path) -> None:

@@ -226,3 +226,29 @@ def test_a_server_that_wants_a_certificate_of_its_clients_is_named(tmp_path: Pat
         project = vault_shop(tmp_path, server, "secret")
         line, _ = failed(project, VAULT_CACERT=str(tmp_path / "ca.pem"))
         assert line.endswith(f"{server.url} demands a certificate of its clients, of which this tool has none")
+
+
+def test_a_port_that_no_host_has_is_refused(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """As any other address that is none."""
+    done = vault_shop(tmp_path, bao, mount, address="https://vault.example:65536").ksecret("seal", "prod")
+    assert (done.code, done.err.count("Traceback")) == (2, 0)
+    assert "expected an address such as https://vault.example:8200" in done.err
+
+
+def test_a_store_shows_the_ca_alone(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """A private key in the same file would be committed with the store, for all to see."""
+    key, _, ca = certificates.server_certificate("OpenBao")
+    project = vault_shop(tmp_path, bao, mount)
+    vault = {"address": "https://vault.example", "mount": mount, "caFile": "ca.pem"}
+    source = {"names": "{secret}", "property": "{key}", "vault": vault}
+    store = {"name": "vault", "auth": {"token": {"secretRef": {"name": "login", "key": "token"}}}}
+    project.overlay("aks", {"externalSecret": {"store": store}}, source=source)
+    for content in (ca + key, key, b"none"):
+        project.write("overlays/aks/secrets/ca.pem", content)
+        done = project.ksecret("render", "aks")
+        assert (done.code, done.out) == (2, "")
+        message, hint, *_ = done.err.splitlines()
+        assert message.endswith("overlays/aks/secrets/ca.pem holds no certificate, or a private key beside it")
+        assert hint == "hint: name a file in PEM that holds certificates alone"
+    project.write("overlays/aks/secrets/ca.pem", ca)
+    assert base64.b64encode(ca).decode() in project.done("render", "aks")

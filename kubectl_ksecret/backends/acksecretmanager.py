@@ -108,7 +108,7 @@ def _entry(environment: Environment, spec: AckSecretManager, key: str, remote: R
     if remote.property:
         # Without a name: where the member is missing, it would put the whole value under that. So the Secret has an
         # empty key, which the API server refuses, and stays as it is.
-        entry["jmesPath"] = [{"path": _jmes(remote.property), "objectAlias": key}]
+        entry["jmesPath"] = [{"path": _path_or_name(remote.property), "objectAlias": key}]
     else:
         entry["name"] = key
     return entry
@@ -116,6 +116,13 @@ def _entry(environment: Environment, spec: AckSecretManager, key: str, remote: R
 
 def _has_no_jmes(property_: str) -> bool:
     return bool(propertypath.unread(property_)) or any(step.written == "#" for step in propertypath.steps(property_))
+
+
+def _path_or_name(property_: str) -> str:
+    """Return where a property is; with a dot it may be the name of one member, such as tls.crt, as in this tool."""
+    path = _jmes(property_)
+    is_ambiguous = "." in property_ and "\\" not in property_
+    return f"{path} || {_quoted(property_)}" if is_ambiguous else path
 
 
 def _jmes(property_: str) -> str:

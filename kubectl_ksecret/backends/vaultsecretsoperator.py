@@ -51,7 +51,7 @@ class VaultSecretsOperatorBackend(ValuelessBackend):
 
         The workloads to restart are those that are committed: a build does not look for who reads a Secret.
         """
-        targets = {name: document["spec"].get("rolloutRestartTargets") for name, document in committed.items()}
+        targets = {name: _restart_targets(document) for name, document in committed.items()}
         return self._rendered(environment, targets)
 
     def mend(self, environment: Environment, committed: Objects) -> list[Object]:
@@ -126,7 +126,7 @@ class VaultSecretsOperatorBackend(ValuelessBackend):
             *workloads,
         )
 
-    def _rendered(self, environment: Environment, targets: Mapping[str, Sequence[Object] | None]) -> list[Object]:
+    def _rendered(self, environment: Environment, targets: Mapping[str, Sequence[Object]]) -> list[Object]:
         objects = list(_sign_in(environment))
         for name, secret in environment.secrets.items():
             document = self.shell(environment, secret)
@@ -134,6 +134,13 @@ class VaultSecretsOperatorBackend(ValuelessBackend):
                 document["spec"]["rolloutRestartTargets"] = restarted
             objects.append(document)
         return objects
+
+
+def _restart_targets(committed: Object) -> Sequence[Object]:
+    """Return the workloads that a committed object names, whatever became of it since."""
+    spec = committed.get("spec")
+    targets = spec.get("rolloutRestartTargets") if isinstance(spec, dict) else None
+    return targets if isinstance(targets, list) else []
 
 
 def _sign_in(environment: Environment) -> Iterator[Object]:

@@ -6,6 +6,7 @@ Its own provider for OpenBao knows no Kubernetes sign-in, and this one speaks to
 from base64 import b64encode
 from collections.abc import Sequence
 
+from ...errors import InputError, Mistake
 from ...model.kubernetes import Object
 from ...model.resolution import Environment
 from ...model.types.sources import Vault
@@ -28,9 +29,18 @@ class VaultProvider:
         if source.namespace:
             provider["namespace"] = source.namespace
         if source.ca_file:
-            pem = environment.project.read(environment.path(source.ca_file), source.origin.at("caFile"))
-            provider["caBundle"] = b64encode(pem).decode()
+            provider["caBundle"] = b64encode(_certificates(environment, source, source.ca_file)).decode()
         return provider | {"auth": _auth(environment, store)}
+
+
+def _certificates(environment: Environment, source: Vault, file: str) -> bytes:
+    """Return the CA of the server. Raises InputError for more than certificates: a store is for all to see."""
+    place = source.origin.at("caFile")
+    pem = environment.project.read(environment.path(file), place)
+    if not pem.count(b"-----BEGIN ") == pem.count(b"-----BEGIN CERTIFICATE-----") > 0:
+        message = f"{environment.shown_path(file)} holds no certificate, or a private key beside it"
+        raise InputError(Mistake(message, place, "name a file in PEM that holds certificates alone"))
+    return pem
 
 
 def _auth(environment: Environment, store: Store) -> Object:

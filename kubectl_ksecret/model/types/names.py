@@ -56,9 +56,10 @@ ObjectName = Annotated[
     ),
 ]
 Uid = Annotated[str, Form("the UID of an object in a cluster", r"[0-9A-Za-z-]{8,64}")]
-HttpsUrl = Annotated[str, Form("an https:// URL of a host", r"https://[A-Za-z0-9.-]+(:[0-9]+)?/?")]
+_PORT = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+HttpsUrl = Annotated[str, Form("an https:// URL of a host", rf"https://[A-Za-z0-9.-]+(:{_PORT})?/?")]
 HostName = Annotated[
-    str, Form("a host such as kms.example.org, with its port if it has one", r"[A-Za-z0-9.-]+(:[0-9]+)?")
+    str, Form("a host such as kms.example.org, with its port if it has one", rf"[A-Za-z0-9.-]+(:{_PORT})?")
 ]
 RegionName = Annotated[str, Form("a region such as cn-hangzhou", r"[a-z0-9]+(-[a-z0-9]+)+")]
 _LOOPBACK = r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])"
@@ -66,7 +67,7 @@ VaultAddress = Annotated[
     str,
     Form(
         "an address such as https://vault.example:8200",
-        rf"(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])|http://{_LOOPBACK})(:[0-9]+)?/?",
+        rf"(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])|http://{_LOOPBACK})(:{_PORT})?/?",
         hint="without a path; http:// is taken for loopback addresses alone, such as http://127.0.0.1:8200",
     ),
 ]
