@@ -6,15 +6,18 @@ import re
 import signal
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from .forkserver import COMMAND
-from .keyvault.faults import Fault
+from .keyvault.answers import Answer
+from .keyvault.faults import Fault, Refuse
 from .kms import REGION, Kms
 from .kms.faults import broken, cut, forbidden, garbled, key_inactive, no_role, stall, throttled, token_expired
 from .projects import Done, Project, opened_by_kubeseal
@@ -265,6 +268,33 @@ def test_a_fault_that_passes_is_not_reported(tmp_path: Path, kms: Kms, shop: Pro
     shop.done("seal", "prod")
     assert (met.count, len(kms.requests)) == (times, 2 + times)
     assert opened_by_kubeseal(shop.manifest("app"))["token"] == TOKEN.encode()
+
+
+@pytest.mark.parametrize("action", ["AssumeRole", "GetSecretValue", "PutSecretValue"])
+def test_a_redirect_is_not_followed(tmp_path: Path, kms: Kms, shop: Project, action: str) -> None:
+    """The token of the session would go along, and where a value is written the value, even without TLS."""
+    reached: list[bytes] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            reached.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+            self.send_error(404)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    shop.done("seal", "prod")
+    shop.environment |= kms.role
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        location = f"http://127.0.0.1:{server.server_port}/"
+        kms.fail(Refuse(Answer(307, {}, {"Location": location})), f"{action} /**")
+        read = ["seal", "prod", "app/token"]
+        done = quiet(shop.ksecret(*(["rotate", "prod", "app/token", "--yes"] if action == "PutSecretValue" else read)))
+        server.shutdown()
+    assert reached == []
+    assert done.code == 3
+    assert f"{kms.host} sends the request elsewhere, where nothing is sent\n" in done.err
 
 
 def test_what_is_missing_and_what_is_to_be_deleted(tmp_path: Path, kms: Kms) -> None:

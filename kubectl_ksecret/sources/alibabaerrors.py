@@ -9,7 +9,7 @@ from Tea.exceptions import TeaException, UnretryableException
 # The SDK raises the others too, for an answer of another shape than it expects and for files that can't be read.
 RAISED = (TeaException, UnretryableException, RetryError, ValueError, TypeError, AttributeError, LookupError, OSError)
 
-Kind = Literal["refused", "strange", "cut", "slow", "untrusted", "ca", "unreached", "unversioned"]
+Kind = Literal["refused", "strange", "cut", "slow", "untrusted", "ca", "unreached", "unversioned", "redirect"]
 Report = tuple[str, str]  # message and hint
 
 _ABSENT = "Forbidden.ResourceNotFound"
@@ -17,6 +17,7 @@ _EXISTS = "Rejected.ResourceExist"
 _DELETED = "Rejected.ResourceInDeleteWindow"
 _FORBIDDEN = ("Forbidden", "NoPermission", "AccessDenied")
 _KEY_HINT = "check ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+_REDIRECTS = "sends the request elsewhere, where nothing is sent"
 _CLOCK_HINT = "check the clock of this machine"
 
 
@@ -55,7 +56,7 @@ class KmsFailure(Exception):
         """How often the same request is worth making: one that was carried out makes no second version."""
         if self.kind == "refused":
             return 7 if self.status >= 500 else 1
-        return 1 if self.kind in ("untrusted", "ca") else 3
+        return 1 if self.kind in ("untrusted", "ca", "redirect") else 3
 
     @property
     def concerns_all(self) -> bool:
@@ -85,6 +86,8 @@ def _kind_of(text: str) -> Kind:
         return "untrusted"
     if "CA certificate bundle" in text or "[X509" in text:
         return "ca"
+    if text.startswith("Exceeded 0 redirects"):
+        return "redirect"
     if "timed out" in text or "Connection aborted" in text:
         return "slow"
     if "IncompleteRead" in text or "Connection broken" in text:
@@ -120,9 +123,9 @@ def report_of_role(error: KmsFailure, host: str) -> Report:
     if error.code.startswith(_FORBIDDEN):
         hint = "RAM must allow who asks sts:AssumeRole, and the role's trust policy must name who asks"
         return f"{host}: no permission to assume the role ({error.code})", hint
-    if error.kind == "strange":
+    if error.kind in ("strange", "redirect"):
         hint = "check ALIBABA_CLOUD_STS_ENDPOINT if it is set, and the proxy if there is one"
-        return f"{host} does not answer as STS", hint
+        return f"{host} {'does not answer as STS' if error.kind == 'strange' else _REDIRECTS}", hint
     return report(error, host, "the role")
 
 
@@ -142,6 +145,9 @@ def _of_the_way(kind: Kind, host: str, name: str) -> Report:
         case "unversioned":
             hint = "only generic secrets are read by version: leave the version of its keys out"
             return f"{host} gives {name} in its current version alone", hint
+        case "redirect":
+            hint = "check source.alibabaKms.endpoint, and the proxy if there is one"
+            return f"{host} {_REDIRECTS}", hint
         case "strange":
             hint = "check source.alibabaKms.endpoint, and the proxy if there is one"
             return f"{host} does not answer as KMS", hint

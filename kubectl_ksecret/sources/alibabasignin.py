@@ -6,10 +6,11 @@ providers of roles trust no CA of the user's own and put an OIDC token into the 
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from alibabacloud_tea_openapi.client import Client
 from alibabacloud_tea_openapi.utils_models import Config, OpenApiRequest, Params
+from darabonba.core import DaraCore
 from darabonba.runtime import RuntimeOptions
 
 from ..errors import Mistake, Place, Refusal
@@ -20,6 +21,22 @@ TIMEOUTS = {"connect_timeout": 10_000, "read_timeout": 30_000}
 _KEY, _SECRET, _TOKEN = (f"ALIBABA_CLOUD_{name}" for name in ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN"))
 _ROLE, _PROVIDER, _FILE = (f"ALIBABA_CLOUD_{name}" for name in ("ROLE_ARN", "OIDC_PROVIDER_ARN", "OIDC_TOKEN_FILE"))
 _SESSION, _STS = "ALIBABA_CLOUD_ROLE_SESSION_NAME", "ALIBABA_CLOUD_STS_ENDPOINT"
+
+_session_of_sdk = DaraCore._get_session
+
+
+def _session(*stated: Any, **named: Any) -> Any:
+    """Return a session of the SDK's HTTP client that follows no redirect.
+
+    The SDK (darabonba-core 1.0) leaves it to requests, which follows any, without TLS too: the token of a session, a
+    value that is written or an OIDC token would go along.
+    """
+    session = _session_of_sdk(*stated, **named)
+    session.max_redirects = 0
+    return session
+
+
+DaraCore._get_session = staticmethod(_session)
 
 
 class Credentials(NamedTuple):
