@@ -19,6 +19,7 @@ from .forkserver import COMMAND
 from .keyvault.answers import Answer
 from .keyvault.faults import Fault, Refuse
 from .kms import REGION, Kms
+from .kms.answers import refusal
 from .kms.faults import broken, cut, forbidden, garbled, key_inactive, no_role, stall, throttled, token_expired
 from .projects import Done, Project, opened_by_kubeseal
 
@@ -230,6 +231,11 @@ FAULTS = {
         "HOST is throttling; gave up at NAME (429)",
         "hint: try again later, or set a lower parallelism",
     ),
+    "throttled for its user": Case(
+        Refuse(refusal(400, "Throttling.User", "Request was denied due to user flow control.")),
+        "HOST is throttling; gave up at NAME (400)",
+        "hint: try again later, or set a lower parallelism",
+    ),
     "an hour": Case(
         throttled(3600),
         "HOST is throttling; gave up at NAME (429)",
@@ -295,6 +301,19 @@ def test_a_redirect_is_not_followed(tmp_path: Path, kms: Kms, shop: Project, act
     assert reached == []
     assert done.code == 3
     assert f"{kms.host} sends the request elsewhere, where nothing is sent\n" in done.err
+
+
+def test_a_code_that_begins_as_a_refusal_is_not_taken_for_one(tmp_path: Path, kms: Kms) -> None:
+    """No policy helps where the key that encrypts is not there."""
+    project = kms_shop(tmp_path, kms, create={"encryptionKeyId": "key-of-nobody"})
+    project.declare("app", {"token": {"generate": {"length": 24}}})
+    gone = refusal(404, "Forbidden.KeyNotFound", "The specified Key is not found.")
+    kms.fail(Refuse(gone), "CreateSecret /**")
+    done = quiet(project.ksecret("seal", "prod", "--generate-missing"))
+    assert done.code == 3
+    token = name(tmp_path, "token")
+    assert f"{kms.host} has no key to encrypt {token} with (Forbidden.KeyNotFound)\n" in done.err
+    assert "hint: check source.alibabaKms.create.encryptionKeyId; an instance of KMS has keys of its own\n" in done.err
 
 
 def test_what_is_missing_and_what_is_to_be_deleted(tmp_path: Path, kms: Kms) -> None:

@@ -110,8 +110,11 @@ def report(error: KmsFailure, host: str, name: str) -> Report:
     if error.kind != "refused":
         return _of_the_way(error.kind, host, name)
     if error.throttled:
-        return f"{host} is throttling; gave up at {name} (429)", "try again later, or set a lower parallelism"
-    if of_code := _of_code(error.code, host, name):
+        return (
+            f"{host} is throttling; gave up at {name} ({error.status})",
+            "try again later, or set a lower parallelism",
+        )
+    if of_code := _of_code(error.code, error.status, host, name):
         return of_code
     if error.status >= 500:
         return f"{host} failed for {name} ({error.status})", "try again later"
@@ -154,7 +157,7 @@ def _of_the_way(kind: Kind, host: str, name: str) -> Report:
     return f"{host} can't be reached", "check source.alibabaKms, the network, and HTTPS_PROXY if it is set"
 
 
-def _of_code(code: str, host: str, name: str) -> Report | None:
+def _of_code(code: str, status: int, host: str, name: str) -> Report | None:
     if code == _ABSENT:
         return f"{host} has no secret {name}", "set it there, or correct remoteName or source.names"
     if code == _DELETED:
@@ -163,7 +166,11 @@ def _of_code(code: str, host: str, name: str) -> Report | None:
         return f"{host}: {name} is not available", "check the key of KMS that encrypts it"
     if code == "Rejected.LimitExceeded":
         return f"{host}: there are too many secrets, so {name} can't be made", "raise the quota of KMS"
-    if code.startswith(_FORBIDDEN):
+    if code in ("Forbidden.KeyNotFound", "Forbidden.AliasNotFound"):
+        hint = "check source.alibabaKms.create.encryptionKeyId; an instance of KMS has keys of its own"
+        return f"{host} has no key to encrypt {name} with ({code})", hint
+    # Other codes begin so as well: a 404 of Forbidden.… says that something is not there.
+    if code.startswith(_FORBIDDEN) and status == 403:
         hint = "the RAM policy must allow kms:GetSecretValue, kms:ListSecretVersionIds and kms:Decrypt; to write also "
         hint += "kms:PutSecretValue, kms:CreateSecret and kms:GenerateDataKey"
         return f"{host}: no permission for {name} (403)", hint
