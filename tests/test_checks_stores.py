@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from .deployed import NAMESPACE, OVERLAY, deployed, found, kustomize, line
+from .projects import Project
 
 IDENTITY, MISSING = "store-identity", "store-missing"
 CLIENT, TENANT = "7d0f5a1c-93be-4c27-8a64-1e5b2f9d3c80", "c46e81b2-05d7-4f3a-b918-6a2d7e4f0b53"
@@ -149,3 +150,19 @@ def test_a_store_of_vault_needs_its_account_and_no_annotation(tmp_path: Path, na
     project.write(ACCOUNT, account(client="", tenant=""))
     project.write(STORE, vault_store(name))
     assert found(project, IDENTITY) == ([line(project, STORE, f"name: {name}")] if is_found else [])
+
+
+@pytest.mark.parametrize(("name", "is_found"), [("writer", True), ("reader", False), ("default", False)])
+def test_vault_secrets_operator_needs_the_account_of_its_overlay(tmp_path: Path, name: str, is_found: bool) -> None:
+    """As a store of External Secrets Operator does; the place is the line of the overlay that names it."""
+    project = Project(tmp_path)
+    project.declare("app", {"token": {}})
+    backend = {"vaultSecretsOperator": {"auth": {"kubernetes": {"role": "shop", "serviceAccountName": name}}}}
+    source = {"names": "{secret}", "property": "{key}", "vault": {"address": "https://vault.example", "mount": "kv"}}
+    project.overlay("test", backend, source=source, namespace="shop")
+    project.write(f"{OVERLAY}/secrets/kustomization.yaml", "resources: [manifests]\n")
+    project.done("render", "--write")
+    project.write(f"{OVERLAY}/kustomization.yaml", "namespace: shop\nresources: [secrets, reader.yaml]\n")
+    project.write(ACCOUNT, "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: reader}\n")
+    place = line(project, f"{OVERLAY}/secrets/ksecret.yaml", f"serviceAccountName: {name}")
+    assert found(project, IDENTITY) == ([place] if is_found else [])

@@ -1,12 +1,12 @@
 """The stores that External Secrets Operator reads: are they there, and can they sign in?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..backends.stores.azurekv import CLIENT_ID, TENANT_ID
 from ..errors import Place, nearest, with_article
 from ..model.kubernetes import OPERATOR, STORES
 from ..model.resolution import Environment
-from ..model.types.backends import ExternalSecret
+from ..model.types.backends import ExternalSecret, KubernetesSignIn, VaultSecretsOperator
 from ..model.types.stores import Store
 from ..objects.documents import Document, Path, dotted, mapping
 from ..objects.reads import store_references
@@ -17,6 +17,7 @@ from .scope import Build, Repository
 _AZURE: Path = ("spec", "provider", "azurekv")
 _ACCOUNT: Path = (*_AZURE, "serviceAccountRef")
 _ACCOUNT_OF_VAULT: Path = ("spec", "provider", "vault", "auth", "kubernetes", "serviceAccountRef")
+_ACCOUNT_OF_SIGN_IN: Path = ("spec", "kubernetes", "serviceAccount")
 _DEFAULT = "default"  # the ServiceAccount that every namespace has
 
 
@@ -26,7 +27,8 @@ def store_identity(repository: Repository) -> Iterator[Finding]:
 
     The store is never ready, and no Secret comes to be. Put the ServiceAccount into the build. For Azure Key Vault it
     needs the annotations azure.workload.identity/client-id and tenant-id; a client or tenant that the store names must
-    not stand there too. A store of Vault signs in with the ServiceAccount alone.
+    not stand there too. A store of Vault signs in with the ServiceAccount alone, and so does the VaultAuth of an
+    overlay of Vault Secrets Operator.
     """
     yield from once(fault for root in repository.builds for fault in _of_root(repository, root))
 
@@ -37,6 +39,8 @@ def _of_root(repository: Repository, root: Build) -> Iterator[Finding]:
         if azure.get("authType") == "WorkloadIdentity":
             yield from _of_store(repository, root, store, _ACCOUNT)
         yield from _of_store(repository, root, store, _ACCOUNT_OF_VAULT)
+    for environment in root.environments:
+        yield from _of_sign_in(repository, root, environment)
 
 
 def _stores(root: Build) -> list[Document]:
@@ -75,17 +79,37 @@ def _of_store(repository: Repository, root: Build, store: Document, path: Path) 
         return
     elsewhere = where and not any(_lies_in(document, where) for document in root.objects if document.subject.namespace)
     annotations = ", with the annotations of its workload identity" if path == _ACCOUNT else ""
-    hint = nearest(name, [account.subject.name for account in accounts]) or (
-        "" if elsewhere else f"add it to the kustomization{annotations}"
-    )
-    yield Finding(
+    finding = _lacking(store, name, [account.subject.name for account in accounts], annotations)
+    if elsewhere:
+        finding = finding.but(milder="note", hint=nearest(name, [account.subject.name for account in accounts]))
+    yield finding.but(place=place, field=dotted((*path, "name")), overlay=overlay)
+
+
+def _of_sign_in(repository: Repository, root: Build, environment: Environment) -> Iterator[Finding]:
+    """Look for the ServiceAccount of a VaultAuth that an overlay renders; one that exists serves other namespaces."""
+    spec = environment.backend
+    auth = spec.auth if isinstance(spec, VaultSecretsOperator) else None
+    if not isinstance(auth, KubernetesSignIn) or auth.service_account_name == _DEFAULT:
+        return
+    folder = environment.project.name(environment.path("manifests"))
+    for document in root.objects:
+        if document.subject.kind != "VaultAuth" or not document.file.startswith(f"{folder}/"):
+            continue
+        accounts = (account for account in _accounts(repository) if _lies_in(account, document.subject.namespace))
+        names = [account.subject.name for account in accounts]
+        if document.at(*_ACCOUNT_OF_SIGN_IN) not in names:
+            place, field = auth.origin.at("serviceAccountName"), dotted(_ACCOUNT_OF_SIGN_IN)
+            finding = _lacking(document, auth.service_account_name, names)
+            yield finding.but(place=place, field=field, overlay=environment.name)
+
+
+def _lacking(document: Document, name: str, others: Sequence[str], annotations: str = "") -> Finding:
+    """Return that nobody has the name with which an object signs in."""
+    subject = document.subject
+    return Finding(
         message=f"{subject.kind} {subject.name} signs in as ServiceAccount {name}, which is not in the build",
-        place=place,
-        hint=hint,
+        hint=nearest(name, others) or f"add it to the kustomization{annotations}",
         subject=subject,
-        field=dotted((*path, "name")),
-        overlay=overlay,
-        milder="note" if elsewhere else None,
     )
 
 
