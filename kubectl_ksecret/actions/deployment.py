@@ -65,6 +65,12 @@ def deployment(environment: Environment) -> Deployment:
     )
 
 
+def not_built(environment: Environment) -> str:
+    """Return what is said of a Secret that is declared and that the build does not have."""
+    verb = "seal" if backend_of(environment).seals else "render --write"
+    return f"the build has no such Secret; kubectl ksecret {verb} {environment.name} makes its manifest"
+
+
 def _deployed(environment: Environment, secret: Secret, document: Document) -> DeployedSecret:
     target = document.at("spec", "target", "name")  # of an ExternalSecret alone
     return DeployedSecret(

@@ -10,7 +10,7 @@ from ..backends import backend_of
 from ..cluster.api import Api, Refused
 from ..cluster.comparison import as_far_as
 from ..cluster.guard import refuse_another_cluster, refuse_another_namespace
-from ..cluster.ownership import OVERLAY, gitops_owner, other_managers, overlay_label
+from ..cluster.ownership import OVERLAY, edited_keys, gitops_owner, other_managers, overlay_label
 from ..cluster.resources import STORES, Resources
 from ..cluster.secrets import SecretMetadata, find_secret, list_secrets
 from ..frozen import Record
@@ -23,7 +23,7 @@ from ..objects.documents import Document, mapping
 from ..objects.selectors import Selector
 from ..sources import OpenedBy
 from .addresses import selected
-from .deployment import DeployedSecret, Deployment, deployment
+from .deployment import DeployedSecret, Deployment, deployment, not_built
 from .orders import DELIVERIES
 from .provision import SourceState, SourceValues, changed
 
@@ -46,11 +46,12 @@ class Compared(Record):
 
 
 class Diff(Record):
-    """An overlay compared with the cluster, object by object."""
+    """An overlay compared with the cluster, object by object; `notes` say what could not be compared."""
 
     environment: str
     namespace: str
     compared: Sequence[Compared]
+    notes: Sequence[str] = ()
 
     @property
     def differing(self) -> list[Compared]:
@@ -81,21 +82,35 @@ def diff(environment: Environment, api: Api, request: DiffRequest, opened_by: Op
     refuse_another_namespace(api, deployed.namespace)
     refuse_another_cluster(environment, api, deployed.namespace)
     names = selected(environment, request.addresses, request.selector)
-    compared = _compared(environment, api, deployed, names, request, opened_by) if names else []
-    return Diff(environment=environment.name, namespace=deployed.namespace, compared=compared)
+    if not names:
+        return Diff(environment=environment.name, namespace=deployed.namespace, compared=())
+    existing = _existing(api, deployed.namespace)
+    compared = _compared(
+        environment, api, deployed, names=names, request=request, opened_by=opened_by, existing=existing
+    )
+    notes = []
+    if existing is None and _finds_extra_secrets(environment, request):
+        notes.append(f"{environment.name}: Secrets that no file has any more are not found without the right to list")
+    return Diff(environment=environment.name, namespace=deployed.namespace, compared=compared, notes=notes)
+
+
+def _finds_extra_secrets(environment: Environment, request: DiffRequest) -> bool:
+    """Whether Secrets that nobody declares any more are a difference; those of a controller go with its objects."""
+    return request.is_whole and environment.backend.field not in DELIVERIES
 
 
 def _compared(
     environment: Environment,
     api: Api,
     deployed: Deployment,
+    *,
     names: Collection[str],
     request: DiffRequest,
     opened_by: OpenedBy,
+    existing: Mapping[str, SecretMetadata] | None,
 ) -> list[Compared]:
     compared = _standing_objects(environment, api, deployed, names, is_whole=request.is_whole)
     states = _states(environment, names, opened_by)
-    existing = _existing(api, deployed.namespace)
     backend = backend_of(environment)
     for name in names:
         if name in deployed.secrets:
@@ -104,7 +119,7 @@ def _compared(
             compared.append(_secret(api, _expected_of_source(environment, name, states[name]), existing))
         else:
             compared.append(_not_built(environment, name))
-    if request.is_whole and environment.backend.field not in DELIVERIES:
+    if _finds_extra_secrets(environment, request):
         compared += _extra_secrets(environment, deployed, existing or {})
     return compared
 
@@ -246,16 +261,15 @@ def _readable(manifest: Object) -> Object:
 
 
 def _not_built(environment: Environment, name: str) -> Compared:
-    verb = "seal" if backend_of(environment).seals else "render --write"
-    note = f"the build has no such Secret; kubectl ksecret {verb} {environment.name} makes its manifest"
-    return Compared(name=f"secret/{name}", live={"data": {}}, built=None, notes=[note])
+    return Compared(name=f"secret/{name}", live={"data": {}}, built=None, notes=[not_built(environment)])
 
 
 def _secret(api: Api, expected: _Expected, existing: Mapping[str, SecretMetadata] | None) -> Compared:
     """Compare a Secret: its type, labels and keys, and what is known of each key."""
     declared = expected.declared
     live = find_secret(api, expected.namespace, expected.name) if existing is None else existing.get(expected.name)
-    marked = frozenset(expected.changed(live)) if live else frozenset()
+    edited = edited_keys(live.object) & expected.keys & live.keys if live else frozenset()
+    marked = edited.union(expected.changed(live)) if live else edited
     built = _without_values(
         expected,
         type_=declared.type,
@@ -268,7 +282,10 @@ def _secret(api: Api, expected: _Expected, existing: Mapping[str, SecretMetadata
     shown = _without_values(
         expected, type_=live.type, labels=labels, data={key: _before(key in marked) for key in live.keys}
     )
-    return Compared(name=f"secret/{expected.name}", live=shown, built=built, notes=list(_notes(live, expected.keys)))
+    notes = list(_notes(live, expected.keys))
+    if edited:
+        notes.append(f"somebody wrote {', '.join(sorted(edited))} with kubectl after it arrived")
+    return Compared(name=f"secret/{expected.name}", live=shown, built=built, notes=notes)
 
 
 def _before(changed: bool) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal, Protocol
 
-from ..backends import backend_of
 from ..cluster import delivery as deliveries
 from ..cluster.acksecretmanager import AckSecretManagerDelivery
 from ..cluster.api import Api, Refused
@@ -18,7 +17,7 @@ from ..cluster.vaultstaticsecret import VaultStaticSecretDelivery
 from ..frozen import Record
 from ..model.resolution import Environment
 from ..objects.selectors import Selector
-from .deployment import DeployedSecret, Deployment
+from .deployment import DeployedSecret, Deployment, not_built
 from .plain import PlainContent, PlainPorts, PlainRequest, contents, is_plain
 
 Restart = Literal["auto", "always", "never"]
@@ -85,8 +84,8 @@ class Orders(Protocol):
     def arrived(self) -> Mapping[str, Outcome]:
         """Return the outcomes of what arrived, by the names that the Secrets have in the cluster."""
 
-    def finish(self) -> None:
-        """Note on what arrived that there is nothing left to do."""
+    def finish(self, unfinished: Collection[str]) -> None:
+        """Note on what arrived that there is nothing left to do, but for Secrets with readers that did not restart."""
 
 
 def orders_of(run: Run) -> Orders:
@@ -96,9 +95,7 @@ def orders_of(run: Run) -> Orders:
 
 def not_deployed(environment: Environment, name: str, namespace: str) -> Result:
     """Return the result for a Secret that the build does not have."""
-    verb = "seal" if backend_of(environment).seals else "render --write"
-    cause = f"the build has no such Secret; kubectl ksecret {verb} {environment.name} makes its manifest"
-    outcome = Outcome(state="failed", cause=cause)
+    outcome = Outcome(state="failed", cause=not_built(environment))
     return Result(name=f"secret/{name}", namespace=namespace, verb="delivered", outcome=outcome)
 
 
@@ -158,11 +155,12 @@ class StandingOrders(Orders):
             self._orders[name].name: outcome for name, outcome in self._outcomes.items() if outcome.state == "arrived"
         }
 
-    def finish(self) -> None:
+    def finish(self, unfinished: Collection[str]) -> None:
         """Note on each object whose Secret arrived that there is nothing left to do."""
         for name, outcome in self._outcomes.items():
-            if outcome.state == "arrived":
-                deliveries.finish(self._run.api, self._delivery, self._orders[name])
+            order = self._orders[name]
+            if outcome.state == "arrived" and order.name not in unfinished:
+                deliveries.finish(self._run.api, self._delivery, order, outcome)
 
     def _deliver_store(self) -> Result:
         run, document = self._run, self._run.deployed.store
@@ -244,11 +242,12 @@ class PlainOrders(Orders):
             self._orders[name].name: outcome for name, outcome in self._outcomes.items() if outcome.state == "arrived"
         }
 
-    def finish(self) -> None:
+    def finish(self, unfinished: Collection[str]) -> None:
         """Note on each Secret that arrived that what reads it has restarted."""
         for name, outcome in self._outcomes.items():
-            if outcome.state == "arrived":
-                finish_secret(self._run.api, self._orders[name])
+            order = self._orders[name]
+            if outcome.state == "arrived" and order.name not in unfinished:
+                finish_secret(self._run.api, order)
 
     def _deliver(self, name: str, content: PlainContent) -> Result:
         metadata = content.manifest["metadata"]

@@ -3,20 +3,33 @@
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
+from ..cluster.api import Refused
 from ..cluster.arrival import Outcome, View, wait
 from ..cluster.workloads import RollOut, Workload, kind_of, readers, restart
+from ..frozen import Record
 from ..model.resolution import Environment
 from ..objects.documents import Document, mapping, sequence
 from ..objects.reads import reads
-from .orders import Result, Run
+from .orders import Result, Run, refusal
 
 
-def restart_readers(run: Run, secrets: Collection[str]) -> list[Result]:
-    """Restart the workloads that read these Secrets, wait for the roll-outs, and report each result."""
+class Restarts(Record):
+    """What became of the workloads. `unfinished` are the Secrets of which the cluster refused to restart a reader."""
+
+    results: Sequence[Result] = ()
+    unfinished: Collection[str] = ()
+
+
+def restart_readers(run: Run, secrets: Collection[str]) -> Restarts:
+    """Restart the workloads that read these Secrets, wait for the roll-outs, and report each result.
+
+    A workload that the cluster refuses to restart stops no other.
+    """
     if not secrets:
-        return []
+        return Restarts()
     results: list[Result] = []
     rolling: dict[str, Workload] = {}
+    unfinished: set[str] = set()
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def add(name: str, outcome: Outcome) -> None:
@@ -24,7 +37,11 @@ def restart_readers(run: Run, secrets: Collection[str]) -> list[Result]:
         run.reporter.result(results[-1])
 
     for workload in _readers(run, secrets):
-        failure = restart(run.api, workload, now, dry_run=run.request.dry_run)
+        try:
+            failure = restart(run.api, workload, now, dry_run=run.request.dry_run)
+        except Refused as refused:
+            failure = refusal(refused)
+            unfinished.update(workload.secrets)
         if failure is None and not run.request.dry_run:
             rolling[workload.name] = workload
         else:
@@ -32,7 +49,7 @@ def restart_readers(run: Run, secrets: Collection[str]) -> list[Result]:
     expectations = {name: RollOut(run.api, workload) for name, workload in rolling.items()}
     nothing = View(objects={}, events={})
     wait(expectations, lambda: nothing, run.deadline.left, add, run.reporter.waiting)
-    return results
+    return Restarts(results=results, unfinished=unfinished)
 
 
 def names_of_readers(run: Run, secrets: Collection[str]) -> list[str]:

@@ -11,7 +11,7 @@ from .addresses import selected
 from .deployment import deployment
 from .orders import DELIVERIES, Reporter, Result, Run, SyncRequest, full_name, not_deployed, orders_of
 from .plain import PlainPorts
-from .restarts import built_readers, names_of_readers, restart_readers
+from .restarts import Restarts, built_readers, names_of_readers, restart_readers
 
 _DONE = Outcome(state="arrived")
 _UNDECIDED = Outcome(state="arrived", undecided=True)
@@ -66,21 +66,21 @@ def sync(environment: Environment, api: Api, request: SyncRequest, ports: PlainP
     orders = orders_of(run)
     delivered = orders.deliver(names)
     arrived = orders.arrived()
-    restarted: Sequence[Result] = ()
+    restarts = Restarts()
     may_restart: Sequence[str] = ()
     if request.restart != "never":
         always = request.restart == "always"
-        restarted = restart_readers(run, [name for name in arrived if always or arrived[name].changed])
+        restarts = restart_readers(run, [name for name in arrived if always or arrived[name].changed])
         undecided = [name for name in arrived if arrived[name].undecided and not always]
         may_restart = names_of_readers(run, undecided)
     if not request.dry_run:
-        orders.finish()
+        orders.finish(restarts.unfinished)
     return Sync(
         environment=environment.name,
         delivered=delivered,
-        restarted=restarted,
+        restarted=restarts.results,
         may_restart=may_restart,
-        refused=orders.refused,
+        refused=orders.refused or bool(restarts.unfinished),
     )
 
 

@@ -23,7 +23,8 @@ class Outcome(Record):
 
     `never` is said of what the controller will not look at again; `cause` then holds the way out. `unknown` means that
     no answer came in time. `changed` says whether the Secret's values are other ones than before, and `changed_keys`
-    which, as far as that is known. A dry run that can't tell leaves that `undecided`.
+    which, as far as that is known. A dry run that can't tell leaves that `undecided`. `version` tells this Secret from
+    any later one.
     """
 
     state: State
@@ -31,6 +32,7 @@ class Outcome(Record):
     changed: bool = False
     changed_keys: Sequence[str] = ()
     undecided: bool = False
+    version: str = ""
 
 
 def deleted(kind: str) -> Outcome:
@@ -122,7 +124,7 @@ def wait(
     end = time.monotonic() + timeout if timeout else float("inf")
     outcomes: dict[str, Outcome] = {}
     pause = 0.05
-    while True:
+    while len(outcomes) < len(expectations):
         over = time.monotonic() > end
         try:
             seen = look()
@@ -137,10 +139,11 @@ def wait(
             if over or (isinstance(error, Refused) and not error.is_temporary):
                 raise
         if len(outcomes) == len(expectations):
-            return outcomes
+            break
         waiting([name for name in expectations if name not in outcomes])
         time.sleep(pause)
         pause = min(pause * 1.5, 1)
+    return outcomes
 
 
 class Failure:

@@ -9,7 +9,7 @@ from ..model.kubernetes import Object
 from .api import MERGE, Api
 from .arrival import Expectation, Outcome, View
 from .comparison import has_form
-from .ownership import OVERLAY, applied_by_kubectl, gitops_owner, overlay_label, take_over_from_kubectl
+from .ownership import OVERLAY, applied_by_kubectl, data_written, gitops_owner, overlay_label, take_over_from_kubectl
 from .resources import Resources, Target
 from .secrets import LiveSecret, changed_keys, read_secret
 
@@ -76,7 +76,8 @@ def arrived(api: Api, order: Order, *, owner: str, live: LiveSecret | None = Non
         return Outcome(state="failed", cause=f"the Secret {order.name} lacks {', '.join(missing)}")
     keys = changed_keys(order.before, live)
     changed_before = _differs(order.finished, order.version_before)
-    return Outcome(state="arrived", changed=bool(keys) or order.before is None or changed_before, changed_keys=keys)
+    changed = bool(keys) or order.before is None or changed_before
+    return Outcome(state="arrived", changed=changed, changed_keys=keys, version=_version_of(live))
 
 
 def refused_adoption(order: Order, kind: str) -> Outcome | None:
@@ -164,18 +165,20 @@ def apply_unowned(
     return Applied(api.apply(target, labelled, force=True, dry_run=dry_run), "")
 
 
-def finish(api: Api, delivery: Delivery, order: Order) -> None:
-    """Note that a sync is finished, with all that had to restart: the next one begins with the Secret as it is now."""
-    live = read_secret(api, order.namespace, order.name)
+def finish(api: Api, delivery: Delivery, order: Order, outcome: Outcome) -> None:
+    """Note that a sync is finished, with all that had to restart: the next one begins with the Secret that arrived.
+
+    That is not the Secret as it is now. What was written while the workloads restarted has to restart them again.
+    """
     # Compared with what the object had before: an owner's object did not get the mark by being applied.
-    if live is not None and order.finished != (version := _version_of(live)):
-        body = {"metadata": {"annotations": {FINISHED: version}}}
+    if order.finished != outcome.version:
+        body = {"metadata": {"annotations": {FINISHED: outcome.version}}}
         api.patch(delivery.resources.among(order.namespace, order.object_name), body, MERGE)
 
 
 def _version_of(live: LiveSecret) -> str:
     """Return what tells whether a Secret was written: its resourceVersion, and when its values were."""
-    return f"{live.resource_version}@{live.written}"
+    return f"{live.resource_version}@{data_written(live.object)[0]}"
 
 
 def _differs(finished: str, before: str) -> bool:

@@ -61,7 +61,8 @@ def gitops_step(live: Object) -> str:
     if owner == "Argo CD":
         names = [annotations.get(_ARGO_ANNOTATION, "").partition(":")[0], *(labels.get(name) for name in _ARGO_LABELS)]
         if application := next(filter(None, (*names, labels.get(_INSTANCE))), ""):
-            return f"argocd app sync {shown(application)}"
+            # Of an Application outside of Argo CD's own namespace both have NAMESPACE_NAME; its CLI takes a slash.
+            return f"argocd app sync {shown(application.replace('_', '/'))}"
     return f"{owner} applies it: commit and push what is to be applied" if owner else ""
 
 
@@ -77,19 +78,22 @@ def edited_keys(live: Object) -> frozenset[str]:
     by_kubectl = [entry for entry in entries if str(entry.get("manager")).startswith("kubectl")]
     last = max((str(entry.get("time") or "") for entry in entries if entry not in by_kubectl), default="")
     later = [entry for entry in by_kubectl if last and str(entry.get("time") or "") > last]
-    return frozenset(key for entry in later for key in _data_of(entry))
+    return frozenset(key for entry in later for key in fields_below(entry, "data"))
 
 
 def data_written(live: Object) -> tuple[str, str]:
     """Return when anybody last wrote what a Secret holds, in RFC 3339, and who; both empty if nothing says so."""
-    entries: list[Object] = [entry for entry in live["metadata"].get("managedFields") or () if _data_of(entry)]
+    managed = live["metadata"].get("managedFields") or ()
+    entries: list[Object] = [entry for entry in managed if fields_below(entry, "data")]
     last = max(entries, key=lambda entry: str(entry.get("time") or ""), default={})
     return str(last.get("time") or ""), shown(str(last.get("manager") or ""))
 
 
-def _data_of(entry: Object) -> frozenset[str]:
-    """Return the keys of a Secret's data that an entry of managedFields speaks of."""
-    fields: Any = (entry.get("fieldsV1") or {}).get("f:data") or {}
+def fields_below(entry: Object, *path: str) -> frozenset[str]:
+    """Return the names of the fields below a path that an entry of managedFields speaks of, such as keys of `data`."""
+    fields: Any = entry.get("fieldsV1") or {}
+    for step in path:
+        fields = fields.get(f"f:{step}") or {}
     return frozenset(name.removeprefix("f:") for name in fields if name.startswith("f:"))
 
 
@@ -140,9 +144,6 @@ def _united(fields: Object, more: Object) -> Object:
 def other_managers(live: Object, *path: str) -> Iterator[tuple[str, frozenset[str]]]:
     """Yield who else manages fields below a path, such as the keys of `data`, and which."""
     for entry in live["metadata"].get("managedFields") or ():
-        fields: Any = entry.get("fieldsV1") or {}
-        for name in path:
-            fields = fields.get(f"f:{name}") or {}
-        names = frozenset(name.removeprefix("f:") for name in fields if name.startswith("f:"))
+        names = fields_below(entry, *path)
         if names and entry.get("manager") != FIELD_MANAGER:
             yield shown(str(entry.get("manager", ""))), names

@@ -13,6 +13,7 @@ from ..frozen import Record
 from ..manifests import record
 from ..model.kubernetes import LAST_APPLIED, OPERATOR, Object
 from .api import Api, Refused, Row
+from .ownership import fields_below
 from .resources import SECRETS
 
 # On a plain Secret whose values have changed, until what reads it has restarted.
@@ -57,14 +58,6 @@ class SecretMetadata(Record):
         """What is known of its values: where they came from, and when they were sealed."""
         return record.parse(self.record_text)
 
-    @property
-    def written(self) -> str:
-        """When whoever wrote a value last wrote anything, by managedFields; empty if these were reset."""
-        entries = self.object["metadata"].get("managedFields") or ()
-        return max(
-            (entry.get("time") or "" for entry in entries if "f:data" in (entry.get("fieldsV1") or ())), default=""
-        )
-
 
 class LiveSecret(SecretMetadata):
     """A Secret that was read. `digests` has a digest of each value, which only this process can compare."""
@@ -85,7 +78,8 @@ def read_secret(api: Api, namespace: str, name: str) -> LiveSecret | None:
 
 def list_secrets(api: Api, namespace: str) -> dict[str, SecretMetadata]:
     """Return the Secrets of a namespace by name. Where it can be avoided, no value leaves the cluster."""
-    return {row.metadata["name"]: _of_row(api, row) for row in api.rows(SECRETS.among(namespace))}
+    secrets = [_of_row(api, row) for row in api.rows(SECRETS.among(namespace))]
+    return {secret.name: secret for secret in secrets if secret is not None}
 
 
 def find_secret(api: Api, namespace: str, name: str) -> SecretMetadata | None:
@@ -99,12 +93,13 @@ def find_secret(api: Api, namespace: str, name: str) -> SecretMetadata | None:
     return _of_row(api, rows[0])
 
 
-def _of_row(api: Api, row: Row) -> SecretMetadata:
+def _of_row(api: Api, row: Row) -> SecretMetadata | None:
+    """Return the Secret of a row; None if it had to be read, and somebody has deleted it meanwhile."""
     metadata, (_, type_, *_) = row.metadata, row.cells
     keys = managed_keys(row)
-    if keys is None and (live := read_secret(api, metadata["namespace"], metadata["name"])):
-        return live
-    return SecretMetadata(**_fields(metadata, type_, keys or frozenset()))
+    if keys is None:
+        return read_secret(api, metadata["namespace"], metadata["name"])
+    return SecretMetadata(**_fields(metadata, type_, keys))
 
 
 def managed_keys(row: Row) -> frozenset[str] | None:
@@ -120,10 +115,7 @@ def managed_keys(row: Row) -> frozenset[str] | None:
 def managed(metadata: Object, *path: str) -> Iterator[str]:
     """Yield the names of the fields below a path, as whoever wrote them has left it in managedFields."""
     for entry in metadata.get("managedFields") or ():
-        fields: Mapping[str, Any] = entry.get("fieldsV1") or {}
-        for step in path:
-            fields = fields.get(f"f:{step}") or {}
-        yield from (name.removeprefix("f:") for name in fields if name.startswith("f:"))
+        yield from fields_below(entry, *path)
 
 
 def _fields(metadata: Object, type_: str | None, keys: frozenset[str]) -> dict[str, Any]:

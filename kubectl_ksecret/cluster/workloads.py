@@ -65,12 +65,26 @@ def kind_of(document: Document) -> Kind | None:
 
 def restart(api: Api, workload: Workload, time: str, *, dry_run: bool = False) -> Outcome | None:
     """Restart a workload. Returns why it can't be restarted, if it can't."""
-    # Of a Deployment alone: Argo Rollouts restarts the pods of a paused Rollout too.
-    if workload.kind.resources == DEPLOYMENTS and (workload.object.get("spec") or {}).get("paused") is True:
-        cause = f"it is paused; kubectl rollout resume {workload.name.replace('.apps', '')} comes first"
-        return Outcome(state="failed", cause=cause)
+    if obstacle := _obstacle(workload):
+        return Outcome(state="failed", cause=obstacle)
     api.patch(workload.target, workload.kind.restart(workload.object, time), MERGE, dry_run=dry_run)
     return None
+
+
+def _obstacle(workload: Workload) -> str:
+    """Return why the pods of a workload can't be made anew, and the commands that do it; nothing if they can."""
+    spec, namespace = workload.object.get("spec") or {}, workload.object["metadata"]["namespace"]
+    # Of a Deployment alone: Argo Rollouts restarts the pods of a paused Rollout too.
+    if workload.kind.resources == DEPLOYMENTS and spec.get("paused") is True:
+        name = workload.name.replace(".apps", "")
+        steps = (f"kubectl rollout {verb} {name} --namespace={namespace}" for verb in ("resume", "restart"))
+        return f"it is paused, so its pods keep the old values: {' && '.join(steps)}"
+    if (spec.get("updateStrategy") or {}).get("type") == "OnDelete":
+        labels = (spec.get("selector") or {}).get("matchLabels") or {}
+        selector = ",".join(f"{label}={value}" for label, value in sorted(labels.items()))
+        deletion = f"kubectl delete pods --selector={selector} --namespace={namespace}"
+        return f"its updateStrategy is OnDelete, so its pods keep the old values: {deletion}"
+    return ""
 
 
 class RollOut:
@@ -138,8 +152,6 @@ def _deployment_pending(live: Object) -> str:
 
 def _stateful_set_pending(live: Object) -> str:
     spec, status = live["spec"], live.get("status") or {}
-    if _waits_for_deletion(spec):
-        return ""
     desired, ready = spec.get("replicas", 1), status.get("readyReplicas", 0)
     strategy = (spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
     new = desired - (strategy.get("partition") or 0)
@@ -150,19 +162,12 @@ def _stateful_set_pending(live: Object) -> str:
 
 
 def _daemon_set_pending(live: Object) -> str:
-    spec, status = live["spec"], live.get("status") or {}
-    if _waits_for_deletion(spec):
-        return ""
+    status = live.get("status") or {}
     desired = status.get("desiredNumberScheduled", 0)
     updated, available = status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0)
     if updated < desired:
         return f"{updated} of {desired} pods are new"
     return f"{available} of {desired} pods are available" if available < desired else ""
-
-
-def _waits_for_deletion(spec: Object) -> bool:
-    """Whether pods become new ones only when somebody deletes them, which no roll-out does."""
-    return bool((spec.get("updateStrategy") or {}).get("type") == "OnDelete")
 
 
 def _rollout_pending(live: Object) -> str:

@@ -50,7 +50,7 @@ def _wait(shop: Shop, resource: str, *, refused: bool) -> None:
         "annotate",
         resource,
     )
-    options = ("app", "--overwrite", "--dry-run=server", "--field-manager=ksecret", "tried=now")
+    options = ("--all", "--overwrite", "--dry-run=server", "--field-manager=ksecret", "tried=now")
     while (subprocess.run([*command, *options], capture_output=True, check=False).returncode != 0) != refused:
         assert time.monotonic() < end
         time.sleep(0.1)

@@ -1,6 +1,7 @@
 """`diff` against the real cluster: what differs is named, what a server fills in is not, and no value shows."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,20 @@ def test_keys_that_are_added_by_hand_and_declared_anew_are_named_with_who_put_th
     assert CANARY not in done.out + done.err and ENCODED not in done.out + done.err
 
 
+def test_a_value_that_somebody_wrote_with_kubectl_is_a_difference(sealed: Shop) -> None:
+    """The Secret still has the record of what was sealed."""
+    time.sleep(1.1)  # managedFields have whole seconds
+    sealed.kubectl("patch", "secret", "app", '--patch={"stringData": {"token": "by hand"}}')
+    done = sealed.ksecret("diff", "prod")
+    assert done.code == 1
+    assert "-  token: '*** (before)'\n+  token: '*** (after)'\n" in done.out
+    assert "note: secret/app: somebody wrote token with kubectl after it arrived\n" in done.err
+    server = sealed.ksecret("sync", "prod", "--dry-run=server", "-o", "wide")
+    assert "with other values than before: token (server dry run)\n" in server.out
+    assert sealed.ksecret("sync", "prod").code == 0
+    assert sealed.ksecret("diff", "prod").code == 0
+
+
 def items_of(shop: Shop) -> list[dict[str, Any]]:
     """What `diff -o json` lists."""
     items: list[dict[str, Any]] = json.loads(shop.ksecret("diff", "prod", "-o", "json").out)["items"]
@@ -126,6 +141,20 @@ def test_the_list_is_asked_for_without_values_and_no_secret_is_read(sealed: Shop
     path = f"/api/v1/namespaces/{sealed.namespace}/secrets"
     assert secrets == [f"{path}?limit=500&includeObject=Metadata"]
     assert {request.verb for request in requests} == {"get", "list"}
+
+
+def test_without_the_right_to_list_it_is_said_that_secrets_of_no_file_are_not_found(shop: Shop) -> None:
+    shop.secret_overlay()
+    shop.values(token=CANARY, password="p")
+    assert shop.ksecret("sync", "manual").code == 0
+    kubeconfig = shop.cluster.user(shop.namespace, "reader")
+    shop.kubectl("create", "role", "reader", "--verb=get", "--resource=secrets", "--resource-name=app")
+    account = f"{shop.namespace}:reader"
+    shop.kubectl("create", "rolebinding", "reader", "--role=reader", f"--serviceaccount={account}")
+    done = shop.ksecret("diff", "manual", KUBECONFIG=str(kubeconfig))
+    note = "note: manual: Secrets that no file has any more are not found without the right to list\n"
+    assert (done.code, done.out, done.err) == (0, "", note)
+    assert shop.ksecret("diff", "manual", "app", KUBECONFIG=str(kubeconfig)).err == ""
 
 
 def test_a_user_who_can_not_list_secrets_but_read_the_one_sees_the_same(sealed: Shop) -> None:

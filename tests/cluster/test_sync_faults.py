@@ -151,12 +151,72 @@ def test_a_value_in_an_event_of_the_operator_is_not_shown(shop: Shop) -> None:
     assert "mustToDate" in done.err and "canary" not in done.err
 
 
-def test_a_paused_workload_is_named_with_the_command_that_resumes_it(external: Shop) -> None:
+def test_a_paused_workload_is_named_with_the_command_that_restarts_it(external: Shop) -> None:
     external.kubectl("rollout", "pause", "deployment/reader")
     external.store(token="two", password="p")
+    before = external.generations()["reader"]
     done = external.ksecret("sync", "test")
-    assert done.code == 1
-    assert "deployment.apps/reader failed: it is paused; kubectl rollout resume deployment/reader comes" in done.err
+    assert (done.code, external.generations()["reader"]) == (1, before)
+    line = next(line for line in done.err.splitlines() if "deployment.apps/reader failed: it is paused" in line)
+    for command in line.partition("old values: ")[2].split(" && "):
+        external.cluster.kubectl(*command.split()[1:])
+    assert external.generations()["reader"] == before + 2  # spec.paused counts too
+
+
+def test_pods_that_change_only_when_they_are_deleted_are_named_with_the_command_that_does_it(external: Shop) -> None:
+    template = external.object("deployment", "reader")["spec"]["template"]
+    template["metadata"] = {"labels": {"app": "set"}}
+    spec = {"selector": {"matchLabels": {"app": "set"}}, "serviceName": "set", "template": template}
+    spec["updateStrategy"] = {"type": "OnDelete"}
+    metadata = {"name": "set", "namespace": external.namespace}
+    external.cluster.apply({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec})
+    external.kubectl("wait", "--for=condition=Ready", "pod/set-0", "--timeout=60s")
+    before = external.object("pod", "set-0")["metadata"]["uid"]
+    external.store(token="two", password="p")
+    done = external.ksecret("sync", "test")
+    assert (done.code, "deployment.apps/reader restarted\n" in done.out) == (1, True)
+    [line] = [line for line in done.err.splitlines() if "statefulset.apps/set failed: " in line]
+    external.cluster.kubectl(*line.partition("old values: kubectl ")[2].split())
+    external.kubectl("wait", "--for=condition=Ready", "pod/set-0", "--timeout=60s")
+    assert external.object("pod", "set-0")["metadata"]["uid"] != before
+
+
+def test_a_workload_that_may_not_be_restarted_stops_no_other_and_the_next_run_restarts_it(external: Shop) -> None:
+    template = external.object("deployment", "reader")["spec"]["template"]
+    spec = {"selector": {"matchLabels": {"app": "set"}}, "serviceName": "set", "template": template}
+    template["metadata"] = {"labels": {"app": "set"}}
+    metadata = {"name": "set", "namespace": external.namespace}
+    external.cluster.apply({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec})
+    before = external.generations()["reader"]
+    external.store(token="two", password="p")
+    with refusing(external, "deployments", "apps", "v1") as name:
+        done = external.ksecret("sync", "test")
+        assert done.code == 3
+        assert "statefulset.apps/set restarted\n" in done.out
+        assert (
+            f"deployment.apps/reader failed: the cluster refused to patch deployments.apps/reader in {name}" in done.err
+        )
+    done = external.ksecret("sync", "test")
+    assert (done.code, "deployment.apps/reader restarted\n" in done.out) == (0, True)
+    assert external.generations()["reader"] == before + 1
+
+
+def test_a_value_that_comes_while_the_workloads_restart_restarts_them_again(external: Shop) -> None:
+    external.kubectl("patch", "deployment", "reader", '--patch={"spec": {"minReadySeconds": 10}}')
+    external.kubectl("rollout", "status", "deployment/reader")
+    external.store(token="two", password="p")
+    before = external.generations()["reader"]
+    environment = external.project.environment | {"KUBECONFIG": str(external.cluster.kubeconfig)}
+    with subprocess.Popen([COMMAND, "sync", "test"], cwd=external.project.root, env=environment) as process:
+        wait_until(lambda: external.generations()["reader"] == before + 1)
+        time.sleep(1.1)  # managedFields have whole seconds
+        external.store(token="three", password="p")
+        external.kubectl("annotate", "externalsecret", "app", "force-sync=now")
+        wait_until(lambda: external.secret()["token"] == "three")
+        assert process.poll() is None
+    assert process.returncode == 0
+    done = external.ksecret("sync", "test")
+    assert (done.code, "deployment.apps/reader restarted\n" in done.out) == (0, True)
 
 
 def request_for_refresh(shop: Shop) -> str:

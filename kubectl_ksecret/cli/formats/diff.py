@@ -31,8 +31,9 @@ def text(diffs: Sequence[Diff], output: str) -> str:
 
 
 def notes(diffs: Sequence[Diff]) -> Iterator[str]:
-    """Yield a line for each note on an object that differs."""
+    """Yield a line for each note on an object that differs, and for what could not be compared."""
     for diff in diffs:
+        yield from (f"note: {note}" for note in diff.notes)
         for one in diff.differing:
             yield from (f"note: {one.name}: {note}" for note in one.notes)
 
