@@ -74,7 +74,7 @@ class _Refresh(Expectation):
             return arrived(self._api, self._order, owner="External Secrets Operator")
         failures = view.new_events(uid, self._events, "UpdateFailed")
         if failures:
-            self._failure.note(self._scrubbed(failures[-1]["message"]))
+            self._failure.note(self._scrubbed(failures[-1].get("message") or ""))
         elif ready.get("status") == "False" and ready != condition(self._status, "Ready"):
             self._failure.note(self._scrubbed(ready.get("message", "")))
         if self._failure.lasts():
@@ -86,13 +86,15 @@ class _Refresh(Expectation):
 
     def give_up(self, view: View) -> Outcome:
         """Return the last cause that is known, or that ESO did not answer."""
+        if self._failure.cause:
+            return Outcome(state="failed", cause=self._failure.cause)
         live = view.objects.get(self._order.object_name) or {}
         if condition(live.get("status") or {}, "Ready").get("status") == "False":
             # A failure that repeats does not move the condition, and after 25 Events of one object there are no more.
             uid = self._written["metadata"]["uid"]
             causes = [event for event in view.events.get(uid, ()) if event.get("reason") == "UpdateFailed"]
             last = max(causes, key=lambda event: event.get("lastTimestamp") or "", default=None)
-            cause = self._scrubbed(last["message"]) if last else "no Event says why"
+            cause = self._scrubbed(last.get("message") or "") if last else "no Event says why"
             return Outcome(state="failed", cause=f"still failing; the last cause that is known: {cause}")
         return unanswered("External Secrets Operator")
 

@@ -13,7 +13,7 @@ from .api import MERGE, Api
 from .arrival import Expectation, Failure, Outcome, View, condition, deleted, unanswered
 from .delivery import Delivery, Order, after_applying, apply, arrived, event_versions, refused_adoption
 from .messages import names_of, scrubbed
-from .ownership import edited_keys, gitops_owner
+from .ownership import edited_keys
 from .resources import SEALED_SECRETS, SECRETS, Target
 from .secrets import read_secret
 
@@ -45,7 +45,8 @@ class SealedSecretDelivery(Delivery):
                 return _foretold(order, record_of(live))
             touched = live_before is None or live_before["metadata"]["generation"] != live["metadata"]["generation"]
             edited = order.before is not None and bool(edited_keys(order.before.object) & order.keys)
-            if not touched and not gitops_owner(live) and (edited or _has_given_up(live, order)):
+            # What a GitOps controller applies is touched, too: it leaves alone an annotation that it does not state.
+            if not touched and (edited or _has_given_up(live, order) or _is_replaced(live, order)):
                 live, touched = _touch(api, target), True
             return _Unsealing(api, order, live, event_versions(before, live), touched=touched, edited=edited)
 
@@ -67,6 +68,14 @@ def _has_given_up(live: Object, order: Order) -> bool:
     if status.get("observedGeneration") != live["metadata"]["generation"]:
         return False
     return condition(status, "Synced").get("status") == "False" or order.before is None
+
+
+def _is_replaced(live: Object, order: Order) -> bool:
+    """Whether the controller has unsealed this form, and the Secret is that of another one, as after a restore."""
+    status, record_text = live.get("status") or {}, record_of(live)
+    if order.before is None or not record_text or status.get("observedGeneration") != live["metadata"]["generation"]:
+        return False
+    return condition(status, "Synced").get("status") == "True" and order.before.record_text != record_text
 
 
 def _touch(api: Api, target: Target) -> Object:
@@ -108,11 +117,13 @@ class _Unsealing(Expectation):
             secret = read_secret(self._api, self._order.namespace, self._order.name)
             if secret is not None and secret.record_text == self._record:
                 return arrived(self._api, self._order, owner=_OWNER, live=secret)
-        if synced.get("status") == "True" or (unsealed and not self._record):
+        if not self._record and (unsealed or synced.get("status") == "True"):
             return arrived(self._api, self._order, owner=_OWNER)
+        if synced.get("status") == "True":
+            self._failure.note(f"{_OWNER} has unsealed it, and somebody has written the Secret since then")
         failures = view.new_events(metadata["uid"], self._events, "ErrUnsealFailed", "ErrUpdateFailed")
         if synced.get("status") == "False" or failures:
-            message = synced.get("message") or failures[-1]["message"]
+            message = synced.get("message") or failures[-1].get("message") or ""
             self._failure.note(scrubbed(message, names_of(self._written)))
         return Outcome(state="failed", cause=self._failure.cause) if self._failure.lasts() else None
 
@@ -134,11 +145,13 @@ class _Unsealing(Expectation):
         secret = read_secret(self._api, self._order.namespace, self._order.name)
         if self._record and secret is not None and secret.record_text == self._record:
             return arrived(self._api, self._order, owner=_OWNER, live=secret)
-        if not self._touched:
+        if not self._touched and not self._failure.cause:
             outcome = arrived(self._api, self._order, owner=_OWNER, live=secret)
             if outcome.state == "arrived":
                 cause = "it was applied before, and nothing says whether it was ever unsealed"
                 return Outcome(state="unknown", cause=cause)
+        if self._failure.cause:
+            return Outcome(state="failed", cause=self._failure.cause)
         return unanswered("the Sealed Secrets controller")
 
 
@@ -150,7 +163,8 @@ def _foretold(order: Order, record_text: str) -> Outcome:
     if not record_text or not before.record_text:
         return Outcome(state="arrived", undecided=True)
     sealed_anew = set(record.sealed_anew(record.parse(record_text), before.record))
-    keys = sorted(sealed_anew | (before.keys ^ order.keys))
+    edited = edited_keys(before.object) & order.keys
+    keys = sorted(sealed_anew | edited | (before.keys ^ order.keys))
     return Outcome(state="arrived", changed=bool(keys), changed_keys=keys)
 
 

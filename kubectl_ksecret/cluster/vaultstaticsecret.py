@@ -67,7 +67,7 @@ class _Reading(Expectation):
         if (live.get("status") or {}).get("lastGeneration") == live["metadata"]["generation"]:
             return arrived(self._api, self._order, owner="Vault Secrets Operator")
         if failures := view.new_events(uid, self._events, *FAILURES):
-            self._failure.note(scrubbed(failures[-1]["message"], names_of(self._written)))
+            self._failure.note(scrubbed(failures[-1].get("message") or "", names_of(self._written)))
         return Outcome(state="failed", cause=self._failure.cause) if self._failure.lasts() else None
 
     def give_up(self, view: View) -> Outcome:

@@ -1,5 +1,6 @@
 """`sync` beside Flux and Argo CD: they apply what is in Git, and a change is one roll-out all the same."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,3 +74,21 @@ def test_what_is_sealed_comes_by_the_deployer_alone_and_is_one_roll_out(shop: Sh
     deployer(shop, "prod")
     assert shop.ksecret("sync", "prod").code == 0
     assert shop.generations() == {**before, "reader": before["reader"] + 1}
+
+
+def test_a_secret_that_was_edited_by_hand_is_made_anew_and_the_deployer_has_nothing_to_undo(
+    shop: Shop, deployer: Deployer
+) -> None:
+    shop.sealed_overlay()
+    shop.seal(token="one", password="p")
+    deployer(shop, "prod")
+    assert shop.ksecret("sync", "prod", "--restart=never").code == 0
+    time.sleep(1.1)  # managedFields have whole seconds
+    shop.kubectl("patch", "secret", "app", '--patch={"stringData": {"token": "by hand"}}')
+    done = shop.ksecret("sync", "prod")
+    assert (done.code, done.err) == (0, "")
+    assert shop.secret()["token"] == "one"
+    generation = shop.object("sealedsecret", "app")["metadata"]["generation"]
+    deployer(shop, "prod")
+    assert shop.object("sealedsecret", "app")["metadata"]["generation"] == generation
+    assert shop.ksecret("diff", "prod").code == 0

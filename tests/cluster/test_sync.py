@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ..projects import sealing
 from .controlplane import Cluster
 from .shops import Shop
 from .standins import EXTERNAL_SECRETS, SEALED_SECRETS
@@ -171,6 +172,29 @@ def test_a_condition_of_an_older_seal_is_not_believed(sealed: Shop) -> None:
         assert done.code == 1
         assert "has not arrived yet: the Sealed Secrets controller did not answer" in done.err
     assert sealed.ksecret("sync", "prod").code == 0
+    assert sealed.secret()["token"] == "two"
+
+
+def test_a_failure_is_named_even_if_the_time_is_over_before_the_controllers_own_retries_are(shop: Shop) -> None:
+    shop.sealed_overlay()
+    shop.project.write("overlays/prod/secrets/sealing.pem", sealing(1).certificate.decode())
+    shop.seal(token="one", password="p")
+    done = shop.ksecret("sync", "prod", "--timeout=2s")
+    assert done.code == 1
+    assert "sealedsecret.bitnami.com/app failed: " in done.err and "no key could decrypt secret" in done.err
+
+
+def test_a_secret_that_was_restored_from_a_backup_is_made_anew(sealed: Shop) -> None:
+    """The controller has nothing to do: the SealedSecret is unsealed, and its condition says so."""
+    backup = sealed.object("secret", "app")
+    sealed.seal("prod", "app/token", token="two", password="p")
+    assert sealed.ksecret("sync", "prod").code == 0
+    del backup["metadata"]["resourceVersion"]
+    sealed.kubectl("replace", "--field-manager=velero", "--filename=-", stdin=json.dumps(backup))
+    assert sealed.secret()["token"] == "one"
+    done = sealed.ksecret("sync", "prod")
+    assert (done.code, done.err) == (0, "")
+    assert "app applied, with other values than before\n" in done.out
     assert sealed.secret()["token"] == "two"
 
 
