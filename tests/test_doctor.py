@@ -115,6 +115,34 @@ def test_a_controller_that_crashes_is_named_with_the_reason(project: Project, mo
     )
 
 
+def test_a_pod_of_the_controller_that_was_evicted_is_no_fault(project: Project, mock: tuple[Any, Path]) -> None:
+    """It stays as long as nobody deletes it, beside the pod that took its place."""
+    handler, kubeconfig = mock
+    old, new = (
+        {
+            "metadata": {"name": name, "namespace": "operators"},
+            "status": {"phase": phase, "conditions": [{"type": "Ready", "status": ready}]},
+        }
+        for name, phase, ready in (("old", "Failed", "False"), ("new", "Running", "True"))
+    )
+    answer(handler, served=(200, {"versions": [{"version": "v1"}]}), pods=(200, {"items": [old, new]}))
+    done = project.ksecret("doctor", "test", "--output=json", KUBECONFIG=str(kubeconfig))
+    answers = {step["subject"]: step["verdict"] for step in json.loads(done.out)["steps"]}
+    assert {subject: verdict for subject, verdict in answers.items() if subject.startswith("pod/")} == {
+        "pod/new": "passed"
+    }
+
+
+def test_wait_asks_a_server_again_that_is_away_for_a_while(project: Project, mock: tuple[Any, Path]) -> None:
+    """The API server answers 503 while it starts."""
+    handler, kubeconfig = mock
+    handler[f"get {GROUP}"][:1] << 503 << {"kind": "Status", "reason": "ServiceUnavailable"}
+    answer(handler, served=(200, {"versions": [{"version": "v1"}]}))
+    done = project.ksecret("doctor", "test", "--wait", "--timeout=30s", KUBECONFIG=str(kubeconfig))
+    assert (done.code, done.err) == (1, "")
+    assert "it serves external-secrets.io/v1" in done.out
+
+
 def test_a_store_that_signs_in_as_the_operator_needs_the_label_on_its_pod(
     project: Project, mock: tuple[Any, Path]
 ) -> None:

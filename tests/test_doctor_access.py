@@ -123,6 +123,14 @@ def test_without_the_right_to_list_cluster_roles_the_rest_is_asked_and_the_verb_
     assert failed["subject"] == f"rolebinding.{RBAC}/ci"
 
 
+def test_without_all_roles_and_bindings_nobody_knows_that_nobody_else_can_read_it(
+    project: Project, mock: tuple[Any, Path]
+) -> None:
+    project.declare("app", {"token": {}}, readers=[])
+    [step] = steps(project, mock, without="clusterrolebindings")
+    assert step["verdict"] == "unknown"
+
+
 def test_what_the_overlay_accepts_is_no_fault_until_its_last_day(project: Project, mock: tuple[Any, Path]) -> None:
     """By the exceptions that check has; it can't know that the cluster has the binding, and calls none unused."""
     project.declare("app", {"token": {}}, readers=[])

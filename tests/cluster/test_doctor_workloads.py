@@ -1,6 +1,7 @@
 """`doctor` of what reads the Secrets: pods that wait, pods that hold older values, and the way of each key."""
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -178,6 +179,13 @@ def test_a_container_that_is_older_than_what_it_reads_is_named_and_the_restart_m
     assert (step.verdict, step.subject) == ("failed", "deployment.apps/reader")
     assert "before app was last written" in step.cause and step.cause.endswith("TOKEN may hold older values")
     follow(manual, step)
+    assert [step.verdict for step in examine(manual, "manual").all(PRESENT)] == ["passed"]
+
+
+def test_a_record_by_a_clock_that_is_ahead_makes_no_container_older(manual: Shop) -> None:
+    text = manual.object("secret", "app")["metadata"]["annotations"]["ksecret.dev/sealed-keys"]
+    ahead = re.sub(r"time=\d{4}", "time=2999", text)
+    manual.kubectl("annotate", "secret", "app", "--overwrite", f"ksecret.dev/sealed-keys={ahead}")
     assert [step.verdict for step in examine(manual, "manual").all(PRESENT)] == ["passed"]
 
 

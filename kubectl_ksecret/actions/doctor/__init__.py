@@ -97,8 +97,8 @@ def examine(
             if over or not any(step.verdict == "failed" for step in steps):
                 return steps
             report(steps)
-        except Unreachable:
-            if over:
+        except (Unreachable, Refused) as error:
+            if over or (isinstance(error, Refused) and not error.is_temporary):
                 raise
         time.sleep(_PAUSE_SECONDS)
 

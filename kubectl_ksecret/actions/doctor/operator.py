@@ -49,7 +49,9 @@ class Operator(Record):
 
     def pods(self, examination: Examination) -> Sequence[Object]:
         """Return the pods of the controller. Raises Refused without the right to list pods of all namespaces."""
-        return examination.all(PODS, selector=self.label)
+        pods = examination.all(PODS, selector=self.label)
+        # A pod that was evicted stays for a long time, beside the one that took its place.
+        return [pod for pod in pods if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
 
 
 EXTERNAL_SECRETS_OPERATOR = Operator(

@@ -173,7 +173,8 @@ def _written(live: SecretMetadata, route: Route) -> tuple[str, str]:
         return written
     entries = live.record
     times = [entries[key].time for key in (live.keys if route.key is None else (route.key,)) if key in entries]
-    return max(times, default=""), written[1]
+    # The record has the clock of whoever ran `sync`, which may be ahead of the cluster's.
+    return min(max(times, default=""), written[0]), written[1]
 
 
 def _older(containers: Sequence[_Stale]) -> str:
