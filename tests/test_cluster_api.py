@@ -13,7 +13,9 @@ import pytest
 
 from kubectl_ksecret.cluster.api import JSON_PATCH, Api, Refused, Unreachable, connect
 from kubectl_ksecret.cluster.kubeconfig import KubectlFlags
+from kubectl_ksecret.cluster.listing import read_values
 from kubectl_ksecret.cluster.resources import SECRETS
+from kubectl_ksecret.cluster.secrets import list_secrets
 from kubectl_ksecret.errors import InputError, Refusal
 
 from .mockapi import OVERLOADED, kubeconfig, mock_api
@@ -206,6 +208,26 @@ def test_a_list_whose_pages_have_expired_is_asked_for_as_a_whole(mock: tuple[Any
     assert api(path).all(SECRETS.among("shop")) == [{"name": "old"}, {"name": "new"}]
 
 
+def test_a_secret_that_is_deleted_while_it_is_looked_at_is_not_there(mock: tuple[Any, Path]) -> None:
+    """Its keys stand in no managedFields, so that it has to be read; it is none without keys."""
+    handler, path = mock
+    metadata = {"name": "app", "namespace": "shop", "uid": "1", "resourceVersion": "1"}
+    handler[f"get {PATH}/app"] << 404 << {"kind": "Status", "reason": "NotFound"}
+    handler[f"get {PATH}"] << {"rows": [{"cells": ["app", "Opaque", 1, "1d"], "object": {"metadata": metadata}}]}
+    assert list_secrets(api(path), "shop") == {}
+
+
+def test_a_secret_whose_values_are_asked_for_and_that_is_not_there_is_named_with_the_one_that_was_meant(
+    mock: tuple[Any, Path],
+) -> None:
+    handler, path = mock
+    handler[f"get {PATH}/app"] << 404 << {"kind": "Status", "reason": "NotFound"}
+    row = {"cells": ["apps", "Opaque", 1, "1d"], "object": {"metadata": {"name": "apps"}}}
+    handler[f"get {PATH}"] << {"rows": [row]}
+    with pytest.raises(InputError, match='the namespace shop has no Secret app\nhint: did you mean "apps"'):
+        read_values(api(path), "shop", ["app"])
+
+
 @pytest.mark.parametrize("verb", ["get", "patch"])
 def test_a_server_that_is_overloaded_is_asked_again_when_it_says(mock: tuple[Any, Path], verb: str) -> None:
     """client-go does so for every request, be it a read or a write."""
@@ -274,6 +296,20 @@ def test_impersonation_is_sent_with_every_group(mock: tuple[Any, Path]) -> None:
     ]
 
 
+def test_what_a_kubeconfig_says_of_impersonation_is_sent_too(mock: tuple[Any, Path]) -> None:
+    handler, path = mock
+    extra = {"example.org/scopes": ["a b", "c"]}
+    kubeconfig(path.parent, str(handler.url), **{"token": "t", "as": "viewer", "as-user-extra": extra})
+    handler[f"get {PATH}/app"] << {"metadata": {}}
+    api(path).get(SECRET)
+    sent = [(name, value) for name, value in headers(handler) if name.startswith("Impersonate")]
+    assert sorted(sent) == [
+        ("Impersonate-Extra-Example.Org%2Fscopes", "a b"),
+        ("Impersonate-Extra-Example.Org%2Fscopes", "c"),
+        ("Impersonate-User", "viewer"),
+    ]
+
+
 def test_a_group_without_a_user_is_refused_before_a_request(mock: tuple[Any, Path]) -> None:
     with pytest.raises(InputError, match="need --as"):
         api(mock[1], impersonated_groups=["a"])
@@ -337,6 +373,29 @@ def test_a_server_that_does_not_answer_in_time_is_named(tmp_path: Path) -> None:
         path = kubeconfig(tmp_path, f"http://127.0.0.1:{server.getsockname()[1]}")
         with pytest.raises(Unreachable, match=r"did not answer: .*time"):
             api(path, request_timeout=0.3).get(SECRET)
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="Linux alone tells of the timers of connections")
+def test_a_connection_that_waits_is_probed(tmp_path: Path) -> None:
+    """As kubectl's is: else nobody would ever hear that the other end is gone."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        path = kubeconfig(tmp_path, f"http://127.0.0.1:{port}")
+        timers: list[str] = []
+
+        def look() -> None:
+            connection, _ = server.accept()
+            connection.recv(1024)
+            lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+            timers.extend(line[5] for line in lines if line[2].endswith(f":{port:04X}") and line[3] == "01")
+            connection.close()
+
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        with pytest.raises(Unreachable):
+            api(path, request_timeout=0.5).get(SECRET)
+        thread.join()
+    assert [timer[:2] for timer in timers] == ["02"]  # keepalive
 
 
 def test_a_server_that_hangs_up_in_the_middle_is_named(tmp_path: Path) -> None:

@@ -229,6 +229,8 @@ class Api:
         configuration.host = self.settings.server
         # urllib3 heeds Retry-After for GET alone, and reports what is refused in the end as a broken connection.
         configuration.retries = Retry(3, respect_retry_after_header=False)
+        # Without a request timeout, as with kubectl, a connection that a VPN has lost would wait for ever.
+        configuration.keep_alive = True
         configuration.verify_ssl = cluster.fields.get("insecure-skip-tls-verify") is not True
         if name := cluster.text("tls-server-name"):
             configuration.tls_server_name = name

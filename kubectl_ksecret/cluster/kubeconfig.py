@@ -9,6 +9,7 @@ import os
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from .. import yamlio
 from ..errors import InputError, Mistake, nearest, printable, shown
@@ -50,6 +51,11 @@ class ConfigEntry(Record):
         value = self.fields.get(field)
         return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
+    def below(self, field: str) -> "ConfigEntry":
+        """Return a field that is a mapping; an empty one if it is missing or none."""
+        value = self.fields.get(field)
+        return ConfigEntry(name=self.name, fields=value if isinstance(value, dict) else {}, folder=self.folder)
+
     def content(self, field: str) -> Sensitive | None:
         """Return what `FIELD-data` holds, or the file that `FIELD` names. Raises InputError if it can't be read."""
         if data := self.text(f"{field}-data"):
@@ -82,14 +88,18 @@ class Settings(Record):
         user = self.flags.impersonated_user or self.user.text("as")
         groups = self.flags.impersonated_groups or self.user.texts("as-groups")
         uid = self.flags.impersonated_uid or self.user.text("as-uid")
+        extra = self.user.below("as-user-extra")
         if user:
             yield "Impersonate-User", user
-        elif groups or uid:
+        elif groups or uid or extra.fields:
             raise InputError(Mistake("--as-group and --as-uid need --as", hint="name the user with --as"))
         for group in groups:
             yield "Impersonate-Group", group
         if uid:
             yield "Impersonate-Uid", uid
+        for key in extra.fields:
+            for value in extra.texts(key):
+                yield f"Impersonate-Extra-{quote(key, safe='')}", value
 
 
 def read(flags: KubectlFlags, variables: Mapping[str, str]) -> Settings:

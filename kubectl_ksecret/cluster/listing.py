@@ -74,10 +74,16 @@ def _without_status(live: Object, resources: Resources, kind: str) -> Object:
 
 
 def read_values(api: Api, namespace: str, names: Iterable[str]) -> dict[str, dict[str, Sensitive]]:
-    """Return the values of Secrets, by name and key. Raises Refused for one that can't be read."""
+    """Return the values of Secrets, by name and key.
+
+    Raises InputError for one that is not there, Refused for one that can't be read.
+    """
     values: dict[str, dict[str, Sensitive]] = {}
     for name in names:
-        data = api.get(SECRETS.among(namespace, name)).pop("data", None) or {}
+        live = api.find(SECRETS.among(namespace, name))
+        if live is None:
+            raise InputError(_no_secret(api, namespace, name))
+        data = live.pop("data", None) or {}
         values[name] = {key: Sensitive(decoded(text)) for key, text in data.items()}
     return values
 
