@@ -14,6 +14,7 @@ import pytest
 from kubectl_ksecret.cluster.api import JSON_PATCH, Api, Refused, Unreachable, connect
 from kubectl_ksecret.cluster.kubeconfig import KubectlFlags
 from kubectl_ksecret.cluster.listing import read_values
+from kubectl_ksecret.cluster.ownership import gitops_step
 from kubectl_ksecret.cluster.resources import SECRETS
 from kubectl_ksecret.cluster.secrets import list_secrets
 from kubectl_ksecret.errors import InputError, Refusal
@@ -281,6 +282,13 @@ def test_a_namespace_and_a_kind_that_are_not_there_come_with_the_next_step(mock:
     handler[f"get {PATH}"] << 404 << {"kind": "Status", "reason": "NotFound"}
     with pytest.raises(Refused, match="hint: the cluster does not serve secrets: is their controller installed"):
         api(path).all(SECRETS.among("shop"))
+
+
+@pytest.mark.parametrize(("tracked", "command"), [("shop", "shop"), ("team_shop", "team/shop")])
+def test_an_application_of_argo_cd_is_named_as_its_command_line_takes_it(tracked: str, command: str) -> None:
+    """One outside of Argo CD's own namespace is tracked as NAMESPACE_NAME, and named as NAMESPACE/NAME."""
+    annotations = {"argocd.argoproj.io/tracking-id": f"{tracked}:/Secret:shop/app"}
+    assert gitops_step({"metadata": {"annotations": annotations}}) == f"argocd app sync {command}"
 
 
 def test_impersonation_is_sent_with_every_group(mock: tuple[Any, Path]) -> None:
