@@ -401,6 +401,27 @@ def test_a_server_that_is_no_key_vault_is_told(tmp_path: Path, vault: KeyVault, 
         assert failed(project, vault) == [f"{ERROR}{url} does not answer as a Key Vault", STRANGE]
 
 
+@pytest.mark.parametrize("request_", ["GET", "PUT"])
+def test_a_redirect_is_not_followed(tmp_path: Path, vault: KeyVault, request_: str) -> None:
+    """No Key Vault redirects, and nobody else may see what is asked for."""
+    with KeyVault() as elsewhere:
+        project = vault_shop(tmp_path, vault)
+        project.declare("app", {"token": {"generate": {"length": 24}}, "password": {}})
+        fill(vault)
+        project.done("seal", "prod")
+        both = tmp_path / "both.pem"
+        bundles = [Path(double.environment["REQUESTS_CA_BUNDLE"]) for double in (vault, elsewhere)]
+        both.write_bytes(b"".join(bundle.read_bytes() for bundle in bundles))
+        location = f"{elsewhere.url}/secrets/elsewhere?api-version=7.6"
+        vault.faults.add(Refuse(Answer(307, {}, {"Location": location})), f"{request_} /secrets/**")
+        project.environment["REQUESTS_CA_BUNDLE"] = str(both)
+        done = project.ksecret("rotate", "prod", "app/token", "--yes")
+        assert_quiet(done)
+        assert (elsewhere.requests, elsewhere.sign_ins) == ([], [])
+        assert done.code == 3
+        assert f"{vault.url} does not answer as a Key Vault\n" in done.err
+
+
 @contextmanager
 def stranger(folder: Path, status: int, headers: Mapping[str, str], body: str) -> Iterator[str]:
     """An HTTPS server that has this one answer; its URL. Its CA is in stranger.pem."""

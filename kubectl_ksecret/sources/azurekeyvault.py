@@ -57,6 +57,8 @@ def open_source(environment: Environment, source: AzureKeyVault, progress: Progr
         retry_policy=Patience(
             source.vault_url.rstrip("/"), retry_status=6, retry_backoff_max=10, retry_connect=2, retry_read=2
         ),
+        # No Key Vault sends a request elsewhere, and nobody else may see even its path.
+        permit_redirects=False,
         **_TIMEOUTS,
     )
     return KeyVault(environment, source, client, progress)

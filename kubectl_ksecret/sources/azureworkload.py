@@ -49,7 +49,9 @@ def _client(url: str, sign_in: WorkloadSignIn) -> SecretClient:
     except ValueError:
         error = entraerrors.explained("AADSTS900023")
         raise Refusal(Mistake(f"{sign_in.tenant!r}: {error.cause}", hint=error.hint)) from None
-    return SecretClient(url, credential, retry_status=2, retry_connect=1, retry_read=1, **_TIMEOUTS)
+    return SecretClient(
+        url, credential, retry_status=2, retry_connect=1, retry_read=1, permit_redirects=False, **_TIMEOUTS
+    )
 
 
 def _is_present(client: SecretClient, url: str, name: str, client_id: str) -> bool:
