@@ -99,6 +99,14 @@ def test_a_namespace_that_is_not_there_is_no_refused_sign_in(tmp_path: Path, bao
     assert message.endswith(f"{bao.url} has no such namespace")
 
 
+def test_what_is_no_token_is_not_sent(tmp_path: Path, bao: OpenBao, mount: str) -> None:
+    """Two lines, or bytes that are no text, as of a file that was meant to be another."""
+    project = vault_shop(tmp_path, bao, mount)
+    message = "VAULT_TOKEN holds no token of one line"
+    assert failed(project, VAULT_TOKEN="first-token\nfirst-token")[0].endswith(message)
+    assert failed(project, VAULT_TOKEN="first-token\udcff")[0].endswith(message)
+
+
 def test_the_path_of_a_method_is_taken_as_vault_auth_list_shows_it(tmp_path: Path, bao: OpenBao, mount: str) -> None:
     """With a slash at its end."""
     project = vault_shop(tmp_path, bao, mount)

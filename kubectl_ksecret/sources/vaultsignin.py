@@ -30,7 +30,7 @@ def credential(source: Vault) -> Sensitive | Login:
     """
     _refuse_other_server(source)
     if token := os.environ.get("VAULT_TOKEN", "").strip():
-        return Sensitive(token.encode())
+        return _token(token, "VAULT_TOKEN", source)
     if role_id := os.environ.get("VAULT_ROLE_ID"):
         secret_id = os.environ.get("VAULT_SECRET_ID", "")
         return Login(
@@ -50,9 +50,17 @@ def credential(source: Vault) -> Sensitive | Login:
             body={"role": lambda: role, "jwt": lambda: jwt},
         )
     if token := _content(os.path.join(os.path.expanduser("~"), _OF_THE_USER)):
-        return Sensitive(token.encode())
+        return _token(token, f"~/{_OF_THE_USER}", source)
     hint = "run vault login, or set VAULT_TOKEN, VAULT_ROLE_ID and VAULT_SECRET_ID, or VAULT_KUBERNETES_ROLE in a pod"
     raise Refusal(Mistake(f"{source.shown_address}: not signed in to Vault", source.origin.at("address"), hint))
+
+
+def _token(text: str, where: str, source: Vault) -> Sensitive:
+    """Return a token. Raises Refusal for what no header can hold, such as several lines."""
+    if not (text.isascii() and text.isprintable()):
+        hint = "sign in anew with vault login, or set VAULT_TOKEN"
+        raise Refusal(Mistake(f"{where} holds no token of one line", source.origin.at("address"), hint))
+    return Sensitive(text.encode())
 
 
 def _method(default: str) -> str:
