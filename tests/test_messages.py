@@ -41,6 +41,10 @@ MESSAGES = {
     'failed to get service account: ServiceAccount "app" not found': (
         'failed to get service account: ServiceAccount "app" not found'
     ),
+    'Post "https://vault/oauth2": dial tcp: lookup vault on 10.0.0.10:53: no such host': (
+        "…: lookup vault: no such host"
+    ),
+    f'Get "https://{CANARY}/": dial tcp: lookup {CANARY}: no such host': "…: lookup …: no such host",
     f"no sentence that anybody knows: {CANARY}": UNREADABLE,
 }
 

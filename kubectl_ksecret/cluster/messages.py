@@ -60,6 +60,7 @@ _SENTENCES = (
     r"(?:has no ownerReferences|not the owner of the destination Secret)",
     r'the entry has no NAME(?: that is text)?|NAME of the entry is not base64|no key "id" found in secret',
     # The way to it.
+    r"lookup NAME|dial tcp NAME",
     r"connection refused|no such host|i/o timeout|context deadline exceeded|connection reset by peer",
     r"x509: certificate signed by unknown authority|tls: failed to verify certificate",
     # The Secret.

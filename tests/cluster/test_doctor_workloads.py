@@ -355,3 +355,35 @@ def test_older_pods_of_a_kind_that_kubectl_can_not_restart_are_named_with_what_m
     follow(manual, step)
     manual.kubectl("wait", "--for=condition=Ready", "pod", "--selector=app=bare", "--timeout=30s")
     assert [step for step in examine(manual, "manual").all(PRESENT) if step.verdict == "failed"] == []
+
+
+def test_a_secret_of_another_overlay_of_the_namespace_leads_there(shop: Shop) -> None:
+    shop.project.declare("db", {"url": {}})
+    shop.secret_overlay("shop", overrides={"db": {"omit": "The overlay db makes it"}})
+    shop.secret_overlay("db", overrides={"app": {"omit": "The overlay shop makes it"}})
+    shop.values(token=CANARY, password="p", url="u")
+    assert shop.ksecret("sync", "shop").code == 0
+    both = [{"name": name.upper(), "valueFrom": key_of(name, key)} for name, key in (("app", "token"), ("db", "url"))]
+    more = {"name": "MORE", "valueFrom": key_of("db", "url")}
+    shop.cluster.apply(workload(shop, "Deployment", "web", container("main", env=[*both, more])))
+    found, missing = examine(shop, "shop").all(ROUTES)
+    assert found.cause == "APP ← app/token (env)"
+    assert missing.cause == "DB ← db/url (env), and 1 more: there is no Secret db"
+    assert missing.remedies == ["kubectl ksecret doctor db db/url, which declares it"]
+    [step] = [step for step in examine(shop, "db", "db/url").failed if step.subject == "secret/db"]
+    follow(shop, step)
+    assert examine(shop, "shop").failed == []
+
+
+def test_a_namespace_that_is_not_there_is_made_by_the_next_step(tmp_path: Path, cluster: Cluster) -> None:
+    """It is said first: nothing can be applied before."""
+    shop = Shop(tmp_path, cluster, "doctor-namespace")
+    shop.secret_overlay()
+    shop.values(token=CANARY, password="p")
+    examination = examine(shop, "manual")
+    step = examination.steps[0]
+    assert (step.subject, step.cause) == ("namespace/doctor-namespace", "there is no such namespace in this cluster")
+    assert examination.of("secret/app", "exists").cause == "there is no such Secret; see above: the namespace is there"
+    follow(shop, step)
+    assert shop.ksecret("sync", "manual").code == 0
+    assert examine(shop, "manual").failed == []

@@ -22,6 +22,7 @@ from . import (
     copies,
     credentials,
     externalsecrets,
+    namespace,
     plain,
     pods,
     sealedsecrets,
@@ -104,7 +105,7 @@ def examine(
 
 
 def _steps(environment: Environment, examination: Examination) -> Iterator[Step]:
-    for question in (*CHAINS.get(environment.backend.field, ()), *FROM_THE_SECRET_ON):
+    for question in (*namespace.QUESTIONS, *CHAINS.get(environment.backend.field, ()), *FROM_THE_SECRET_ON):
         yield from _answers(question, examination)
 
 

@@ -4,6 +4,7 @@ import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Literal, NamedTuple, TypeVar
 
 from ...cluster.api import FIELD_MANAGER, Api, Refused
@@ -12,6 +13,7 @@ from ...cluster.resources import EVENTS, SECRETS, Resources, Target
 from ...cluster.secrets import SecretMetadata, find_secret, list_secrets
 from ...frozen import Record
 from ...model.kubernetes import Object
+from ...model.loading import readable
 from ...model.resolution import Environment
 from ...objects.documents import Document
 from ...sources import Progress
@@ -101,6 +103,13 @@ class Examination:
         """
         folder = shlex.quote(os.path.relpath(root_of(self.environment)))
         return f"kubectl apply --server-side --force-conflicts --field-manager={FIELD_MANAGER} --kustomize={folder}"
+
+    @cached_property
+    def neighbours(self) -> Sequence[Environment]:
+        """The project's other overlays of the same namespace, as far as they can be read."""
+        own = self.environment
+        others = [other for other in readable(own.project, [own]) if other.file != own.file]
+        return [other for other in others if other.namespace == self.namespace]
 
     def built(self, kind: str, name: str) -> Document | None:
         """Return an object of the build, or None if it has none of that kind and name."""

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...cluster.api import Refused
 from ...cluster.arrival import condition
@@ -14,6 +16,15 @@ from ...model.kubernetes import Object
 from .examination import Examination
 from .operator import EXTERNAL_SECRETS_OPERATOR
 
+# Where the operator signs in to Azure: the hosts that its SDK knows, which stand in no store.
+AUTHORITIES = frozenset(
+    {
+        "login.microsoftonline.com",
+        "login.microsoftonline.us",
+        "login.partner.microsoftonline.cn",
+        "login.chinacloudapi.cn",
+    }
+)
 # Longer than any controller repeats itself within a refresh interval, and read in one request.
 _LINES = 2000
 
@@ -48,7 +59,7 @@ def last_failure(examination: Examination, live: Object, reasons: Sequence[str])
         error = _logged_error(examination, live)
     except Refused as refused:
         refusals.append(refused)
-    names = names_of(live)
+    names = names_of(live) | hosts_of(live) | AUTHORITIES
     if events and (error is None or not _before(events[-1].get("lastTimestamp"), error.time)):
         return LastFailure(cause=scrubbed(events[-1]["message"], names))
     if error:
@@ -61,6 +72,16 @@ def last_failure(examination: Examination, live: Object, reasons: Sequence[str])
         cause="; ".join((message, *(mistake.message for mistake in mistakes))),
         hints=[mistake.hint for mistake in mistakes if mistake.hint],
     )
+
+
+def hosts_of(live: Object) -> frozenset[str]:
+    """Return the hosts of the URLs in an object's spec, with and without their ports, as Go names them."""
+    hosts = set()
+    for word in names_of(live):
+        if word.startswith(("https://", "http://")):
+            with suppress(ValueError):
+                hosts |= {urlsplit(word).netloc, urlsplit(word).hostname or ""}
+    return frozenset(hosts)
 
 
 def _before(stamp: object, time: datetime) -> bool:

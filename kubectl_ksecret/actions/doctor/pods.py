@@ -118,7 +118,8 @@ def _present(examination: Examination) -> Iterator[Step]:
     for pod in _reading_pods(examination):
         if _owner(pod).startswith("job.batch/"):
             continue  # it runs to its end with what it was started with
-        looked_at += 1
+        # A pod that waits for a Secret is another question.
+        looked_at += any(_live(examination, read) for read in _looked_at(examination, pod))
         if stale := list(_stale(examination, pod)):
             by_workload.setdefault(_owner(pod), []).extend(stale)
     for workload, containers in by_workload.items():
@@ -130,8 +131,16 @@ def _present(examination: Examination) -> Iterator[Step]:
             remedy=_restart(examination, workload, sorted({stale.pod for stale in containers})),
         )
     if looked_at and not by_workload:
-        cause = f"{looked_at} pods started after their Secrets were last written, or follow them"
+        pods = "1 pod" if looked_at == 1 else f"{looked_at} pods"
+        cause = f"{pods} looked at: each started after its Secrets were last written, or follows them"
         yield Step(question=_PRESENT, subject=f"namespace/{examination.namespace}", verdict="passed", cause=cause)
+
+
+def _live(examination: Examination, read: SecretRead) -> SecretMetadata | None:
+    """Return the Secret that is read, if it is one of those that are looked at."""
+    declared = named(examination).get(read.secret)
+    secret = examination.secrets.get(declared) if declared else None
+    return examination.live(secret) if secret else None
 
 
 def _stale(examination: Examination, pod: Document) -> Iterator[_Stale]:
@@ -145,9 +154,7 @@ def _stale(examination: Examination, pod: Document) -> Iterator[_Stale]:
         if "running" in (state := container.get("state") or {})
     }
     for read in _looked_at(examination, pod):
-        declared = named(examination).get(read.secret)
-        secret = examination.secrets.get(declared) if declared else None
-        live = examination.live(secret) if secret else None
+        live = _live(examination, read)
         for route in routes(pod, read, live.keys) if live else ():
             time, writer = _written(live, route) if live else ("", "")
             if route.fixed and started.get(route.container, "~") < time:

@@ -12,6 +12,7 @@ from ...model.kubernetes import OPERATOR, Object
 from ...objects.documents import mapping
 from ...sources import entraerrors
 from .examination import Examination
+from .failures import AUTHORITIES
 
 _UNREACHED = ("no such host", "connection refused", "i/o timeout", "context deadline exceeded")
 _UNTRUSTED = ("certificate signed by unknown authority", "failed to verify certificate")
@@ -41,7 +42,10 @@ def remedies(examination: Examination, cause: str, *, store: Object) -> list[str
     if "failed to find registered store backend" in cause:
         pods = f"kubectl get pods --all-namespaces --selector=app.kubernetes.io/name=external-secrets{_IMAGES}"
         return [f"the operator that runs has no provider {name}; take a release that has it", pods]
-    if any(sentence in cause for sentence in _UNREACHED) and name in _ADDRESSES:
+    unreached = any(sentence in cause for sentence in _UNREACHED)
+    if unreached and (authority := next((host for host in AUTHORITIES if host in cause), "")):
+        return [f"the operator has to reach {authority}, where it signs in: look at its DNS, proxy and NetworkPolicies"]
+    if unreached and name in _ADDRESSES:
         field, source = _ADDRESSES[name]
         return correction(examination, store, f"spec.source.{source}", f"{field} ({fields.get(field)})")
     if any(sentence in cause for sentence in _UNTRUSTED) and name == "vault":

@@ -88,13 +88,26 @@ def _ways(examination: Examination) -> Iterator[Step]:
             yield unasked(_ROUTES, f"{_RESOURCES[kind].full_name} in {examination.namespace}", refused)
             continue
         for workload in workloads:
-            for read in workload.reads:
-                yield from _of_read(examination, workload, read)
+            yield from _of_reader(examination, workload)
     yield from _not_deployed(examination)
     for reader in _others(examination):
-        for read in reader.reads:
-            for step in _of_read(examination, reader, read):
-                yield step.but(cause=f"{step.cause}; as it is built")
+        for step in _of_reader(examination, reader):
+            yield step.but(cause=f"{step.cause}; as it is built")
+
+
+def _of_reader(examination: Examination, reader: SecretReader) -> Iterator[Step]:
+    """Yield a step for each way of a key; those of a Secret that is not there are one."""
+    absent: dict[str, list[Step]] = {}
+    for read in reader.reads:
+        for step in _of_read(examination, reader, read):
+            if step.verdict == "failed" and f": {_no_secret(read.secret)}" in step.cause:
+                absent.setdefault(read.secret, []).append(step)
+            else:
+                yield step
+    for secret, (first, *others) in absent.items():
+        missing = f": {_no_secret(secret)}"
+        more = f", and {len(others)} more" if others else ""
+        yield first.but(cause=first.cause.replace(missing, more + missing))
 
 
 def _others(examination: Examination) -> Iterator[SecretReader]:
@@ -145,9 +158,13 @@ def _container_names(document: Document) -> Iterator[object]:
 def _absence(examination: Examination, route: Route, keys: Collection[str] | None) -> str:
     if keys is None:
         near = nearest_name(route.secret, {*named(examination)} - {route.secret})
-        return f"there is no Secret {route.secret}" + (f"; {near} is declared" if near else "")
+        return _no_secret(route.secret) + (f"; {near} is declared" if near else "")
     near = nearest_name(route.key or "", keys)
     return "the Secret has no such key" + (f"; it has {near}" if near else "")
+
+
+def _no_secret(name: str) -> str:
+    return f"there is no Secret {name}"
 
 
 def next_step(examination: Examination, secret: str, key: str | None, workload: SecretReader | None = None) -> str:
@@ -157,6 +174,10 @@ def next_step(examination: Examination, secret: str, key: str | None, workload: 
         return f"mend {secret} first; see above: {examination.broken[declared]}"
     if declared is not None and (key is None or key in environment.secrets[declared].keys):
         return f"kubectl ksecret sync {environment.name} {declared}"
+    for other in examination.neighbours:
+        if secret in other.secrets and (key is None or key in other.secrets[secret].keys):
+            address = secret if key is None else f"{secret}/{key}"
+            return f"kubectl ksecret doctor {other.name} {address}, which declares it"
     subjects = {document.subject for document in examination.deployment.objects}
     if workload is None or not subjects or workload.document.subject in subjects:
         return f"kubectl ksecret check {environment.name}"
