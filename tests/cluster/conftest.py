@@ -41,7 +41,10 @@ def vault_secrets_operator(cluster: Cluster) -> Iterator[None]:
     program = Program(
         "vault-secrets-operator",
         ended_with_parent(command),
-        environment={"KUBECONFIG": str(cluster.kubeconfig), "OPERATOR_NAMESPACE": "vault-secrets-operator-system"},
+        environment={
+            "KUBECONFIG": str(cluster.controllers_kubeconfig),
+            "OPERATOR_NAMESPACE": "vault-secrets-operator-system",
+        },
         log=cluster.folder / "vault-secrets-operator.log",
         starter=threads,
     )

@@ -52,6 +52,8 @@ class Cluster:
     ) -> None:
         self.folder, self.controllers, self._flags = folder, controllers, flags or {}
         self.kubeconfig, self.audit_log = folder / "kubeconfig", folder / "audit.log"
+        # Of the programs: what they ask for is not taken for a test's own requests.
+        self.controllers_kubeconfig = folder / "controllers.kubeconfig"
         self.certificate = folder / "certificates" / "apiserver.crt"
         # Whom External Secrets Operator trusts when it starts; a test that has a vault of its own writes it.
         self.vault_authorities = folder / "vault-authorities.crt"
@@ -235,9 +237,7 @@ class Cluster:
         )
         self.wait("kube-apiserver")
         self.write_kubeconfig(self.kubeconfig, {"token": self._tokens["admin"]})
-        self._controllers_kubeconfig = self.write_kubeconfig(
-            self.folder / "controllers.kubeconfig", {"token": self._tokens["controllers"]}
-        )
+        self.write_kubeconfig(self.controllers_kubeconfig, {"token": self._tokens["controllers"]})
         # Without kubectl, which asks a server that has just begun for all that it serves, and takes ten seconds.
         for name in ("sealed-secrets", "external-secrets"):
             for definition in re.split(r"^---\n", crds(name).read_text(), flags=re.MULTILINE):
@@ -259,7 +259,7 @@ class Cluster:
     def _add_of_kubernetes(self, name: str, *flags: str) -> None:
         [port] = free_ports(1)
         kubeconfigs = [
-            f"--{purpose}kubeconfig={self._controllers_kubeconfig}"
+            f"--{purpose}kubeconfig={self.controllers_kubeconfig}"
             for purpose in ("", "authentication-", "authorization-")
         ]
         address = ("--bind-address=127.0.0.1", f"--secure-port={port}", f"--cert-dir={self.folder / name}")
@@ -270,7 +270,7 @@ class Cluster:
         self._write("kwok.yaml", standins.text([stand_in.logs(self._log(stand_in.name)) for stand_in in standins.ALL]))
         self._add(
             "kwok",
-            f"--kubeconfig={self._controllers_kubeconfig}",
+            f"--kubeconfig={self.controllers_kubeconfig}",
             "--manage-all-nodes=true",
             f"--server-address=127.0.0.1:{port}",
             "--node-ip=127.0.0.1",
@@ -318,7 +318,7 @@ class Cluster:
             # One alone would wait for the vaults of earlier tests, which are gone.
             "--concurrent=10",
             environment={
-                "KUBECONFIG": str(self._controllers_kubeconfig),
+                "KUBECONFIG": str(self.controllers_kubeconfig),
                 "SSL_CERT_FILE": str(self.vault_authorities),
             },
         )

@@ -359,8 +359,8 @@ def test_older_pods_of_a_kind_that_kubectl_can_not_restart_are_named_with_what_m
 
 def test_a_secret_of_another_overlay_of_the_namespace_leads_there(shop: Shop) -> None:
     shop.project.declare("db", {"url": {}})
-    shop.secret_overlay("shop", overrides={"db": {"omit": "The overlay db makes it"}})
-    shop.secret_overlay("db", overrides={"app": {"omit": "The overlay shop makes it"}})
+    shop.secret_overlay("shop", {"overrides": {"db": {"omit": "The overlay db makes it"}}})
+    shop.secret_overlay("db", {"overrides": {"app": {"omit": "The overlay shop makes it"}}})
     shop.values(token=CANARY, password="p", url="u")
     assert shop.ksecret("sync", "shop").code == 0
     both = [{"name": name.upper(), "valueFrom": key_of(name, key)} for name, key in (("app", "token"), ("db", "url"))]
