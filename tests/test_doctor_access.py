@@ -48,8 +48,10 @@ def project(tmp_path: Path) -> Project:
     return project
 
 
-def steps(project: Project, mock: tuple[Any, Path], *objects: Object, without: str = "") -> list[dict[str, Any]]:
-    """The steps of the question, with these objects in the cluster; the list of one kind may be refused."""
+def steps(
+    project: Project, mock: tuple[Any, Path], *objects: Object, without: str = "", question: str = QUESTION
+) -> list[dict[str, Any]]:
+    """The steps of a question, with these objects in the cluster; the list of one kind may be refused."""
     handler, kubeconfig = mock
     handler[f"get /api/v1/namespaces/{NAMESPACE}/secrets"] << 200 << {"items": []}
     for kind, path in LISTS.items():
@@ -64,7 +66,7 @@ def steps(project: Project, mock: tuple[Any, Path], *objects: Object, without: s
     handler["get"] << 403 << {"kind": "Status", "reason": "Forbidden"}
     done = project.ksecret("doctor", "test", "--output=json", KUBECONFIG=str(kubeconfig))
     assert done.err == ""
-    return [step for step in json.loads(done.out)["steps"] if step["question"] == QUESTION]
+    return [step for step in json.loads(done.out)["steps"] if step["question"] == question]
 
 
 def test_a_secret_without_readers_is_not_looked_at(project: Project, mock: tuple[Any, Path]) -> None:
@@ -156,3 +158,31 @@ def test_what_the_overlay_accepts_is_no_fault_until_its_last_day(project: Projec
     assert answers[-1]["cause"] == "these have to: ServiceAccount argocd/argocd, by an exception of the overlay"
     assert project.ksecret("render", "test", "--write").code == 0
     assert "exception-unused" not in project.ksecret("check", "test").out
+
+
+def test_a_reader_without_a_role_gets_the_commands_that_let_it_ask_the_api(
+    project: Project, mock: tuple[Any, Path]
+) -> None:
+    """What leads to it by a way round is no right to it, and who mounts it needs none."""
+    project.declare("app", {"token": {}}, readers=[rights.READER, "other"])
+    project.declare("redis", {"password": {}}, readers=[])
+    pods = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]}]
+    [step] = steps(
+        project,
+        mock,
+        role("Role", "app", SECRETS, namespace=NAMESPACE),
+        binding("RoleBinding", "app", "Role/app", account(rights.READER, NAMESPACE), namespace=NAMESPACE),
+        role("Role", "pods", pods, namespace=NAMESPACE),
+        binding("RoleBinding", "pods", "Role/pods", account("other", NAMESPACE), namespace=NAMESPACE),
+        question="each reader can read its Secret through the API",
+    )
+    assert (step["subject"], step["verdict"], step["cause"]) == (
+        "secret/app",
+        "not applicable",
+        "ServiceAccount other: no Role lets it ask the API; to take keys through env or a volume it needs none",
+    )
+    name, flag = "app-readers", f"--namespace={NAMESPACE}"
+    assert step["remedies"] == [
+        f"kubectl create role {name} {flag} --verb=get --resource=secrets --resource-name=app && "
+        f"kubectl create rolebinding {name} {flag} --role={name} --serviceaccount={NAMESPACE}:other, if they do ask it"
+    ]

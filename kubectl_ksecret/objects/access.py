@@ -4,10 +4,11 @@ There are two kinds of rights. Some give the Secret itself, such as get. Others 
 a pod in a namespace mounts any Secret there, and whoever gets the token of a ServiceAccount may do what that one may.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from ..model.kubernetes import RBAC, Object
+from . import selectors
 from .documents import Document, mapping, sequence
 from .rights import PolicyRule, Right, reading, rights_of
 
@@ -105,6 +106,12 @@ class Permissions:
                 )
         return ways
 
+    def lets_read(self, account: str, secret: str) -> bool:
+        """Whether a ServiceAccount of this namespace is given a Secret itself, and not only by a way round."""
+        holder = Holder("ServiceAccount", self.namespace, account)
+        grants = (grant for grant in self._grants if _is_among(holder, [grant.holder]))
+        return any(self._leading(grant.rights, secret, ())[1] for grant in grants)
+
     def _able(self, secret: str, readers: Collection[str]) -> set[Holder]:
         """Return who can read a Secret: a right to act as one of them is a way round, too."""
         able = {Holder("ServiceAccount", self.namespace, name) for name in readers}
@@ -173,7 +180,7 @@ class Permissions:
         for selector in sequence(mapping(role.get("aggregationRule")).get("clusterRoleSelectors")):
             for name, other in self._cluster_roles.items():
                 labels = mapping(mapping(other.get("metadata")).get("labels"))
-                if name not in within and _selects(mapping(selector), labels):
+                if name not in within and selectors.in_object(mapping(selector)).matches(labels):
                     yield from self._rules(other, (*within, name))
 
 
@@ -193,26 +200,6 @@ def _is_among(holder: Holder, holders: Collection[Holder]) -> bool:
     """Whether a holder is one of several, or of a group of them."""
     groups = (holder._replace(name=""), Holder("ServiceAccount", "", "")) if holder.kind == "ServiceAccount" else ()
     return any(one in holders for one in (holder, *groups))
-
-
-def _selects(selector: Object, labels: Mapping[str, object]) -> bool:
-    """Whether a label selector takes something with these labels; an empty one takes everything."""
-    expressions = [mapping(expression) for expression in sequence(selector.get("matchExpressions"))]
-    stated = mapping(selector.get("matchLabels"))
-    return all(labels.get(name) == value for name, value in stated.items()) and all(
-        _fits(expression, labels) for expression in expressions
-    )
-
-
-def _fits(expression: Object, labels: Mapping[str, object]) -> bool:
-    name, values = str(expression.get("key")), sequence(expression.get("values"))
-    fits = {
-        "In": labels.get(name) in values and name in labels,
-        "NotIn": labels.get(name) not in values,
-        "Exists": name in labels,
-        "DoesNotExist": name not in labels,
-    }
-    return fits.get(str(expression.get("operator")), False)
 
 
 def _aggregating(name: str, *rules: Object, to: str = "") -> Object:

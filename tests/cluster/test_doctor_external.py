@@ -209,13 +209,14 @@ def test_a_controller_that_is_scaled_away_is_named_and_runs_again_after_the_next
     cluster.wait(name)
 
 
-def test_a_policy_that_ignores_a_forced_refresh_is_named_with_the_way_out(shop: Shop) -> None:
-    shop.external_overlay(refreshPolicy="CreatedOnce")
+@pytest.mark.parametrize(("field", "value"), [("refreshPolicy", "CreatedOnce"), ("refreshInterval", "0s")])
+def test_a_policy_that_ignores_a_forced_refresh_is_named_with_the_way_out(shop: Shop, field: str, value: str) -> None:
+    shop.external_overlay(**{field: value})
     shop.store(token="one", password="p")
     assert shop.ksecret("sync", "test").code == 0
     shop.store(token="two", password="p")
     [step] = [step for step in _steps(shop, verdict="not applicable") if step["subject"] == APP]
-    assert step["cause"] == "refreshPolicy is CreatedOnce, so External Secrets Operator does not look again"
+    assert step["cause"] == f"{field} is {value.rstrip('s')}, so External Secrets Operator does not look again"
     assert _doctor(shop).code == 0
     _run(shop, step["remedies"][0])
     shop.kubectl("wait", "--for=jsonpath={.data.token}=dHdv", "secret/app", "--timeout=30s")

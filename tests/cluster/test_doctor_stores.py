@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from ..keyvault import KeyVault
+from ..keyvault.faults import no_role
 from .azure import account, applied, azure_overlay, cloud
 from .controlplane import Cluster
 from .examinations import Examination, Step, examine, follow
@@ -254,3 +255,38 @@ def test_a_secret_of_another_namespace_is_not_what_a_store_of_one_namespace_sign
         f"there is no such Secret in {principal.namespace}, where a SecretStore looks, though it names kube-system, "
         f"with which {VAULT} signs in"
     )
+
+
+def test_a_property_that_a_value_lacks_is_named_and_arrives_by_the_next_step(principal: Shop, vault: KeyVault) -> None:
+    principal.project.declare("app", {"token": {"remoteName": "document", "property": "sub"}, "password": {}})
+    vault.set("document", '{"sup": "x"}')
+    _signed_in(principal)
+    step = eventually(principal, APP, "property sub does not exist in key document")
+    assert step.remedies == ["kubectl ksecret sync test app, once the store has it"]
+    vault.set("document", json.dumps({"sub": CANARY}))
+    follow(principal, step)
+    assert principal.secret()["token"] == CANARY
+
+
+def test_an_identity_that_may_not_read_the_vault_gets_the_role_by_the_next_step(
+    principal: Shop, vault: KeyVault
+) -> None:
+    """Azure alone can give it; the double refuses as Key Vault does."""
+    vault.faults.add(no_role(), "GET /secrets/**")
+    try:
+        _signed_in(principal)
+        step = eventually(principal, APP, "403")
+    finally:
+        vault.faults.clear()
+    assert step.remedies[0].startswith(
+        'az role assignment create --role "Key Vault Secrets User" --assignee CLIENT_ID '
+    )
+    follow(principal, step._replace(remedies=["kubectl ksecret sync test app"]))
+
+
+def _signed_in(shop: Shop) -> None:
+    """Deploy the overlay with the right credentials."""
+    sources = [f"--from-file={name}={shop.project.root / name}" for name in ("id", "secret")]
+    shop.kubectl("create", "secret", "generic", "principal", *sources)
+    assert shop.ksecret("render", "test", "--write").code == 0
+    applied(shop)

@@ -387,3 +387,21 @@ def test_a_namespace_that_is_not_there_is_made_by_the_next_step(tmp_path: Path, 
     follow(shop, step)
     assert shop.ksecret("sync", "manual").code == 0
     assert examine(shop, "manual").failed == []
+
+
+def test_a_reader_whose_rendered_role_is_gone_can_read_again_after_the_next_step(shop: Shop) -> None:
+    """By the real authorizer, too."""
+    shop.project.declare("app", {"token": {}, "password": {}}, readers=["backend-sa"])
+    shop.external_overlay(overlay={"access": {"create": True}})
+    shop.store(token=CANARY, password="p")
+    shop.deploy("test")
+    question = "each reader can read"
+    assert examine(shop, "test").of("secret/app", question).cause == "backend-sa"
+    shop.kubectl("delete", "rolebinding", "app-readers")
+    step = examine(shop, "test").of("secret/app", question)
+    assert step.verdict == "failed"
+    assert step.cause == "ServiceAccount backend-sa: no Role lets it read app, though the overlay has one rendered"
+    follow(shop, step)
+    assert examine(shop, "test").of("secret/app", question).verdict == "passed"
+    account = f"--as=system:serviceaccount:{shop.namespace}:backend-sa"
+    assert shop.kubectl("auth", "can-i", "get", "secret/app", account).strip() == "yes"

@@ -1,4 +1,4 @@
-"""Who else than its readers can read a Secret through the API of the cluster."""
+"""Who else than its readers can read a Secret through the API of the cluster, and whether its readers can."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,6 +10,7 @@ from ...objects.documents import Document, mapping
 from .examination import Examination, Question, Step, Verdict
 
 _NOBODY_ELSE = "nobody but its readers can read a Secret through the API"
+_ABLE = "each reader can read its Secret through the API"
 # Each kind is listed once. A RoleBinding in another namespace gives nothing here.
 _KINDS = (
     ("Role", ROLES),
@@ -22,27 +23,69 @@ _BOOTSTRAPPING = "kubernetes.io/bootstrapping"  # the API server makes what has 
 
 
 def _ask(examination: Examination) -> Iterator[Step]:
-    readers = {
-        secret.name: [_deployed(examination, reader) for reader in stated]
-        for secret in examination.secrets.values()
-        if (stated := secret.secret.declaration.spec.readers) is not None
-    }
+    readers = _readers(examination)
     if not readers:
         yield _step(examination, "not applicable", "no declaration says in spec.readers who they are")
         return
+    permissions, unasked = _permissions(examination)
+    yield from unasked
+    yield from _of_ways(examination, permissions, readers, is_whole=not unasked)
+
+
+def _able(examination: Examination) -> Iterator[Step]:
+    """Look whether the readers of a Secret can read it. Only a program that asks the API itself needs the right."""
+    readers = _readers(examination)
+    permissions, unasked = _permissions(examination) if readers else (None, [])
+    if permissions is None or unasked:
+        return  # the question before has named the missing right
+    access = examination.environment.overlay.spec.access
+    for secret, accounts in readers.items():
+        unable = [account for account in accounts if not permissions.lets_read(account, secret)]
+        subject = f"secret/{secret}"
+        names = ", ".join(f"ServiceAccount {account}" for account in unable)
+        if not unable:
+            if accounts:
+                yield Step(question=_ABLE, subject=subject, verdict="passed", cause=", ".join(accounts))
+        elif access is not None and access.create:
+            cause = f"{names}: no Role lets it read {secret}, though the overlay has one rendered"
+            yield Step(question=_ABLE, subject=subject, verdict="failed", cause=cause, remedy=examination.apply_command)
+        else:
+            cause = f"{names}: no Role lets it ask the API; to take keys through env or a volume it needs none"
+            remedy = _role(examination, secret, unable)
+            yield Step(question=_ABLE, subject=subject, verdict="not applicable", cause=cause, remedy=remedy)
+
+
+def _role(examination: Examination, secret: str, accounts: Sequence[str]) -> str:
+    """Return the commands that let readers ask for a Secret."""
+    name, flag = f"{secret}-readers", f"--namespace={examination.namespace}"
+    subjects = " ".join(f"--serviceaccount={examination.namespace}:{account}" for account in accounts)
+    role = f"kubectl create role {name} {flag} --verb=get --resource=secrets --resource-name={secret}"
+    return f"{role} && kubectl create rolebinding {name} {flag} --role={name} {subjects}, if they do ask it"
+
+
+def _permissions(examination: Examination) -> tuple[Permissions, list[Step]]:
+    """Return the rights in the namespace, and a step for each kind that may not be listed."""
     documents: list[Document] = []
-    is_whole = True
+    unasked: list[Step] = []
     for kind, resources in _KINDS:
         try:
             documents += _listed(examination, kind, resources)
         except Refused as refused:
             if refused.status != 403:
                 raise
-            is_whole = False
             [mistake] = refused.mistakes
             cause = f"not all of it could be asked: {mistake.message}"
-            yield _step(examination, "unknown", cause, mistake.hint)
-    yield from _of_ways(examination, Permissions(documents, examination.namespace), readers, is_whole=is_whole)
+            unasked.append(_step(examination, "unknown", cause, mistake.hint))
+    return Permissions(documents, examination.namespace), unasked
+
+
+def _readers(examination: Examination) -> dict[str, list[str]]:
+    """Return the readers of the Secrets that name them, by the Secrets' names in the cluster."""
+    return {
+        secret.name: [_deployed(examination, reader) for reader in stated]
+        for secret in examination.secrets.values()
+        if (stated := secret.secret.declaration.spec.readers) is not None
+    }
 
 
 def _deployed(examination: Examination, reader: str) -> str:
@@ -129,4 +172,4 @@ def _step(examination: Examination, verdict: Verdict, cause: str, remedy: str = 
     return Step(question=_NOBODY_ELSE, subject=subject, verdict=verdict, cause=cause, remedy=remedy)
 
 
-QUESTIONS = (Question(_NOBODY_ELSE, _ask),)
+QUESTIONS = (Question(_NOBODY_ELSE, _ask), Question(_ABLE, _able))

@@ -50,9 +50,23 @@ def remedies(examination: Examination, cause: str, *, store: Object) -> list[str
         return correction(examination, store, f"spec.source.{source}", f"{field} ({fields.get(field)})")
     if any(sentence in cause for sentence in _UNTRUSTED) and name == "vault":
         return correction(examination, store, "spec.source.vault.caFile", "caBundle")
+    if name == "azurekv" and re.search(r"ForbiddenByRbac|AccessDenied|StatusCode=403|RESPONSE 403", cause):
+        return _permission(examination, fields)
     if name == "vault":
         return of_vault(cause, login_of_store(fields, examination.namespace))
     return []
+
+
+def _permission(examination: Examination, fields: Object) -> list[str]:
+    """Return how the identity of a store of Key Vault is let in."""
+    if fields.get("authType") == "WorkloadIdentity" and fields.get("serviceAccountRef"):
+        return [f"kubectl ksecret doctor {examination.environment.name} --as-workload"]
+    vault = str(fields.get("vaultUrl") or "").removeprefix("https://").partition(".")[0]
+    scope = f'"$(az keyvault show --name {vault} --query id --output tsv)"'
+    return [
+        f'az role assignment create --role "Key Vault Secrets User" --assignee CLIENT_ID --scope {scope}',
+        "CLIENT_ID is that of the identity with which the store signs in",
+    ]
 
 
 def login_of_store(fields: Object, namespace: str) -> VaultLogin:
