@@ -211,7 +211,8 @@ def test_a_controller_that_is_scaled_away_is_named_and_runs_again_after_the_next
 
 @pytest.mark.parametrize(("field", "value"), [("refreshPolicy", "CreatedOnce"), ("refreshInterval", "0s")])
 def test_a_policy_that_ignores_a_forced_refresh_is_named_with_the_way_out(shop: Shop, field: str, value: str) -> None:
-    shop.external_overlay(**{field: value})
+    spec: dict[str, Any] = {field: value}
+    shop.external_overlay(**spec)
     shop.store(token="one", password="p")
     assert shop.ksecret("sync", "test").code == 0
     shop.store(token="two", password="p")
