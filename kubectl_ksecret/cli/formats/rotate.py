@@ -42,10 +42,12 @@ def _next_steps(rotated: Rotated) -> Iterator[str]:
     for overlay in dict.fromkeys(read.environment.name for read in rotated.plan.pinned):
         if overlay in rotated.plan.fetched:
             yield f"next: kubectl ksecret render {overlay} --write, and commit it; until then the old value is pinned"
-    for reads in rotated.plan.fetched.values():
+    pinned = {(read.environment.name, read.address) for read in rotated.plan.pinned}
+    for overlay, reads in rotated.plan.fetched.items():
         environment = reads[0].environment
         secrets = list(dict.fromkeys(read.secret for read in reads))
-        yield f"next: {backend_of(environment).next_step(environment, secrets)}"
+        waits = all((overlay, read.address) in pinned for read in reads)
+        yield f"next: {'then ' if waits else ''}{backend_of(environment).next_step(environment, secrets)}"
     for overlay, reads in rotated.plan.synced.items():
         names = " ".join(dict.fromkeys(read.secret for read in reads))
         yield f"next: kubectl ksecret sync {overlay} {names}"
