@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
@@ -401,6 +402,14 @@ def test_a_server_that_is_no_key_vault_is_told(tmp_path: Path, vault: KeyVault, 
         assert failed(project, vault) == [f"{ERROR}{url} does not answer as a Key Vault", STRANGE]
 
 
+def test_a_certificate_that_has_expired_is_named(tmp_path: Path, vault: KeyVault) -> None:
+    """Another CA would not mend it."""
+    with stranger(tmp_path, 200, {}, "", lives=timedelta(minutes=-1)) as url:
+        project = vault_shop(tmp_path, vault, vaultUrl=url)
+        project.environment["REQUESTS_CA_BUNDLE"] = str(tmp_path / "stranger.pem")
+        assert failed(project, vault)[0] == f"{ERROR}{url}: its certificate has expired"
+
+
 @pytest.mark.parametrize("request_", ["GET", "PUT"])
 def test_a_redirect_is_not_followed(tmp_path: Path, vault: KeyVault, request_: str) -> None:
     """No Key Vault redirects, and nobody else may see what is asked for."""
@@ -423,7 +432,9 @@ def test_a_redirect_is_not_followed(tmp_path: Path, vault: KeyVault, request_: s
 
 
 @contextmanager
-def stranger(folder: Path, status: int, headers: Mapping[str, str], body: str) -> Iterator[str]:
+def stranger(
+    folder: Path, status: int, headers: Mapping[str, str], body: str, lives: timedelta = timedelta(days=1)
+) -> Iterator[str]:
     """An HTTPS server that has this one answer; its URL. Its CA is in stranger.pem."""
 
     class Exchange(BaseHTTPRequestHandler):
@@ -437,7 +448,7 @@ def stranger(folder: Path, status: int, headers: Mapping[str, str], body: str) -
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    context, ca = certificates.server_context("Stranger")
+    context, ca = certificates.server_context("Stranger", lives=lives)
     (folder / "stranger.pem").write_bytes(ca)
     with ThreadingHTTPServer(("127.0.0.1", 0), Exchange) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from .forkserver import COMMAND
+from .keyvault import certificates
 from .keyvault.answers import Answer
 from .keyvault.faults import Fault, Refuse
 from .kms import REGION, Kms
@@ -274,6 +276,20 @@ def test_a_fault_that_passes_is_not_reported(tmp_path: Path, kms: Kms, shop: Pro
     shop.done("seal", "prod")
     assert (met.count, len(kms.requests)) == (times, 2 + times)
     assert opened_by_kubeseal(shop.manifest("app"))["token"] == TOKEN.encode()
+
+
+def test_a_certificate_that_has_expired_is_named(tmp_path: Path, kms: Kms) -> None:
+    """Another CA would not mend it."""
+    context, ca = certificates.server_context("Expired", lives=timedelta(minutes=-1))
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host = f"127.0.0.1:{server.server_port}"
+        project = kms_shop(tmp_path, kms, endpoint=host)
+        project.environment["REQUESTS_CA_BUNDLE"] = str(project.write("ca.pem", ca))
+        message = failed(project, kms)[0]
+        server.shutdown()
+    assert message.endswith(f"{host}: its certificate has expired")
 
 
 @pytest.mark.parametrize("action", ["AssumeRole", "GetSecretValue", "PutSecretValue"])

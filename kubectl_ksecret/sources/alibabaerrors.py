@@ -6,10 +6,15 @@ from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 from darabonba.exceptions import RetryError
 from Tea.exceptions import TeaException, UnretryableException
 
+from . import tlsfaults
+
 # The SDK raises the others too, for an answer of another shape than it expects and for files that can't be read.
 RAISED = (TeaException, UnretryableException, RetryError, ValueError, TypeError, AttributeError, LookupError, OSError)
 
-Kind = Literal["refused", "strange", "cut", "slow", "untrusted", "ca", "unreached", "unversioned", "redirect"]
+Kind = (
+    Literal["refused", "strange", "cut", "slow", "untrusted", "ca", "unreached", "unversioned", "redirect"]
+    | tlsfaults.Kind
+)
 Report = tuple[str, str]  # message and hint
 
 _ABSENT = "Forbidden.ResourceNotFound"
@@ -56,7 +61,7 @@ class KmsFailure(Exception):
         """How often the same request is worth making: one that was carried out makes no second version."""
         if self.kind == "refused":
             return 7 if self.status >= 500 else 1
-        return 1 if self.kind in ("untrusted", "ca", "redirect") else 3
+        return 1 if self.kind in ("untrusted", "ca", "redirect", *tlsfaults.REPORTS) else 3
 
     @property
     def concerns_all(self) -> bool:
@@ -82,6 +87,8 @@ def failure(error: Exception) -> KmsFailure:
 
 
 def _kind_of(text: str) -> Kind:
+    if kind := tlsfaults.kind(text):
+        return kind
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return "untrusted"
     if "CA certificate bundle" in text or "[X509" in text:
@@ -135,6 +142,9 @@ def report_of_role(error: KmsFailure, host: str) -> Report:
 def _of_the_way(kind: Kind, host: str, name: str) -> Report:
     """Say why there is no answer that could be read."""
     match kind:
+        case "other-host" | "certificate-expired" | "not-yet-valid":
+            message, hint = tlsfaults.REPORTS[kind]
+            return f"{host}{message}", hint
         case "untrusted":
             hint = "source.alibabaKms.caFile or REQUESTS_CA_BUNDLE must name the CA that its certificate is from"
             return f"{host}: its certificate is not trusted", hint

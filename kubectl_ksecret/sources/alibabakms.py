@@ -4,7 +4,6 @@ import binascii
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
 from typing import Any, TypeVar
 
 from alibabacloud_kms20160120 import models
@@ -19,6 +18,7 @@ from . import Progress, SourceValue, Version, sidebyside
 from . import alibabaerrors as errors
 from .alibabaerrors import KmsFailure
 from .alibabasignin import SignIn
+from .moments import moment
 from .patience import PATIENCE, Throttling
 
 MAX_BYTES = 30_720
@@ -255,16 +255,8 @@ def _text(content: object, *, empty: bool = False) -> str:
 
 
 def _version(listed: Any) -> Version:
-    return Version(id=str(listed.version_id), created=_moment(listed.create_time))
+    return Version(id=str(listed.version_id), created=moment(listed.create_time))
 
 
 def _stages(version: Any) -> Collection[str]:
     return (version.version_stages and version.version_stages.version_stage) or ()
-
-
-def _moment(text: object) -> datetime | None:
-    """Return a time as KMS writes it, such as 2026-01-31T12:00:00Z."""
-    try:
-        return datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None

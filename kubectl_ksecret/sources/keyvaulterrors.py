@@ -11,7 +11,7 @@ from azure.core.exceptions import (
     ServiceRequestError,
 )
 
-from . import entraerrors
+from . import entraerrors, tlsfaults
 from .patience import asked_for
 
 # The SDK raises ValueError for a server whose challenge is not Key Vault's, OSError where trusted certificates can't
@@ -106,6 +106,9 @@ def _not_signed_in(error: ClientAuthenticationError, url: str) -> Report:
 
 
 def _unreached(error: Exception, url: str) -> Report:
+    if kind := tlsfaults.kind(str(error)):
+        message, hint = tlsfaults.REPORTS[kind]
+        return f"{url}{message}", hint
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return f"{url}: its certificate is not trusted", f"where a proxy inspects TLS, {_BUNDLE} must name its CA"
     if isinstance(error, OSError) or "[X509: " in str(error):  # there is no such file, or no certificate in it

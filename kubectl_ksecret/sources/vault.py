@@ -18,7 +18,8 @@ from ..sensitive import Sensitive
 from ..values import document
 from . import Progress, SourceValue, Version, sidebyside
 from . import vaulterrors as errors
-from .vaultapi import Answer, VaultApi, moment
+from .moments import moment
+from .vaultapi import Answer, VaultApi
 from .vaulterrors import VaultFailure
 
 T = TypeVar("T")

@@ -7,7 +7,6 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 from urllib.request import getproxies, proxy_bypass
@@ -25,7 +24,7 @@ from urllib3.exceptions import (
 from ..model.types.sources import Vault
 from ..sensitive import Sensitive
 from ..values import document
-from . import patience
+from . import patience, tlsfaults
 from .patience import Throttling
 from .vaulterrors import VaultFailure
 from .vaultrefusals import refusal
@@ -37,15 +36,6 @@ _ATTEMPTS_OF_A_FAILING_SERVER = 6
 _LONGEST_PAUSE = 10.0
 _CAPABILITIES = {"GET": "read", "POST": "update", "list": "list"}
 _PASSING = (408, 412, 500, 502, 503, 504)
-# Words of OpenSSL and of Python's ssl, the particular before the general.
-_FAULTS_OF_TLS = {
-    "Hostname mismatch": "other-host",
-    "IP address mismatch": "other-host",
-    "certificate has expired": "certificate-expired",
-    "certificate is not yet valid": "not-yet-valid",
-    "CERTIFICATE_VERIFY_FAILED": "untrusted",
-    "CERTIFICATE_REQUIRED": "client-certificate",
-}
 _HEALTH_PATH = "sys/health"
 
 
@@ -239,10 +229,11 @@ def _proxied(proxy: str, options: Mapping[str, Any]) -> urllib3.ProxyManager:
 
 def _fault_of_tls(text: str) -> str:
     """Return why there is no connection; OpenSSL's text quotes nothing that was sent."""
-    for words, reason in _FAULTS_OF_TLS.items():
-        if words in text:
-            return reason
-    return "strange"
+    if kind := tlsfaults.kind(text):
+        return kind
+    if "CERTIFICATE_REQUIRED" in text:
+        return "client-certificate"
+    return "untrusted" if "CERTIFICATE_VERIFY_FAILED" in text else "strange"
 
 
 def _pause(attempt: int, asked: float = 0.0) -> float:
@@ -271,11 +262,3 @@ def _read(response: urllib3.BaseHTTPResponse) -> Answer:
 
 def _is_json(response: urllib3.BaseHTTPResponse) -> bool:
     return str(response.headers.get("Content-Type", "")).startswith("application/json")
-
-
-def moment(text: object) -> datetime | None:
-    """Return a time of Vault's, which has nanoseconds; None where it states none."""
-    try:
-        return datetime.fromisoformat(str(text)[:26].rstrip("Z")).replace(tzinfo=UTC) if text else None
-    except ValueError:
-        return None

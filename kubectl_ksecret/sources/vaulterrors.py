@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from . import tlsfaults
+
 Report = tuple[str, str]  # message and hint
 
 
@@ -149,12 +151,7 @@ _REPORTS: Mapping[str, Report] = {
         " can't be reached: HTTPS_PROXY names no http:// or https:// proxy",
         "correct it, as http://proxy.example:3128, or name the server in NO_PROXY",
     ),
-    "other-host": (
-        ": its certificate is for another host",
-        "name it in source.vault.address as its certificate does; a proxy on the way may be at fault",
-    ),
-    "certificate-expired": (": its certificate has expired", "renew it, or correct the clock of this machine"),
-    "not-yet-valid": (": its certificate is not valid yet", "correct the clock of this machine"),
+    **tlsfaults.REPORTS,
     "client-certificate": (
         " demands a certificate of its clients, of which this tool has none",
         "name a listener in source.vault.address that takes a token alone",

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
-def server_context(subject: str, *hosts: str) -> tuple[ssl.SSLContext, bytes]:
+def server_context(subject: str, *hosts: str, lives: timedelta = timedelta(days=1)) -> tuple[ssl.SSLContext, bytes]:
     """The TLS side of a server on 127.0.0.1, of these hosts too, and the PEM of the CA that signed its certificate."""
-    key, certificate, ca = server_certificate(subject, *hosts)
+    key, certificate, ca = server_certificate(subject, *hosts, lives=lives)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:
         chain = Path(folder, "server.pem")  # the ssl module reads keys from files only
