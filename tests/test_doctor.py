@@ -192,3 +192,52 @@ def test_an_issuer_that_azure_can_not_reach_is_a_failure(project: Project, mock:
         "failed",
         f"the cluster's tokens have the issuer {issuer}, whose keys Entra can't read",
     )
+
+
+def test_what_an_object_holds_is_one_word_of_a_printed_command(project: Project, mock: tuple[Any, Path]) -> None:
+    """Whoever may write a ServiceAccount or a store writes no part of what an administrator types."""
+    handler, kubeconfig = mock
+    annotations = {f"azure.workload.identity/{name}-id": f"the-{name}$(reboot)" for name in ("client", "tenant")}
+    account = {"metadata": {"name": "shop", "namespace": "shop-test", "annotations": annotations}}
+    credentials = {"clientId": {"name": "principal", "key": "id;reboot"}}
+    named = store(serviceAccountRef={"name": "shop"}, authSecretRef=credentials, useAzureSDK=True)
+    handler["get /api/v1/namespaces/shop-test/secrets/principal"] << 404 << {}
+    answer(handler, store=named, account=(200, account), issuer=(200, {"issuer": "https://issuer.example"}))
+    answers = steps(project, kubeconfig)
+    listing = answers["a federated credential lets the ServiceAccount sign in"]["remedies"]
+    assert listing[1] == "az ad app federated-credential list --id CLIENT_ID" and "reboot" not in str(listing)
+    [making] = answers["the store's credentials are there"]["remedies"]
+    assert "--from-file='id;reboot'=FILE " in making
+
+
+def test_a_store_that_signs_in_as_its_node_is_azures_to_answer(project: Project, mock: tuple[Any, Path]) -> None:
+    """Unless nobody has filled in whose identity it is."""
+    handler, kubeconfig = mock
+    answer(handler, store=store(authType="ManagedIdentity", identityId="the-client"))
+    identity = steps(project, kubeconfig)["the store says as whom it signs in"]
+    assert (identity["verdict"], identity["remedies"]) == (
+        "not applicable",
+        ["az role assignment list --all --assignee the-client --output table"],
+    )
+
+
+def test_a_managed_identity_that_nobody_has_filled_in_is_named(project: Project, mock: tuple[Any, Path]) -> None:
+    handler, kubeconfig = mock
+    answer(handler, store=store(authType="ManagedIdentity", identityId="<client-id>"))
+    identity = steps(project, kubeconfig)["the store says as whom it signs in"]
+    assert (identity["verdict"], identity["cause"]) == ("failed", "identityId is a placeholder (<…>)")
+
+
+def test_an_operator_of_another_namespace_is_named(project: Project, mock: tuple[Any, Path]) -> None:
+    handler, kubeconfig = mock
+    pod = {
+        "metadata": {"name": "external-secrets-1", "namespace": "team-a"},
+        "spec": {"containers": [{"name": "main", "args": ["--namespace=team-a"]}]},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
+    }
+    answer(handler, served=(200, {"versions": [{"version": "v1"}]}), pods=(200, {"items": [pod]}))
+    controller = steps(project, kubeconfig)["its controller runs"]
+    assert (controller["verdict"], controller["cause"]) == (
+        "failed",
+        "in namespace team-a, it looks at the namespace team-a alone (--namespace), and not at shop-test",
+    )

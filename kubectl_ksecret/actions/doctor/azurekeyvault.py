@@ -190,7 +190,9 @@ def _managed(examination: Examination) -> Iterator[Step]:
                 f"it signs in as the nodes' managed identity{f' {identity}' if identity else ''}; Azure alone knows it"
             )
             remedy = (
-                f"az role assignment list --all --assignee {identity} --output table" if identity else _LIST_CLIENTS
+                f"az role assignment list --all --assignee {shlex.quote(identity)} --output table"
+                if identity
+                else _LIST_CLIENTS
             )
             step = _of_principal(reference.subject, cause, remedy)
             yield step.but(verdict="not applicable")

@@ -1,6 +1,7 @@
 """What the stores sign in with, whatever their provider: the Secrets and the ServiceAccounts that they name."""
 
 from collections.abc import Iterator
+from shlex import quote
 from typing import NamedTuple
 
 from ...cluster.api import Refused
@@ -53,9 +54,9 @@ def of_secret(examination: Examination, credential: Credential, question: str = 
         remedy = f"kubectl ksecret sync {examination.environment.name} {deployed[name]}"
     else:
         # Applied server-side, the other keys stay, and no value gets into last-applied.
-        making = f"kubectl create secret generic {name} --namespace={namespace} --from-file={key or 'KEY'}=FILE"
+        making = f"kubectl create secret generic {name} --namespace={namespace} --from-file={quote(key or 'KEY')}=FILE"
         # A manager of its own for each key: one that applied another key before would take that back.
-        applying = f"kubectl apply --server-side --field-manager=ksecret-{key or name} --filename=-"
+        applying = f"kubectl apply --server-side --field-manager={quote(f'ksecret-{key or name}')} --filename=-"
         remedy = f"{making} --dry-run=client --output=yaml | {applying}"
     return Step(question=question, subject=subject, verdict="failed", cause=cause, remedy=remedy)
 

@@ -5,6 +5,7 @@ Vault and OpenBao word their refusals alike, whoever asks them.
 
 import os
 import re
+from shlex import quote
 
 from ...frozen import Record
 from ...manifests.upkeep import STORE_FILE
@@ -61,7 +62,7 @@ def _permission(examination: Examination, fields: Object) -> list[str]:
     """Return how the identity of a store of Key Vault is let in."""
     if fields.get("authType") == "WorkloadIdentity" and fields.get("serviceAccountRef"):
         return [f"kubectl ksecret doctor {examination.environment.name} --as-workload"]
-    vault = str(fields.get("vaultUrl") or "").removeprefix("https://").partition(".")[0]
+    vault = quote(str(fields.get("vaultUrl") or "").removeprefix("https://").partition(".")[0])
     scope = f'"$(az keyvault show --name {vault} --query id --output tsv)"'
     return [
         f'az role assignment create --role "Key Vault Secrets User" --assignee CLIENT_ID --scope {scope}',
@@ -86,16 +87,17 @@ def login_of_store(fields: Object, namespace: str) -> VaultLogin:
 
 def of_vault(cause: str, login: VaultLogin) -> list[str]:
     """Return the next steps for what Vault or OpenBao says when it refuses a sign-in or a read; none for another."""
-    role = f"auth/{login.mount}/role/{login.role}"
+    role, roles = quote(f"auth/{login.mount}/role/{login.role}"), quote(f"auth/{login.mount}/role")
     if "Vault is sealed" in cause:
         return ["vault operator unseal"]
     if "invalid role name" in cause:
-        return [f"vault list auth/{login.mount}/role", f"sign in by one of these roles; {login.role} is none"]
+        return [f"vault list {roles}", f"sign in by one of these roles; {login.role} is none"]
     if re.search(r"(?:account name|namespace) not authorized", cause):
-        accounts = f"bound_service_account_names={login.account} bound_service_account_namespaces={login.namespace}"
-        return [f"vault write {role} {accounts}", f"name those too that vault read {role} shows"]
+        names = quote(f"bound_service_account_names={login.account}")
+        namespaces = quote(f"bound_service_account_namespaces={login.namespace}")
+        return [f"vault write {role} {names} {namespaces}", f"name those too that vault read {role} shows"]
     if "invalid role or secret ID" in cause or "invalid secret id" in cause:
-        return [f"make a new secret id for the role: vault write -force auth/{login.mount}/role/ROLE/secret-id"]
+        return [f"make a new secret id for the role: vault write -force {roles}/ROLE/secret-id"]
     if "no handler for route" in cause:
         return ["vault auth list", "vault secrets list", "name the mounts that these show"]
     if "permission denied" in cause:

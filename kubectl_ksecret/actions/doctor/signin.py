@@ -3,7 +3,9 @@
 The cluster knows what it must be; with --as-workload the sign-in is tried, as the operator does it.
 """
 
+import re
 from collections.abc import Iterator, Sequence
+from shlex import quote
 
 from ...cluster.api import Refused
 from ...cluster.resources import ISSUER, SERVICE_ACCOUNTS
@@ -75,6 +77,8 @@ def _issuer(examination: Examination) -> str:
 
 def _listings(client: str) -> tuple[str, str]:
     """Return the commands that list the federated credentials of an application, or of a managed identity."""
+    if not re.fullmatch(r"[\w.-]+", client):
+        client = "CLIENT_ID"  # an annotation that a shell would take for more than a word
     query = f"az identity list --query \"[?clientId=='{client}']"
     name, group = f'$({query}.name" --output tsv)', f'$({query}.resourceGroup" --output tsv)'
     return (
@@ -104,7 +108,7 @@ def _attempt(examination: Examination, identity: SigningAccount, demands: str) -
             return _step(identity, "failed", cause, "\n".join(_listings(identity.client)))
         return _step(identity, "failed", mistake.message, mistake.hint)
     if absent := [name for name, is_there in answers.items() if not is_there]:
-        vault = url.removeprefix("https://").partition(".")[0]
+        vault = quote(url.removeprefix("https://").partition(".")[0])
         remedy = [f"az keyvault secret set --vault-name {vault} --name {name} --file FILE" for name in absent]
         return _step(
             identity,
