@@ -185,8 +185,9 @@ def hints(examination: Examination, *rights: Right) -> dict[str, str]:
     found: dict[str, str] = {}
     for step in examination.steps:
         for remedy in step.remedies:
-            if command.search(remedy):
-                found.setdefault(remedy.removeprefix("a role that allows it: "), step.question)
+            prefix, allows, hint = remedy.partition("a role that allows it: ")
+            if allows and not prefix and command.search(hint):
+                found.setdefault(hint, step.question)
     return found
 
 
