@@ -9,8 +9,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from .ackmanager import AckManager, ack_manager
 from .kms import Kms
+from .mockcluster import MockCluster, mock_cluster
 from .peers import peer, run
 from .projects import Project
 
@@ -63,9 +63,9 @@ def ack_shop(folder: Path, auth: dict[str, Any] | None = None, source: dict[str,
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[AckManager]:
-    with ack_manager(tmp_path) as running:
-        running.kms |= {"token": "one", "password": "p"}
+def cluster(tmp_path: Path) -> Iterator[MockCluster]:
+    with mock_cluster(tmp_path) as running:
+        running.values |= {"token": "one", "password": "p"}
         yield running
 
 
@@ -141,19 +141,19 @@ def test_rotate_says_when_the_cluster_has_the_new_value(tmp_path: Path) -> None:
         assert kms.versions("shop/token")[-1].value == "two"
 
 
-def synced(project: Project, cluster: AckManager, *options: str) -> tuple[int, list[str]]:
+def synced(project: Project, cluster: MockCluster, *options: str) -> tuple[int, list[str]]:
     """What `sync` prints, and its exit code."""
     done = project.ksecret("sync", "prod", *options, KUBECONFIG=cluster.kubeconfig)
     return done.code, (done.out + done.err).splitlines()
 
 
-def test_sync_has_kms_read_at_once_and_restarts_what_reads_a_new_value(tmp_path: Path, cluster: AckManager) -> None:
+def test_sync_has_kms_read_at_once_and_restarts_what_reads_a_new_value(tmp_path: Path, cluster: MockCluster) -> None:
     """By an ExternalSecret that means the same and differs: the current version's stage is stated, or left out."""
     project = ack_shop(tmp_path)
     name = "externalsecret.alibabacloud.com/app"
     assert synced(project, cluster)[1][0] == f"{name} applied, with other values than before"
     for value in ("two", "three"):
-        cluster.kms["token"] = value
+        cluster.values["token"] = value
         code, lines = synced(project, cluster)
         assert (code, lines) == (
             0,
@@ -163,17 +163,17 @@ def test_sync_has_kms_read_at_once_and_restarts_what_reads_a_new_value(tmp_path:
     assert "versionStage" not in diff.out
 
 
-def test_sync_waits_for_an_operator_that_takes_its_time(tmp_path: Path, cluster: AckManager) -> None:
+def test_sync_waits_for_an_operator_that_takes_its_time(tmp_path: Path, cluster: MockCluster) -> None:
     """The Secret is there with all its keys, and holds the old value until the operator has read KMS."""
     project = ack_shop(tmp_path)
     assert synced(project, cluster)[0] == 0
-    cluster.kms["token"], cluster.delay = "two", 1.5
+    cluster.values["token"], cluster.delay = "two", 1.5
     code, lines = synced(project, cluster)
     name = "externalsecret.alibabacloud.com/app"
     assert (code, lines) == (0, [f"{name} applied, with other values than before", "deployment.apps/reader restarted"])
 
 
-def test_sync_says_what_a_secret_lacks_and_takes_none_over_unasked(tmp_path: Path, cluster: AckManager) -> None:
+def test_sync_says_what_a_secret_lacks_and_takes_none_over_unasked(tmp_path: Path, cluster: MockCluster) -> None:
     """The operator itself reports nothing, overwrites a Secret that exists, and leaves out what KMS does not have."""
     project = ack_shop(tmp_path)
     cluster.put(
@@ -182,17 +182,23 @@ def test_sync_says_what_a_secret_lacks_and_takes_none_over_unasked(tmp_path: Pat
     )
     code, lines = synced(project, cluster, "--timeout=2s")
     assert code == 1
-    assert "the Secret app exists and is not made by a ExternalSecret of ack-secret-manager" in lines[0]
+    assert "the Secret app exists and is not made by an ExternalSecret of ack-secret-manager" in lines[0]
     assert "--adopt takes it over, which would delete mine" in lines[0]
     assert cluster.secret("app") == {"mine": "eA=="}
-    del cluster.kms["password"]
+    del cluster.values["password"]
     code, lines = synced(project, cluster, "--timeout=2s", "--adopt")
     assert (code, "the Secret app lacks password, which KMS does not have" in "\n".join(lines)) == (1, True)
 
 
-def test_sync_does_not_take_silence_for_success(tmp_path: Path, cluster: AckManager) -> None:
-    """Where nobody makes the Secret, that is unknown and no success."""
+def test_sync_does_not_take_silence_for_success(tmp_path: Path, cluster: MockCluster) -> None:
+    """Where nobody makes the Secret, or writes it anew, that is unknown and no success."""
     project = ack_shop(tmp_path)
     cluster.runs = False
     code, lines = synced(project, cluster, "--timeout=2s")
     assert (code, "ack-secret-manager made no Secret app: is it running" in "\n".join(lines)) == (1, True)
+    cluster.runs = True
+    cluster.look()
+    assert synced(project, cluster)[0] == 0
+    cluster.runs, cluster.values["token"] = False, "two"
+    code, lines = synced(project, cluster, "--timeout=2s")
+    assert (code, "app has not arrived yet: ack-secret-manager reads KMS within two" in "\n".join(lines)) == (1, True)

@@ -7,6 +7,7 @@ from ..cluster.guard import belongs
 from ..errors import InputError, Mistake, shown
 from ..frozen import Record
 from ..model.resolution import Environment
+from .deployment import namespace_at
 
 
 class Belonging(Record):
@@ -29,7 +30,7 @@ def belonging(environments: Sequence[Environment], api: Api, command: str) -> Be
     for environment in environments:
         if environment.overlay.spec.cluster is None:
             unknown.append(_unpinned(environment, command))
-        elif belongs(environment, api, environment.namespace):
+        elif belongs(environment, api, namespace_at(api, environment)):
             here.append(environment)
         else:
             elsewhere.append(environment.name)

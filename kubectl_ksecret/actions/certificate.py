@@ -17,6 +17,7 @@ from ..model.resolution import Environment
 from ..sealing import certificate
 from ..sealing.validity import Validity, judge
 from . import trust
+from .deployment import namespace_at
 
 
 class OverlayCertificate(Record):
@@ -45,7 +46,7 @@ def current(environment: Environment, now: datetime) -> OverlayCertificate:
 def fetch(environment: Environment, api: Api, controller: certificates.Controller, now: datetime) -> OverlayCertificate:
     """Replace the certificate by that of the cluster's controller. Raises InputError for another cluster."""
     _named(environment)
-    refuse_another_cluster(environment, api, environment.namespace)
+    refuse_another_cluster(environment, api, namespace_at(api, environment))
     pem = certificates.from_controller(api, controller, otherwise="the certificate with --url")
     return replace(environment, pem, now, trusted=True)
 

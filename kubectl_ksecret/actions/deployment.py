@@ -4,11 +4,13 @@ import os
 from collections.abc import Mapping, Sequence
 
 from ..backends import backend_of
-from ..errors import InputError, Mistake
+from ..cluster.api import Api
+from ..cluster.guard import belongs, refuse_another_cluster, refuse_another_namespace
+from ..cluster.stores import STORE_KINDS, StoreKind, store_kind
+from ..errors import InputError, Mistake, Refusal
 from ..frozen import Record
 from ..kustomize.deployment import build_one
 from ..manifests.committed import FOLDER, file_of
-from ..manifests.upkeep import STORE_FILE
 from ..model.resolution import Environment, Secret
 from ..objects.documents import Document, Tree
 from .survey import root_of
@@ -27,11 +29,23 @@ class DeployedSecret(Record):
     namespace: str
 
 
+class DeployedStore(Record):
+    """What an operator reads a vault through, as it is deployed."""
+
+    kind: StoreKind
+    document: Document
+
+    @property
+    def name(self) -> str:
+        """Its name, as kubectl prints it."""
+        return self.kind.full_name(self.document.subject.name)
+
+
 class Deployment(Record):
-    """The Secrets that a build has, by their declared names, the store that is rendered, and all objects of it."""
+    """The Secrets that a build has, by their declared names, the stores that are rendered, and all objects of it."""
 
     secrets: Mapping[str, DeployedSecret]
-    store: Document | None = None
+    stores: Sequence[DeployedStore] = ()
     objects: Sequence[Document]
     namespace: str
 
@@ -56,10 +70,9 @@ def deployment(environment: Environment) -> Deployment:
         for document in candidates:
             if document.file == file:
                 secrets[name] = _deployed(environment, secret, document)
-    store_file = environment.project.name(environment.path(os.path.join(FOLDER, STORE_FILE)))
     return Deployment(
         secrets=secrets,
-        store=next((document for document in objects if document.file == store_file), None),
+        stores=_stores(environment, objects),
         objects=objects,
         namespace=_namespace(environment, secrets),
     )
@@ -69,6 +82,41 @@ def not_built(environment: Environment) -> str:
     """Return what is said of a Secret that is declared and that the build does not have."""
     verb = "seal" if backend_of(environment).seals else "render --write"
     return f"the build has no such Secret; kubectl ksecret {verb} {environment.name} makes its manifest"
+
+
+def deployment_to(api: Api, environment: Environment) -> Deployment:
+    """Build an overlay's kustomization for the cluster at hand.
+
+    Raises InputError if the overlay belongs to another cluster, or -n names another namespace; Refusal as Api does.
+    """
+    deployed = deployment(environment)
+    refuse_another_namespace(api, deployed.namespace)
+    refuse_another_cluster(environment, api, deployed.namespace)
+    return deployed
+
+
+def namespace_at(api: Api, environment: Environment) -> str:
+    """Return the namespace by which an overlay is known to belong to the cluster at hand, or not.
+
+    What is pinned is the namespace that is deployed to. The overlay is built only where that is not the declared one.
+    """
+    if environment.overlay.spec.cluster is None or belongs(environment, api, environment.namespace):
+        return environment.namespace
+    try:
+        return deployment(environment).namespace
+    except (InputError, Refusal):
+        return environment.namespace
+
+
+def _stores(environment: Environment, objects: Sequence[Document]) -> list[DeployedStore]:
+    """Return the stores of the overlay's own manifests, in the order in which they are applied."""
+    folder = environment.project.name(environment.path(FOLDER))
+    stores = [
+        DeployedStore(kind=kind, document=document)
+        for document in objects
+        if os.path.dirname(document.file) == folder and (kind := store_kind(document.group, document.subject.kind))
+    ]
+    return sorted(stores, key=lambda store: STORE_KINDS.index(store.kind))
 
 
 def _deployed(environment: Environment, secret: Secret, document: Document) -> DeployedSecret:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from ..backends import backend_of
 from ..cluster.api import Api, Refused
 from ..cluster.comparison import as_far_as
-from ..cluster.guard import refuse_another_cluster, refuse_another_namespace
 from ..cluster.ownership import OVERLAY, edited_keys, gitops_owner, other_managers, overlay_label
-from ..cluster.resources import STORES, Resources
+from ..cluster.resources import Resources
 from ..cluster.secrets import SecretMetadata, find_secret, list_secrets
+from ..cluster.stores import STORE_KINDS, StoreKind
 from ..frozen import Record
 from ..manifests import record
 from ..model.backend import Backend
@@ -23,7 +23,7 @@ from ..objects.documents import Document, mapping
 from ..objects.selectors import Selector
 from ..sources import OpenedBy
 from .addresses import selected
-from .deployment import DeployedSecret, Deployment, deployment, not_built
+from .deployment import DeployedSecret, Deployment, deployment_to, not_built
 from .orders import DELIVERIES
 from .provision import SourceState, SourceValues, changed
 
@@ -78,9 +78,7 @@ def diff(environment: Environment, api: Api, request: DiffRequest, opened_by: Op
 
     Raises InputError for another cluster than the overlay's, Refusal if the cluster can't be asked.
     """
-    deployed = deployment(environment)
-    refuse_another_namespace(api, deployed.namespace)
-    refuse_another_cluster(environment, api, deployed.namespace)
+    deployed = deployment_to(api, environment)
     names = selected(environment, request.addresses, request.selector)
     if not names:
         return Diff(environment=environment.name, namespace=deployed.namespace, compared=())
@@ -127,19 +125,14 @@ def _compared(
 def _standing_objects(
     environment: Environment, api: Api, deployed: Deployment, names: Collection[str], *, is_whole: bool
 ) -> list[Compared]:
-    """Compare the store that is rendered, and the objects of which a controller makes the Secrets."""
+    """Compare the stores that are rendered, and the objects of which a controller makes the Secrets."""
     delivery = DELIVERIES.get(environment.backend.field)
     if delivery is None:
         return []
     compared: list[Compared] = []
-    if deployed.store is not None:
-        kind, _, name = deployed.store.subject
-        resources = STORES[kind]
-        store = (
-            resources.cluster_wide(name) if kind == "ClusterSecretStore" else resources.among(deployed.namespace, name)
-        )
-        live = api.find(store)
-        compared += _standing(resources, [deployed.store], {name: live} if live else {})
+    for kind in STORE_KINDS:
+        if kind.group == delivery.resources.group:
+            compared += _stores(environment, api, deployed, kind, is_whole=is_whole)
     standing = {live["metadata"]["name"]: live for live in api.all(delivery.resources.among(deployed.namespace))}
     built = {name: secret.document for name, secret in deployed.secrets.items() if name in names}
     compared += _standing(delivery.resources, built.values(), standing)
@@ -147,6 +140,33 @@ def _standing_objects(
         all_built = {secret.document.subject.name for secret in deployed.secrets.values()}
         compared += _extra(environment, delivery.resources, all_built, standing)
     return compared
+
+
+def _stores(
+    environment: Environment, api: Api, deployed: Deployment, kind: StoreKind, *, is_whole: bool
+) -> Iterator[Compared]:
+    """Compare the stores of a kind with those that live.
+
+    Where none is rendered, another team may have the only right to list them: then none is extra. Of one for the whole
+    cluster nothing says which project's overlay of that name it was applied for.
+    """
+    built = [store.document for store in deployed.stores if store.kind == kind]
+    if kind.is_cluster_wide:
+        found = (api.find(kind.target("", document.subject.name)) for document in built)
+        standing = {live["metadata"]["name"]: live for live in found if live}
+    elif built or is_whole:
+        try:
+            standing = {live["metadata"]["name"]: live for live in api.all(kind.resources.among(deployed.namespace))}
+        except Refused as refused:
+            if built or refused.status != 403:
+                raise
+            return
+    else:
+        return
+    yield from _standing(kind.resources, built, standing)
+    if is_whole and not kind.is_cluster_wide:
+        names = [document.subject.name for document in built]
+        yield from _extra(environment, kind.resources, names, standing)
 
 
 class _Expected(Record):

@@ -2,17 +2,14 @@
 
 from ..cluster import listing
 from ..cluster.api import Api
-from ..cluster.guard import refuse_another_cluster, refuse_another_namespace
 from ..model.resolution import Environment
 from ..sources import GivenSecrets
-from .deployment import deployment
+from .deployment import deployment_to
 
 
 def read(environment: Environment, api: Api) -> GivenSecrets:
     """Return the values. Raises InputError for another cluster than the overlay's, Refusal if it can't be asked."""
-    deployed = deployment(environment)
-    refuse_another_namespace(api, deployed.namespace)
-    refuse_another_cluster(environment, api, deployed.namespace)
+    deployed = deployment_to(api, environment)
     values = {}
     for name in environment.secrets:
         live_name = deployed.secrets[name].name if name in deployed.secrets else name

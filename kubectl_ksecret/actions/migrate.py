@@ -78,6 +78,8 @@ def migrate(environment: Environment, request: MigrateRequest, ports: MigratePor
     content = environment.project.read(path)
     text = _edited(decode(content, shown_file), shown_file, environment, request)
     target = _loaded(environment, text)
+    old = switching.standing(environment)
+    switching.refuse_other_names(target, old)
     values, given, absent = _values(environment, target, ports)
     copied = Copied(written=(), kept=())
     if values:
@@ -89,7 +91,7 @@ def migrate(environment: Environment, request: MigrateRequest, ports: MigratePor
     if sealer is not None and provision is None:
         hint = "name a source, give the values with -f, or take those of the cluster with --from-cluster"
         raise InputError(Mistake(f"{target.name} has no source, so there are no values to seal", hint=hint))
-    sealed, files, old = None, [shown_file], switching.standing(environment)
+    sealed, files = None, [shown_file]
     if not request.dry_run:
         with _replaced(path, content, editing.encoded(text, content)):
             sealed, written = _written(target, provision, sealer, _given_keys(target, given), ports=ports, now=now)

@@ -1,7 +1,7 @@
 """The deliveries of one sync: how each Secret of an overlay is brought to the cluster, and what became of it."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Generic, Literal, Protocol, TypeVar
 
 from ..cluster import delivery as deliveries
 from ..cluster.acksecretmanager import AckSecretManagerDelivery
@@ -17,9 +17,11 @@ from ..cluster.vaultstaticsecret import VaultStaticSecretDelivery
 from ..frozen import Record
 from ..model.resolution import Environment
 from ..objects.selectors import Selector
-from .deployment import DeployedSecret, Deployment, not_built
+from .deployment import DeployedSecret, DeployedStore, Deployment, not_built
 from .plain import PlainContent, PlainPorts, PlainRequest, contents, is_plain
 
+AnyOrder = TypeVar("AnyOrder", bound="NamedOrder")
+Attempted = TypeVar("Attempted")
 Restart = Literal["auto", "always", "never"]
 # By the field of the backend: two operators have a kind named ExternalSecret.
 DELIVERIES: Mapping[str, Delivery] = {
@@ -73,24 +75,53 @@ class Run(Record):
         return Result(name=name, namespace=self.deployed.namespace, verb=verb, outcome=outcome)
 
 
-class Orders(Protocol):
+class NamedOrder(Protocol):
+    """A Secret to deliver, by the name that it has in the cluster."""
+
+    @property
+    def name(self) -> str:
+        """The Secret's own name."""
+
+
+class Orders(Generic[AnyOrder]):
     """The deliveries of one run. `refused` says whether the cluster refused a write."""
 
-    refused: bool
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        # By the declared names of the Secrets.
+        self._orders: dict[str, AnyOrder] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        self.refused = False
 
     def deliver(self, names: Collection[str]) -> list[Result]:
         """Deliver the declared Secrets of these names, report each result, and return all of them."""
+        raise NotImplementedError
 
     def arrived(self) -> Mapping[str, Outcome]:
         """Return the outcomes of what arrived, by the names that the Secrets have in the cluster."""
+        return {order.name: self._outcomes[name] for name, order in self._arrived()}
 
     def finish(self, unfinished: Collection[str]) -> None:
-        """Note on what arrived that there is nothing left to do, but for Secrets with readers that did not restart."""
+        """Note on what arrived that nothing is left to do, but for Secrets with readers that did not restart."""
+        for name, order in self._arrived():
+            if order.name not in unfinished:
+                self._finish(order, self._outcomes[name])
 
+    def _finish(self, order: AnyOrder, outcome: Outcome) -> None:
+        raise NotImplementedError
 
-def orders_of(run: Run) -> Orders:
-    """Return the deliveries of an overlay, as its backend wants them."""
-    return PlainOrders(run) if is_plain(run.environment) else StandingOrders(run)
+    def _arrived(self) -> Iterator[tuple[str, AnyOrder]]:
+        for name, outcome in self._outcomes.items():
+            if outcome.state == "arrived":
+                yield name, self._orders[name]
+
+    def _attempt(self, deliver: Callable[[], Attempted]) -> Attempted | Outcome:
+        """Deliver one object. What a webhook or a conflict refuses stops no other."""
+        try:
+            return deliver()
+        except Refused as refused:
+            self.refused = True
+            return refusal(refused)
 
 
 def not_deployed(environment: Environment, name: str, namespace: str) -> Result:
@@ -110,62 +141,64 @@ def refusal(refused: Refused) -> Outcome:
     return Outcome(state="failed", cause="\nhint: ".join(filter(None, (mistake.message, mistake.hint))))
 
 
-class StandingOrders(Orders):
+class StandingOrders(Orders[Order]):
     """Secrets for which another object stands, of which a controller makes them."""
 
     def __init__(self, run: Run) -> None:
-        self._run, self._delivery = run, DELIVERIES[run.environment.backend.field]
-        self._orders: dict[str, Order] = {}
-        self._outcomes: dict[str, Outcome] = {}
-        self.refused = False
+        super().__init__(run)
+        self._delivery = DELIVERIES[run.environment.backend.field]
 
     def deliver(self, names: Collection[str]) -> list[Result]:
-        """Deliver the store, then the Secrets side by side."""
-        stores = [self._deliver_store()] if self._run.deployed.store is not None else []
+        """Deliver the stores one after the other, then the Secrets side by side."""
+        stores = [self._deliver_store(store) for store in self._run.deployed.stores]
         seen = self._look()
         results: dict[str, Result] = {}
         expectations: dict[str, Expectation] = {}
+
+        def report(name: str, result: Result) -> None:
+            results[name] = result
+            self._run.reporter.result(result)
+
         for name in names:
             deployed = self._run.deployed.secrets.get(name)
             if deployed is None:
-                results[name] = not_deployed(self._run.environment, name, self._run.deployed.namespace)
+                report(name, not_deployed(self._run.environment, name, self._run.deployed.namespace))
                 continue
             order = self._orders[name] = self._order(deployed, seen)
-            outcome = self._attempt(lambda order=order: self._delivery.deliver(self._run.api, order, seen))  # type: ignore[misc]
+            outcome = self._attempt(lambda order=order: self._deliver(order, seen))  # type: ignore[misc]
             if isinstance(outcome, Outcome):
-                results[name] = self._result(name, outcome)
+                report(name, self._result(name, outcome))
             else:
                 expectations[name] = outcome
-        for result in results.values():
-            self._run.reporter.result(result)
-
-        def report(name: str, outcome: Outcome) -> None:
-            results[name] = self._result(name, outcome)
-            self._run.reporter.result(results[name])
 
         def waiting(left: Sequence[str]) -> None:
             self._run.reporter.waiting([full_name(self._delivery, self._orders[name].object_name) for name in left])
 
-        wait(expectations, self._look, self._run.deadline.left, report, waiting)
+        wait(
+            expectations,
+            self._look,
+            self._run.deadline.left,
+            lambda name, outcome: report(name, self._result(name, outcome)),
+            waiting,
+        )
         return [*stores, *(results[name] for name in names)]
 
-    def arrived(self) -> Mapping[str, Outcome]:
-        """Return the outcomes of what arrived, by the names that the Secrets have in the cluster."""
-        return {
-            self._orders[name].name: outcome for name, outcome in self._outcomes.items() if outcome.state == "arrived"
-        }
+    def _deliver(self, order: Order, seen: View) -> Expectation | Outcome:
+        neighbour = deliveries.refused_neighbour(order, seen.objects.get(order.object_name))
+        return neighbour or self._delivery.deliver(self._run.api, order, seen)
 
-    def finish(self, unfinished: Collection[str]) -> None:
-        """Note on each object whose Secret arrived that there is nothing left to do."""
-        for name, outcome in self._outcomes.items():
-            order = self._orders[name]
-            if outcome.state == "arrived" and order.name not in unfinished:
-                deliveries.finish(self._run.api, self._delivery, order, outcome)
+    def _finish(self, order: Order, outcome: Outcome) -> None:
+        deliveries.finish(self._run.api, self._delivery, order, outcome)
 
-    def _deliver_store(self) -> Result:
-        run, document = self._run, self._run.deployed.store
-        assert document is not None
-        store = StoreDelivery(run.api, document.object, namespace=run.deployed.namespace, overlay=run.environment.name)
+    def _deliver_store(self, deployed: DeployedStore) -> Result:
+        run = self._run
+        store = StoreDelivery(
+            run.api,
+            deployed.kind,
+            deployed.document.object,
+            namespace=run.deployed.namespace,
+            overlay=run.environment.name,
+        )
         outcome = self._attempt(lambda: store.deliver(dry_run=run.request.dry_run))
         if not isinstance(outcome, Outcome):
             expectation = {store.name: outcome}
@@ -174,14 +207,6 @@ class StandingOrders(Orders):
         result = run.result(store.name, store.verb, outcome)
         run.reporter.result(result)
         return result
-
-    def _attempt(self, deliver: Callable[[], Expectation | Outcome]) -> Expectation | Outcome:
-        """Deliver one object. What a webhook or a conflict refuses stops no other."""
-        try:
-            return deliver()
-        except Refused as refused:
-            self.refused = True
-            return refusal(refused)
 
     def _look(self) -> View:
         run, delivery = self._run, self._delivery
@@ -202,19 +227,13 @@ class StandingOrders(Orders):
         )
 
     def _result(self, name: str, outcome: Outcome) -> Result:
-        self._outcomes[name] = outcome
+        outcome = self._outcomes[name] = deliveries.unchangeable(outcome, self._orders[name].before)
         standing = full_name(self._delivery, self._orders[name].object_name)
         return self._run.result(standing, self._delivery.verb, outcome)
 
 
-class PlainOrders(Orders):
+class PlainOrders(Orders[PlainOrder]):
     """Secrets that are applied as they are."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._orders: dict[str, PlainOrder] = {}
-        self._outcomes: dict[str, Outcome] = {}
-        self.refused = False
 
     def deliver(self, names: Collection[str]) -> list[Result]:
         """Read all values, then apply one Secret after the other; nothing has to be waited for."""
@@ -236,18 +255,8 @@ class PlainOrders(Orders):
             run.reporter.result(results[-1])
         return results
 
-    def arrived(self) -> Mapping[str, Outcome]:
-        """Return the outcomes of what arrived, by the names of the Secrets."""
-        return {
-            self._orders[name].name: outcome for name, outcome in self._outcomes.items() if outcome.state == "arrived"
-        }
-
-    def finish(self, unfinished: Collection[str]) -> None:
-        """Note on each Secret that arrived that what reads it has restarted."""
-        for name, outcome in self._outcomes.items():
-            order = self._orders[name]
-            if outcome.state == "arrived" and order.name not in unfinished:
-                finish_secret(self._run.api, order)
+    def _finish(self, order: PlainOrder, outcome: Outcome) -> None:
+        finish_secret(self._run.api, order)
 
     def _deliver(self, name: str, content: PlainContent) -> Result:
         metadata = content.manifest["metadata"]
@@ -266,10 +275,11 @@ class PlainOrders(Orders):
             adopt=self._run.request.adopt,
             dry_run=self._run.request.dry_run,
         )
-        try:
-            outcome = apply_secret(self._run.api, order)
-        except Refused as refused:
-            self.refused = True
-            outcome = refusal(refused)
+        outcome = self._attempt(lambda: apply_secret(self._run.api, order))
         self._outcomes[name] = outcome
         return self._run.result(shown_name, "applied", outcome)
+
+
+def orders_of(run: Run) -> PlainOrders | StandingOrders:
+    """Return the deliveries of an overlay, as its backend wants them."""
+    return PlainOrders(run) if is_plain(run.environment) else StandingOrders(run)

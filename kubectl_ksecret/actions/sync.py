@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from ..cluster.api import Api
 from ..cluster.arrival import Deadline, Outcome
-from ..cluster.guard import refuse_another_cluster, refuse_another_namespace
+from ..cluster.stores import StoreDelivery
 from ..frozen import Record
 from ..model.resolution import Environment
 from .addresses import selected
-from .deployment import deployment
+from .deployment import deployment, deployment_to
 from .orders import DELIVERIES, Reporter, Result, Run, SyncRequest, full_name, not_deployed, orders_of
 from .plain import PlainPorts
 from .restarts import Restarts, built_readers, names_of_readers, restart_readers
@@ -48,9 +48,7 @@ def sync(environment: Environment, api: Api, request: SyncRequest, ports: PlainP
     Raises InputError for another cluster than the overlay's, or if values are needed that are not trusted; Refusal if
     the cluster or the source can't be asked.
     """
-    deployed = deployment(environment)
-    refuse_another_namespace(api, deployed.namespace)
-    refuse_another_cluster(environment, api, deployed.namespace)
+    deployed = deployment_to(api, environment)
     names = selected(environment, request.addresses, request.selector)
     if not names:
         return Sync(environment=environment.name, delivered=())
@@ -94,9 +92,8 @@ def plan(environment: Environment, request: SyncRequest) -> Sync:
         results.append(Result(name=name, namespace=deployed.namespace, verb=verb, outcome=outcome))
 
     chosen = selected(environment, request.addresses, request.selector)
-    if chosen and deployed.store is not None:
-        kind, _, name = deployed.store.subject
-        add(f"{kind.lower()}.{deployed.store.group}/{name}", "applied", _DONE)
+    for store in deployed.stores if chosen else ():
+        add(store.name, StoreDelivery.verb, _DONE)
     for name in chosen:
         built = deployed.secrets.get(name)
         if built is not None and delivery is not None:

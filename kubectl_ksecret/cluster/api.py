@@ -31,6 +31,8 @@ PAGE = 500
 # client-go, and so kubectl, asks again as often where the server says after how many seconds.
 _ATTEMPTS = 10
 _LONGEST_PAUSE_SECONDS = 10.0
+# So often a write that met another one is made, as often as kubectl does.
+_WRITES = 5
 # Of a refusal by an admission rule its name alone is shown: what it says may quote the object.
 _ADMISSION = re.compile(
     r"ValidatingAdmissionPolicy '(?P<policy>[a-z0-9.-]{1,253})' with binding"
@@ -115,14 +117,17 @@ class Api:
         group = self.find(Resources(resources.group, resources.version, "").cluster_wide())
         return group is not None and any(entry.get("name") == resources.plural for entry in group.get("resources", ()))
 
-    def apply(self, target: Target, manifest: Object, *, force: bool = False, dry_run: bool = False) -> Object:
-        """Apply an object server-side and return it. Raises Refused with status 409 if others own its fields."""
-        parameters = {"fieldManager": FIELD_MANAGER, "force": str(force).lower()} | _dry_run(dry_run)
-        return self._request("PATCH", target, parameters, manifest, APPLY)
+    def apply(self, target: Target, manifest: Object, *, dry_run: bool = False) -> Object:
+        """Apply an object server-side, be its fields others', and return it."""
+        parameters = {"fieldManager": FIELD_MANAGER, "force": "true"} | _dry_run(dry_run)
+        return self._write(target, parameters, manifest, APPLY)
 
     def patch(self, target: Target, patch: object, form: str, *, dry_run: bool = False) -> Object:
-        """Patch an object and return it. `form` is MERGE or JSON_PATCH."""
-        return self._request("PATCH", target, {"fieldManager": FIELD_MANAGER} | _dry_run(dry_run), patch, form)
+        """Patch an object and return it. `form` is MERGE, or JSON_PATCH, which may say what it must find."""
+        parameters = {"fieldManager": FIELD_MANAGER} | _dry_run(dry_run)
+        if form == JSON_PATCH:
+            return self._request("PATCH", target, parameters, patch, form)
+        return self._write(target, parameters, patch, form)
 
     def create(self, target: Target, manifest: Object, *, dry_run: bool = False) -> Object:
         """Create an object and return it."""
@@ -153,6 +158,17 @@ class Api:
             if not token:
                 return entries
             query["continue"] = token
+
+    def _write(self, target: Target, parameters: Mapping[str, str], body: object, form: str) -> Object:
+        """Write what states no condition: where another write came in between, it is the same one again."""
+        for _ in range(_WRITES - 1):
+            try:
+                return self._request("PATCH", target, parameters, body, form)
+            except Refused as refused:
+                if refused.status != 409:
+                    raise
+            time.sleep(0.1)
+        return self._request("PATCH", target, parameters, body, form)
 
     def _request(
         self,

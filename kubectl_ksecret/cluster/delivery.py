@@ -9,7 +9,15 @@ from ..model.kubernetes import Object
 from .api import MERGE, Api
 from .arrival import Expectation, Outcome, View
 from .comparison import has_form
-from .ownership import OVERLAY, applied_by_kubectl, data_written, gitops_owner, overlay_label, take_over_from_kubectl
+from .ownership import (
+    OVERLAY,
+    applied_by_kubectl,
+    data_written,
+    gitops_owner,
+    other_overlay,
+    overlay_label,
+    take_over_from_kubectl,
+)
 from .resources import Resources, Target
 from .secrets import LiveSecret, changed_keys, read_secret
 
@@ -81,18 +89,39 @@ def arrived(api: Api, order: Order, *, owner: str, live: LiveSecret | None = Non
 
 
 def refused_adoption(order: Order, kind: str) -> Outcome | None:
-    """Return why a Secret that exists is not taken over unasked: its other keys would be deleted."""
+    """Return why a Secret that exists is not taken over: unasked, since its other keys would be deleted.
+
+    One that another object makes is not taken over at all. Both would make it in turn, or the controller refuses.
+    """
     before = order.before
-    if before is None or order.adopt or any(owner.kind == kind for owner in before.owners):
+    if before is None or any(owner.kind == kind for owner in before.owners):
         return None
     losing = sorted(before.keys - order.keys)
     loss = f", which would delete {', '.join(losing)}" if losing else ""
-    maker = (
-        f"made by {before.owners[0].kind} {before.owners[0].name}"
-        if before.owners
-        else f"not made by {with_article(kind)}"
-    )
-    return Outcome(state="failed", cause=f"the Secret {order.name} exists and is {maker}; --adopt takes it over{loss}")
+    maker = f"made by {before.maker}" if before.maker else f"not made by {with_article(kind)}"
+    cause = f"the Secret {order.name} exists and is {maker}; --adopt takes it over{loss}"
+    if before.owners:
+        hint = before.owners[0].freeing(order.namespace)
+        return Outcome(state="failed", cause=f"{cause}, once it is free\nhint: {hint}")
+    return None if order.adopt else Outcome(state="failed", cause=cause)
+
+
+def refused_neighbour(order: Order, standing: Object | None) -> Outcome | None:
+    """Return why an object that another overlay has applied is not written unasked."""
+    labels = ((standing or {}).get("metadata") or {}).get("labels") or {}
+    other = other_overlay(labels, order.overlay)
+    if not other or order.adopt:
+        return None
+    cause = f"overlay {other} has one of this name in the same namespace; --adopt takes it over"
+    return Outcome(state="failed", cause=cause)
+
+
+def unchangeable(outcome: Outcome, before: LiveSecret | None) -> Outcome:
+    """Return the outcome as it is of a Secret that is immutable: what failed there is never tried again."""
+    if outcome.state != "failed" or before is None or not before.immutable:
+        return outcome
+    cause = f"the Secret {before.name} is immutable, so its values stay; the way out: {before.anew}"
+    return Outcome(state="never", cause=cause)
 
 
 class Applied(NamedTuple):
@@ -162,7 +191,7 @@ def apply_unowned(
     metadata = manifest["metadata"]
     labels = {**(metadata.get("labels") or {}), OVERLAY: overlay_label(overlay)}
     labelled = manifest | {"metadata": metadata | {"labels": labels}}
-    return Applied(api.apply(target, labelled, force=True, dry_run=dry_run), "")
+    return Applied(api.apply(target, labelled, dry_run=dry_run), "")
 
 
 def finish(api: Api, delivery: Delivery, order: Order, outcome: Outcome) -> None:

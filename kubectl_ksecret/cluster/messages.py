@@ -57,6 +57,8 @@ _SENTENCES = (
     # Vault Secrets Operator; the last two are those of the templates that are rendered for it, and of its AppRole.
     r"Failed to (?:get Vault auth login|read Vault secret|build K8s secret data|update k8s secret)",
     r"Failed to (?:check Vault seal status|construct Vault client|handle VaultAuth resource request)",
+    r"Failed setting up SecretTransformationOption|Invalid VaultConnectionRef",
+    r'Vault(?:Auth|Connection)\.secrets\.hashicorp\.com "NAME" not found',
     r"(?:has no ownerReferences|not the owner of the destination Secret)",
     r'the entry has no NAME(?: that is text)?|NAME of the entry is not base64|no key "id" found in secret',
     # The way to it.
@@ -64,6 +66,7 @@ _SENTENCES = (
     r"connection refused|no such host|i/o timeout|context deadline exceeded|connection reset by peer",
     r"x509: certificate signed by unknown authority|tls: failed to verify certificate",
     # The Secret.
+    r"field is immutable when `immutable` is set",
     r"could not (?:update|delete) secret(?:, target is immutable)?|could not delete orphaned secrets",
     r"secret is immutable|failed to take ownership of target secret|target is owned by another ExternalSecret",
     r"secret is owned by another ExternalSecret|could not (?:set|remove) controller reference on secret",

@@ -1,6 +1,6 @@
 """Who else writes an object: GitOps controllers, which own what they apply, and earlier ways of applying it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import shown
@@ -47,6 +47,12 @@ def overlay_label(overlay: str) -> str:
     return overlay[:63].rstrip("-.")
 
 
+def other_overlay(labels: Mapping[str, str], overlay: str) -> str:
+    """Return the other overlay that an object was applied for, or nothing: two of them would write it in turn."""
+    applied_for = labels.get(OVERLAY, "")
+    return "" if applied_for == overlay_label(overlay) else shown(applied_for)
+
+
 def gitops_step(live: Object) -> str:
     """Return what brings the files to the cluster where a GitOps controller applies an object; nothing where none does.
 
@@ -70,6 +76,7 @@ def edited_keys(live: Object) -> frozenset[str]:
     """Return the keys of a Secret that somebody wrote with kubectl after its controller, or sync, wrote it last.
 
     An earlier entry of kubectl proves nothing: a field whose value stays the same stays with whoever wrote it first.
+    Times have whole seconds, and one of the same second counts: a Secret that is written once more loses nothing.
     """
     # Whoever wrote the data keeps `f:data` itself when another one takes its last key.
     entries = [
@@ -77,7 +84,7 @@ def edited_keys(live: Object) -> frozenset[str]:
     ]
     by_kubectl = [entry for entry in entries if str(entry.get("manager")).startswith("kubectl")]
     last = max((str(entry.get("time") or "") for entry in entries if entry not in by_kubectl), default="")
-    later = [entry for entry in by_kubectl if last and str(entry.get("time") or "") > last]
+    later = [entry for entry in by_kubectl if last and str(entry.get("time") or "") >= last]
     return frozenset(key for entry in later for key in fields_below(entry, "data"))
 
 

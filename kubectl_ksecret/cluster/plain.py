@@ -3,13 +3,14 @@
 from base64 import b64encode
 from collections.abc import Mapping
 
+from ..errors import shown
 from ..frozen import Record
 from ..manifests import record
 from ..model.kubernetes import Object
 from ..sensitive import Sensitive
 from .api import FIELD_MANAGER, MERGE, Api
 from .arrival import Outcome
-from .ownership import OVERLAY, gitops_owner, overlay_label, take_over_from_kubectl
+from .ownership import OVERLAY, gitops_owner, other_overlay, overlay_label, take_over_from_kubectl
 from .resources import SECRETS
 from .secrets import RESTARTING, LiveSecret, digest, read_secret
 
@@ -42,6 +43,9 @@ def apply_secret(api: Api, order: PlainOrder) -> Outcome:
     if before is not None:
         if refusal := _refusal(order, before):
             return Outcome(state="failed", cause=refusal)
+        if fixed := _fixed(order, before):
+            cause = f"the Secret {order.name} {fixed}; the way out: {before.anew}"
+            return Outcome(state="never", cause=cause)
         live = api.get(SECRETS.among(order.namespace, order.name))
         live.pop("data", None)
         take_over_from_kubectl(api, SECRETS.among(order.namespace, order.name), live, dry_run=order.dry_run)
@@ -51,7 +55,6 @@ def apply_secret(api: Api, order: PlainOrder) -> Outcome:
     answer = api.apply(
         SECRETS.among(order.namespace, order.name),
         _manifest(order, restarting=restarting),
-        force=True,
         dry_run=order.dry_run,
     )
     answer.clear()  # it holds the values
@@ -77,13 +80,26 @@ def _refusal(order: PlainOrder, before: LiveSecret) -> str:
     if owner := gitops_owner(before.object):
         return f"{owner} applies it"
     if before.owners:
-        return f"it is made by {before.owners[0].kind} {before.owners[0].name}, which would undo the change"
+        taking = "once it is free, --adopt takes it over"
+        hint = before.owners[0].freeing(order.namespace)
+        return f"it is made by {before.maker}, which would undo the change; {taking}\nhint: {hint}"
+    if (other := other_overlay(before.labels, order.overlay)) and not order.adopt:
+        return f"overlay {other} has one of this name in the same namespace; --adopt takes it over"
     managers = {entry.get("manager") for entry in before.object["metadata"].get("managedFields") or ()}
     if FIELD_MANAGER in managers or order.adopt:
         return ""
     losing = sorted(before.keys - order.values.keys())
     loss = f", which may delete {', '.join(losing)}" if losing else ""
-    return f"it exists and is not made by ksecret; --adopt takes it over{loss}"
+    maker = f"made by {before.maker}" if before.maker else "not made by ksecret"
+    return f"it exists and is {maker}; --adopt takes it over{loss}"
+
+
+def _fixed(order: PlainOrder, before: LiveSecret) -> str:
+    """Return what the API server lets nobody change of a Secret, if this would."""
+    declared = str(order.manifest.get("type") or "Opaque")
+    if before.type != declared:
+        return f"is of the type {shown(before.type)}, and nobody can make it {declared}"
+    return "is immutable, so its values stay" if before.immutable and _changed_keys(order, before) else ""
 
 
 def _changed_keys(order: PlainOrder, before: LiveSecret | None) -> list[str]:
@@ -101,7 +117,10 @@ def _manifest(order: PlainOrder, *, restarting: bool) -> Object:
         annotations[RESTARTING] = "true"
     data = {key: _encoded(value) for key, value in order.values.items()}
     labels = {**(metadata.get("labels") or {}), OVERLAY: overlay_label(order.overlay)}
-    return order.manifest | {"metadata": metadata | {"annotations": annotations, "labels": labels}, "data": data}
+    # An immutable one has the same values; left out, the field would go with whoever applied it, which is refused.
+    fixed = {"immutable": True} if order.before and order.before.immutable else {}
+    stated = {"metadata": metadata | {"annotations": annotations, "labels": labels}, "data": data, **fixed}
+    return order.manifest | stated
 
 
 def _entry(order: PlainOrder, key: str) -> record.Provenance:

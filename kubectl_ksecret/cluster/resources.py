@@ -87,7 +87,6 @@ ROLLOUTS = Resources("argoproj.io", "v1alpha1", "rollouts")
 EXTERNAL_SECRETS = Resources("external-secrets.io", "v1", "externalsecrets")
 SECRET_STORES = Resources("external-secrets.io", "v1", "secretstores")
 CLUSTER_SECRET_STORES = Resources("external-secrets.io", "v1", "clustersecretstores")
-STORES = {"SecretStore": SECRET_STORES, "ClusterSecretStore": CLUSTER_SECRET_STORES}
 VAULT_STATIC_SECRETS = Resources(VAULT_OPERATOR, "v1beta1", "vaultstaticsecrets")
 VAULT_AUTHS = Resources(VAULT_OPERATOR, "v1beta1", "vaultauths")
 VAULT_CONNECTIONS = Resources(VAULT_OPERATOR, "v1beta1", "vaultconnections")

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..errors import shown
 from ..frozen import Record
 from ..manifests import record
 from ..model.kubernetes import LAST_APPLIED, OPERATOR, Object
@@ -18,6 +19,7 @@ from .resources import SECRETS
 
 # On a plain Secret whose values have changed, until what reads it has restarted.
 RESTARTING = "ksecret.dev/restarting"
+_HELM_RELEASE = "meta.helm.sh/release-name"
 # Values are compared by digests under a key that lives as long as the process: nobody can guess a value by them.
 _KEY = os.urandom(32)
 
@@ -27,6 +29,12 @@ class Owner(Record):
 
     kind: str
     name: str
+    group: str
+
+    def freeing(self, namespace: str) -> str:
+        """Return the command by which it goes, and what it made stays."""
+        resource = f"{self.kind.lower()}.{self.group}" if self.group else self.kind.lower()
+        return f"kubectl delete {shown(resource)} {shown(self.name)} --namespace={namespace} --cascade=orphan"
 
 
 class SecretMetadata(Record):
@@ -51,7 +59,15 @@ class SecretMetadata(Record):
     restarting: bool
     last_applied: bool
     hashed: bool
+    helm_release: str
     object: Object
+
+    @property
+    def maker(self) -> str:
+        """Who makes it, by the object that owns it or the Helm release that it is of; empty if nothing says so."""
+        if self.owners:
+            return f"{self.owners[0].kind} {self.owners[0].name}"
+        return f"the Helm release {self.helm_release}, whose next upgrade writes it again" if self.helm_release else ""
 
     @property
     def record(self) -> record.Entries:
@@ -63,6 +79,12 @@ class LiveSecret(SecretMetadata):
     """A Secret that was read. `digests` has a digest of each value, which only this process can compare."""
 
     digests: Mapping[str, bytes]
+    immutable: bool
+
+    @property
+    def anew(self) -> str:
+        """Return the command after which it can be made anew."""
+        return f"kubectl delete secret {self.name} --namespace={self.namespace}, and the same command again"
 
 
 def read_secret(api: Api, namespace: str, name: str) -> LiveSecret | None:
@@ -73,7 +95,7 @@ def read_secret(api: Api, namespace: str, name: str) -> LiveSecret | None:
     data = live.pop("data", None) or {}
     digests = {key: digest(str(value)) for key, value in data.items()}
     fields = _fields(live["metadata"], live.get("type"), frozenset(digests))
-    return LiveSecret(digests=digests, **fields)
+    return LiveSecret(digests=digests, immutable=live.get("immutable") is True, **fields)
 
 
 def list_secrets(api: Api, namespace: str) -> dict[str, SecretMetadata]:
@@ -130,13 +152,19 @@ def _fields(metadata: Object, type_: str | None, keys: frozenset[str]) -> dict[s
         "keys": keys,
         "record_text": annotations.get(record.ANNOTATION) or "",
         "labels": metadata.get("labels") or {},
-        "owners": [Owner(kind=owner["kind"], name=owner["name"]) for owner in metadata.get("ownerReferences") or ()],
+        "owners": [_owner(reference) for reference in metadata.get("ownerReferences") or ()],
         "restarting": annotations.get(RESTARTING) == "true",
         "managed_by_sealed_secrets": annotations.get("sealedsecrets.bitnami.com/managed") == "true",
         "last_applied": LAST_APPLIED in annotations,
+        "helm_release": shown(annotations.get(_HELM_RELEASE, "")),
         "hashed": f"reconcile.{OPERATOR}/data-hash" in annotations,
         "object": _value_free(metadata),
     }
+
+
+def _owner(reference: Object) -> Owner:
+    group, slash, _ = reference["apiVersion"].partition("/")
+    return Owner(kind=reference["kind"], name=reference["name"], group=group if slash else "")
 
 
 def changed_keys(before: LiveSecret | None, after: LiveSecret) -> list[str]:

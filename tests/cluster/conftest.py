@@ -8,6 +8,7 @@ import pytest
 
 from ..peers import crds, peer
 from . import standins
+from .acksecretmanager import AckSecretManager
 from .controlplane import PEERS, Cluster
 from .programs import Program, ended_with_parent, free_ports, starter
 
@@ -52,6 +53,14 @@ def vault_secrets_operator(cluster: Cluster) -> Iterator[None]:
     yield
     program.stop()
     threads.shutdown()
+
+
+@pytest.fixture
+def ack_secret_manager(cluster: Cluster) -> Iterator[AckSecretManager]:
+    """The stand-in for ack-secret-manager. Its kinds go with it: they have the names of External Secrets Operator's."""
+    controller = AckSecretManager(cluster)
+    yield controller
+    controller.close()
 
 
 @pytest.fixture

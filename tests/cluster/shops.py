@@ -55,6 +55,23 @@ class Shop:
         self.project.overlay(name, backend, source=source, namespace=self.namespace, **overlay)
         self.kustomization(name)
 
+    def vault_overlay(self, source: Mapping[str, Any], auth: Mapping[str, Any], **spec: Any) -> None:
+        """An overlay of VaultStaticSecrets, and how their operator signs in."""
+        backend = {"vaultSecretsOperator": {"refreshAfter": "2s", "auth": auth, **spec}}
+        self.project.overlay("vso", backend, source=source, namespace=self.namespace)
+        self.kustomization("vso")
+        done = self.ksecret("render", "vso", "--write")
+        assert (done.code, done.err) == (0, "")
+
+    def ack_overlay(self, name: str = "ack") -> None:
+        """An overlay of ack-secret-manager, whose store is rendered."""
+        auth = {"rrsa": {"oidcProviderARN": "acs:ram::1:oidc-provider/c", "ramRoleARN": "acs:ram::1:role/shop"}}
+        backend = {"ackSecretManager": {"store": {"name": "kms", "auth": auth}}}
+        self.project.overlay(name, backend, source={"alibabaKms": {"region": "cn-hangzhou"}}, namespace=self.namespace)
+        self.kustomization(name)
+        done = self.ksecret("render", name, "--write")
+        assert (done.code, done.err) == (0, "")
+
     def values(self, **values: str) -> None:
         """Put values in .env, by the keys' names."""
         self.project.write(".env", "".join(f"{key.upper()}={value}\n" for key, value in values.items()))
@@ -101,10 +118,10 @@ class Shop:
         """The generations of the workloads: a restart counts one up."""
         return {name: self.object("deployment", name)["metadata"]["generation"] for name in ("reader", "other")}
 
-    def kustomization(self, name: str) -> None:
-        """Let an overlay be deployed: the workloads, and what is rendered."""
+    def kustomization(self, name: str, **fields: str) -> None:
+        """Let an overlay be deployed: the workloads, and what is rendered, with prefixes or another namespace."""
         folder = f"overlays/{name}"
-        text = f"resources: [../base, secrets]\nnamespace: {self.namespace}\n"
+        text = json.dumps({"resources": ["../base", "secrets"], "namespace": self.namespace, **fields})
         self.project.write(f"{folder}/kustomization.yaml", text)
         self.project.write(f"{folder}/secrets/kustomization.yaml", "resources: [manifests]\n")
 

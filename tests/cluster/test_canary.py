@@ -5,19 +5,25 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
+import yaml
 
+from ..openbao import OpenBao
 from ..test_canary import CANARY, SHOWN, STORED, Watched, traces
+from .acksecretmanager import AckSecretManager
 from .controlplane import Cluster
 from .policies import refusing
 from .shops import Shop
+from .test_vault import Vault
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
 FORMATS = {
     "sync": ("text", "json"),
     "diff": ("diff", "json"),
     "status": ("wide",),
-    "doctor": ("text",),
+    "doctor": ("text", "json"),
 }
+# A function of the templates of both operators that quotes the value whole in the Event and the log.
+QUOTING = {"externalSecret": "{{ fail .token }}", "vaultSecretsOperator": '{{ fail (get .Secrets "token") }}'}
 
 
 @pytest.fixture
@@ -52,6 +58,22 @@ def run_all(shop: Shop, overlay: str, *codes: int, **variables: str) -> str:
             outputs.append(done.out + done.err)
     assert_nothing_leaked(shop, *outputs)
     return "".join(outputs)
+
+
+def quote(shop: Shop, overlay: str, *path: str, template: str) -> None:
+    """Let the operator fail with the value in its message, by a template in the committed manifest."""
+    file = shop.project.manifest("app", overlay)
+    manifest = yaml.safe_load(file.read_text())
+    templates = manifest["spec"]
+    for field in path:
+        templates = templates.setdefault(field, {})
+    templates["token"] = template if path[-1] == "data" else {"text": template}
+    file.write_text(json.dumps(manifest))
+
+
+def events(shop: Shop) -> str:
+    """What the Events of the namespace say, in which the value has to stand for the tests to show anything."""
+    return shop.kubectl("get", "events", "--output=jsonpath={.items[*].message}")
 
 
 def by_hand(shop: Shop, **fields: object) -> None:
@@ -101,6 +123,37 @@ def test_sealed_values_and_the_certificate(shop: Shop) -> None:
     assert shop.secret()["token"] == CANARY
     shop.kubectl("annotate", "secret", "app", f"kubectl.kubernetes.io/last-applied-configuration={CANARY}")
     run_all(shop, "prod", 0, 1)
+
+
+def test_a_value_in_the_events_and_the_log_of_external_secrets_operator(shop: Shop) -> None:
+    shop.store(token=CANARY, password=CANARY)
+    shop.external_overlay()
+    run_all(shop, "test", 0, 1, 3)  # `status` reaches no vault
+    assert shop.secret()["token"] == CANARY
+    quote(shop, "test", "target", "template", "data", template=QUOTING["externalSecret"])
+    assert "error calling fail" in run_all(shop, "test", 0, 1, 3)
+    assert CANARY in events(shop)
+
+
+def test_a_value_in_the_events_of_vault_secrets_operator(
+    shop: Shop, bao: OpenBao, vault_secrets_operator: None
+) -> None:
+    vault = Vault(bao, shop)
+    bao.ask("POST", f"{vault.mount}/data/shop/prod/app", {"data": {"token": CANARY, "password": CANARY}})
+    shop.vault_overlay(vault.source, vault.kubernetes())
+    run_all(shop, "vso", 0, 1, VAULT_TOKEN=vault.token())
+    assert shop.secret() == {"token": CANARY, "password": CANARY}
+    quote(shop, "vso", "destination", "transformation", "templates", template=QUOTING["vaultSecretsOperator"])
+    assert "error calling fail" in run_all(shop, "vso", 0, 1, VAULT_TOKEN=vault.token())
+    assert CANARY in events(shop)
+
+
+def test_a_secret_of_ack_secret_manager(shop: Shop, ack_secret_manager: AckSecretManager) -> None:
+    """Without credentials of Alibaba Cloud `status` fails, and shows no more than the others."""
+    ack_secret_manager.values |= {"token": CANARY, "password": CANARY}
+    shop.ack_overlay()
+    run_all(shop, "ack", 0, 1, 2, 3)
+    assert shop.secret() == {"token": CANARY, "password": CANARY}
 
 
 def test_the_files_and_arguments_of_an_external_diff(shop: Shop, tmp_path: Path) -> None:

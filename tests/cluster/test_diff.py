@@ -131,6 +131,25 @@ def test_what_we_applied_and_no_file_has_any_more_is_named(sealed: Shop) -> None
     assert "--- live/sealedsecret.bitnami.com/more\n+++ built/sealedsecret.bitnami.com/more\n" in done.out
 
 
+def test_a_store_that_no_file_has_any_more_is_named_and_one_of_another_overlay_is_not(shop: Shop) -> None:
+    store = {"name": "old", "auth": {"workloadIdentity": {"serviceAccountName": "shop"}}}
+    shop.external_overlay(store=store)
+    shop.external_overlay("other", store={**store, "name": "theirs"})
+    for overlay in ("test", "other"):
+        assert "SecretStore" not in shop.ksecret("diff", overlay).err
+        assert shop.ksecret("sync", overlay, "--timeout=1s").code == 1  # the store is not ready, and it is applied
+    shop.external_overlay()
+    shop.store(token="one", password="p")
+    shop.kubectl("delete", "externalsecret", "app")
+    assert shop.ksecret("sync", "test").code == 0
+    done = shop.ksecret("diff", "test")
+    assert done.code == 1
+    assert done.out.startswith(
+        "--- live/secretstore.external-secrets.io/old\n+++ built/secretstore.external-secrets.io/old\n"
+    )
+    assert "theirs" not in done.out
+
+
 def test_the_list_is_asked_for_without_values_and_no_secret_is_read(sealed: Shop) -> None:
     """By the audit log: one list of Secrets as a table, and no write."""
     sealed.kubectl("create", "secret", "generic", "another", f"--from-literal=token={CANARY}")

@@ -13,7 +13,7 @@ import pytest
 
 from ..openbao import OpenBao
 from ..peers import peer, run
-from ..projects import age
+from ..projects import Done, Project, age
 from ..test_sources_vault import documented_policy
 from .controlplane import Cluster
 from .test_controlplane import wait_until
@@ -28,10 +28,17 @@ LOGIN = "vault-login"
 
 
 class Production:
-    """The sample's production overlay, deployed as SealedSecrets; and an engine of OpenBao that is still empty."""
+    """The sample's production overlay, deployed as SealedSecrets; and an engine of OpenBao that is still empty.
 
-    def __init__(self, sample: Sample, bao: OpenBao) -> None:
-        self._sample, self._bao, self._mount = sample, bao, bao.mount()
+    Under a prefix the values are sealed for the namespace alone, since the names change.
+    """
+
+    def __init__(self, sample: Sample, bao: OpenBao, prefix: str = "") -> None:
+        self._sample, self._bao, self._mount, self.prefix = sample, bao, bao.mount(), prefix
+        if prefix:
+            sample.edit("prod", namePrefix=prefix)
+            path = sample.project.root / "overlays/prod/secrets/ksecret.yaml"
+            path.write_text(path.read_text().rstrip() + "\n      scope: namespace-wide\n")
         self.namespace = sample.namespace("prod")
         token = bao.limited(documented_policy("write", self._mount))
         sample.project.environment |= {"VAULT_TOKEN": token, "SOPS_AGE_KEY": age("anna").identity}
@@ -41,6 +48,11 @@ class Production:
         self.kubectl(
             "create", "secret", "generic", LOGIN, f"--namespace={self.namespace}", f"--from-literal=token={token}"
         )
+
+    @property
+    def project(self) -> Project:
+        """The files."""
+        return self._sample.project
 
     @property
     def source(self) -> str:
@@ -77,8 +89,12 @@ class Production:
                 self.kubectl(*words)
         return commands
 
+    def tried(self, *arguments: str) -> Done:
+        """Run the command, whatever comes of it."""
+        return self._sample.ksecret(*arguments)
+
     def ksecret(self, *arguments: str) -> str:
-        done = self._sample.ksecret(*arguments)
+        done = self.tried(*arguments)
         assert (done.code, done.err) == (0, ""), (arguments, done)
         return done.out
 
@@ -87,8 +103,9 @@ class Production:
         return run(peer("kubectl"), f"--kubeconfig={cluster.kubeconfig}", *arguments, folder=self._sample.project.root)
 
     def secrets(self) -> dict[str, dict[str, str]]:
-        """The live Secrets, their values in base64."""
-        return self._sample.secrets("prod")
+        """The live Secrets by their declared names, their values in base64."""
+        secrets = self._sample.secrets("prod", self.prefix)
+        return {name.removeprefix(self.prefix): data for name, data in secrets.items() if name.startswith(self.prefix)}
 
     def generations(self) -> dict[str, int]:
         """The generations of the workloads."""
@@ -117,6 +134,30 @@ def watched(cluster: Cluster, namespace: str, file: Path) -> Iterator[list[dict[
         event, end = decoder.raw_decode(text)
         happened.append(event)
         text = text[end:]
+
+
+def test_under_a_prefix_the_printed_commands_name_what_is_deployed(
+    tmp_path: Path, cluster: Cluster, bao: OpenBao, request: pytest.FixtureRequest
+) -> None:
+    """What no build has can't have the prefix, so that this backend is refused before anything is written."""
+    production = Production(Sample(tmp_path, cluster, crc32(request.node.name.encode())), bao, "eu-")
+    secrets, generations = production.secrets(), production.generations()
+    patterns = ("--names", "shop/prod/{secret}", "--property", "{remoteName}")
+    production.migrate("--to", production.source, *patterns, "--from-cluster")
+    store = {"name": "vault", "auth": {"token": {"secretRef": {"name": LOGIN, "key": "token"}}}}
+    files = production.project.files()
+    done = production.tried("migrate", "prod", "--to", "secret")
+    assert (done.code, production.project.changed_since(files)) == (2, set())
+    assert "backend-secrets is deployed as eu-backend-secrets, and with secret it would be backend-secrets" in done.err
+    commands = production.migrate("--to", json.dumps({"externalSecret": {"store": store}}))
+    assert "eu-backend-secrets" in commands[0]
+    commands = production.migrate("--to", json.dumps({"vaultSecretsOperator": {"auth": production.app_role()}}))
+    assert commands[-1] == (
+        f"kubectl delete secretstore.external-secrets.io/eu-vault --namespace={production.namespace}"
+    )
+    production.migrate("--to", "sealedSecret: {certificate: sealing.pem, scope: namespace-wide}")
+    assert (production.secrets(), production.generations()) == (secrets, generations)
+    assert production.ksecret("diff", "prod") == ""
 
 
 def test_every_backend_after_the_other_makes_the_same_secrets_which_are_never_gone(

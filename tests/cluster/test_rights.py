@@ -13,14 +13,23 @@ import pytest
 import yaml
 
 from .. import rights
+from ..openbao import OpenBao
 from ..peers import ROOT, peer
 from ..projects import Done, age
+from .acksecretmanager import AckSecretManager
 from .audit import Request
 from .controlplane import Cluster
 from .shops import Shop
+from .test_vault import Vault
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.xdist_group("cluster"),
+    pytest.mark.usefixtures("vault_secrets_operator"),
+]
 USER = "deployer"
+# The test cluster has no Argo Rollouts.
+UNSERVED = {f"{verb} rollouts.argoproj.io" for verb in ("get", "list", "patch")}
 HINT = re.compile(r"^\s*(?:hint|next): a role that allows it: (kubectl .*)$", re.MULTILINE)
 
 
@@ -55,7 +64,7 @@ def user_with(shop: Shop, *names: str) -> str:
 
 
 def asked(requests: Iterable[Request]) -> set[str]:
-    """What requests asked for, as VERB RESOURCE; discovery and what is no resource left out."""
+    """What requests asked for, as VERB RESOURCE.GROUP; discovery and what is no resource left out."""
     return {text for request in requests if (text := _right(request.verb, request.uri))}
 
 
@@ -67,13 +76,24 @@ def _right(verb: str, uri: str) -> str:
     if not parts:
         return ""
     subresource = f"/{parts[2]}" if len(parts) > 2 else ""
-    return f"{verb} {parts[0]}{subresource}"
+    return f"{verb} {_resource(parts[0] + subresource, path[1] if path[0] == 'apis' else '')}"
+
+
+def _resource(name: str, group: str) -> str:
+    """A resource with its group: two operators have externalsecrets."""
+    return f"{name}.{group}" if group else name
 
 
 def allowed(documents: Iterable[dict[str, Any]]) -> set[str]:
     """What roles allow, in the same words."""
     rules = [rule for document in documents for rule in document["rules"]]
-    return {f"{verb} {resource}" for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
+    return {
+        f"{verb} {_resource(resource, group)}"
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
 
 
 def requests_of(shop: Shop, since: int) -> list[Request]:
@@ -89,8 +109,18 @@ def done_well(done: Done) -> Done:
     return done
 
 
-def test_the_role_of_diff_suffices_for_every_backend_and_is_no_wider(shop: Shop) -> None:
+def operators_overlays(shop: Shop, bao: OpenBao) -> None:
+    """Overlays whose operators read Vault and KMS, and for which nobody has to do anything first."""
+    vault = Vault(bao, shop)
+    shop.vault_overlay(vault.source, vault.kubernetes())
+    shop.ack_overlay()
+
+
+def test_the_role_of_diff_suffices_for_every_backend_and_is_no_wider(
+    shop: Shop, bao: OpenBao, ack_secret_manager: AckSecretManager
+) -> None:
     """A Secret whose managedFields are gone is read; else the list is enough."""
+    operators_overlays(shop, bao)
     shop.external_overlay()
     shop.store(token="one", password="p")
     shop.sealed_overlay()
@@ -100,20 +130,24 @@ def test_the_role_of_diff_suffices_for_every_backend_and_is_no_wider(shop: Shop)
     reset = [{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}]
     shop.kubectl("patch", "secret", "app", "--type=json", f"--patch={json.dumps(reset)}")
     kubeconfig, start = user_with(shop, "ksecret-diff"), shop.cluster.audit_log.stat().st_size
-    for overlay in ("test", "prod", "manual"):
+    for overlay in ("test", "prod", "manual", "vso", "ack"):
         done = shop.ksecret("diff", overlay, KUBECONFIG=kubeconfig)
         assert done.code in (0, 1) and "refused" not in done.err, done.err
     assert asked(requests_of(shop, start)) == allowed(roles(shop, "ksecret-diff"))
 
 
-def test_the_role_of_sync_suffices_from_nothing_to_the_roll_out_and_is_no_wider(shop: Shop) -> None:
-    """Both overlays and a store are applied for the first time, then taken over from kubectl; no Rollouts served."""
+def test_the_role_of_sync_suffices_from_nothing_to_the_roll_out_and_is_no_wider(
+    shop: Shop, bao: OpenBao, ack_secret_manager: AckSecretManager
+) -> None:
+    """All overlays and their stores are applied for the first time, then taken over from kubectl."""
+    operators_overlays(shop, bao)
+    ack_secret_manager.values |= {"token": "one", "password": "p"}
     shop.external_overlay()
     shop.store(token="one", password="p")
     kubeconfig, start = user_with(shop, "ksecret-sync"), shop.cluster.audit_log.stat().st_size
     shop.kubectl("apply", "--server-side", "-f", str(shop.project.root / "overlays/base/workloads.yaml"))
     done_well(shop.ksecret("sync", "test", KUBECONFIG=kubeconfig))
-    shop.kubectl("delete", "externalsecret", "app")
+    shop.kubectl("delete", "externalsecret.external-secrets.io", "app")
     shop.kubectl("wait", "--for=delete", "secret/app", "--timeout=30s")
     shop.sealed_overlay()
     shop.seal(token="two", password="p")
@@ -121,14 +155,16 @@ def test_the_role_of_sync_suffices_from_nothing_to_the_roll_out_and_is_no_wider(
     _own_store(shop)
     # Without a client id the store is not ready; it is applied all the same, and the operator asks no cloud.
     assert "missing clientID" in shop.ksecret("sync", "azure", "--timeout=1s", KUBECONFIG=kubeconfig).err
-    for overlay in ("azure", "prod"):
+    for overlay in ("azure", "prod", "ack", "vso"):
+        if overlay in ("ack", "vso"):
+            shop.kubectl("delete", "sealedsecret", "app", "--cascade=orphan", "--ignore-not-found")
+            done_well(shop.ksecret("sync", overlay, "--adopt", KUBECONFIG=kubeconfig))
         shop.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(shop.project.root / "overlays" / overlay))
         shop.ksecret("sync", overlay, "--dry-run=server", "--adopt", KUBECONFIG=kubeconfig)
     # What is applied for the first time is a patch in the log, and needs create, too.
-    created = set(every("create", "externalsecrets sealedsecrets secretstores"))
-    unserved = set(every("get list patch", "rollouts"))
-    others = set(every("get patch", "statefulsets daemonsets"))  # the shop has Deployments alone
-    assert asked(requests_of(shop, start)) == allowed(roles(shop, "ksecret-sync")) - created - unserved - others
+    created = {right for right in allowed(roles(shop, "ksecret-sync")) if right.startswith("create ")}
+    unseen = created | UNSERVED | set(every("get patch", "statefulsets.apps daemonsets.apps"))
+    assert asked(requests_of(shop, start)) == allowed(roles(shop, "ksecret-sync")) - unseen
 
 
 def _own_store(shop: Shop) -> None:
@@ -148,7 +184,7 @@ def test_the_role_of_sync_suffices_for_the_secrets_that_it_writes_itself(shop: S
     done_well(shop.ksecret("sync", "manual", KUBECONFIG=kubeconfig))
     identity = {"SOPS_AGE_KEY": age("anna").identity}
     done_well(shop.ksecret("sync", "sops", "--restart=always", KUBECONFIG=kubeconfig, **identity))
-    unseen = {"create secrets", *every("get list patch", "rollouts"), *every("get patch", "statefulsets daemonsets")}
+    unseen = {"create secrets"} | UNSERVED | set(every("get patch", "statefulsets.apps daemonsets.apps"))
     assert asked(requests_of(shop, start)) == allowed(roles(shop, "ksecret-sync-plain")) - unseen
 
 
@@ -194,7 +230,8 @@ def test_the_roles_of_doctor_leave_no_question_open(shop: Shop) -> None:
     done_well(shop.ksecret("sync", "prod", "--restart=never"))
     assert unanswered(shop, "prod", kubeconfig) == []
     asked_for = asked(requests_of(shop, start))
-    assert {"create services/proxy", "list sealedsecrets", "list cronjobs", "list pods"} <= asked_for
+    expected = {"create services/proxy", "list sealedsecrets.bitnami.com", "list cronjobs.batch", "list pods"}
+    assert expected <= asked_for
     # Where else the ciphertext and the controller are is asked beyond the roles, and not needed.
     refused = {request.uri.partition("?")[0] for request in requests_of(shop, start) if request.status == 403}
     assert refused <= {"/apis/bitnami.com/v1alpha1/sealedsecrets", "/api/v1/services"}

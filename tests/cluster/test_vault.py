@@ -23,6 +23,12 @@ class Vault:
         self._bao.ask("POST", f"{self.mount}/data/shop/prod/app", {"data": {"token": "one", "password": "p"}})
         self._bao.ask("PUT", f"sys/policies/acl/{self.mount}", {"policy": documented_policy("read", self.mount)})
 
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """The engine as a source, in which a Secret is an entry."""
+        vault = {"address": self._bao.url, "mount": self.mount}
+        return {"names": "shop/prod/{secret}", "property": "{remoteName}", "vault": vault}
+
     def kubernetes(self) -> Mapping[str, Any]:
         """Let the ServiceAccount shop-sa in, as docs/vault.md says."""
         shop, cluster = self._shop, self._shop.cluster
@@ -72,14 +78,9 @@ def shop(tmp_path: Path, cluster: Cluster, namespace: str) -> Shop:
 def test_a_rotated_property_becomes_live(shop: Shop, bao: OpenBao, way: str) -> None:
     """Rotated in Vault with the documented policy, fetched through the rendered store, and its reader restarted."""
     vault = Vault(bao, shop)
-    source = {
-        "names": "shop/prod/{secret}",
-        "property": "{remoteName}",
-        "vault": {"address": bao.url, "mount": vault.mount},
-    }
     shop.project.declare("app", {"token": {"generate": {"length": 40}}, "password": {}})
     backend = {"externalSecret": {"store": {"name": "vault", "auth": getattr(vault, way)()}}}
-    shop.project.overlay("vault", backend, source=source, namespace=shop.namespace)
+    shop.project.overlay("vault", backend, source=vault.source, namespace=shop.namespace)
     shop.kustomization("vault")
     assert shop.ksecret("render", "vault", "--write").code == 0
     shop.project.environment["VAULT_TOKEN"] = vault.token()

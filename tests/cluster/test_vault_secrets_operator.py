@@ -10,6 +10,7 @@ import pytest
 
 from ..openbao import OpenBao
 from .controlplane import Cluster
+from .programs import free_ports
 from .shops import Shop
 from .test_vault import Vault
 
@@ -27,28 +28,24 @@ def shop(tmp_path: Path, cluster: Cluster, namespace: str) -> Shop:
 
 @pytest.fixture
 def vault(shop: Shop, bao: OpenBao) -> Vault:
-    """An entry in Vault, and an overlay of VaultStaticSecrets that is deployed with it."""
+    """An entry in Vault, and an overlay of VaultStaticSecrets of which the cluster has nothing but the workloads."""
     vault = Vault(bao, shop)
-    source = {
-        "names": "shop/prod/{secret}",
-        "property": "{remoteName}",
-        "vault": {"address": bao.url, "mount": vault.mount},
-    }
     keys = {"token": {}, "password": {}, "url": {"template": "db://{{ password | urlencode }}"}}
     shop.project.declare("app", keys, labels={"team": "shop"})
-    backend = {"vaultSecretsOperator": {"refreshAfter": "2s", "auth": vault.kubernetes()}}
-    shop.project.overlay("vso", backend, source=source, namespace=shop.namespace)
-    shop.kustomization("vso")
-    done = shop.ksecret("render", "vso", "--write")
-    assert (done.code, done.err) == (0, "")
-    shop.deploy("vso")
+    shop.vault_overlay(vault.source, vault.kubernetes())
+    shop.kubectl("apply", "--server-side", "-f", str(shop.project.root / "overlays/base/workloads.yaml"))
     return vault
 
 
 def test_an_entry_becomes_the_secret_with_its_template_and_its_labels(shop: Shop, vault: Vault) -> None:
-    """`sync` waits until the operator has made the Secret of this very form."""
+    """`sync` applies how the operator signs in, and waits until it has made the Secret of this very form."""
     done = shop.ksecret("sync", "vso", "--restart=never")
     assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        "vaultconnection.secrets.hashicorp.com/vault applied",
+        "vaultauth.secrets.hashicorp.com/vault applied",
+        "vaultstaticsecret.secrets.hashicorp.com/app applied, with other values than before",
+    ]
     assert shop.secret() == {"token": "one", "password": "p", "url": "db://p"}
     assert shop.object("secret", "app")["metadata"]["labels"]["team"] == "shop"
 
@@ -92,6 +89,7 @@ def test_numbers_names_with_dots_whole_entries_and_base64_arrive_as_they_are_rea
     shop: Shop, vault: Vault, bao: OpenBao
 ) -> None:
     """A number has its digits, a dot is part of a name, and JSON has Go's escapes; what is no base64 fails."""
+    assert shop.ksecret("sync", "vso", "--restart=never").code == 0  # with the sign-in
     keys = {
         "port": {"property": "port"},
         "on": {"property": "on"},
@@ -122,6 +120,36 @@ def test_numbers_names_with_dots_whole_entries_and_base64_arrive_as_they_are_rea
         time.sleep(0.2)
     assert any("logo of the entry is not base64" in failure for failure in _failures(shop))
     assert base64.b64decode(shop.object("secret", "odd")["data"]["logo"]) == b"\0\xff"
+
+
+def test_a_server_that_is_not_there_fails_at_the_connection(shop: Shop, vault: Vault) -> None:
+    """The sign-in is applied after it all the same, and what reads through them says why it waits."""
+    assert shop.ksecret("sync", "vso", "--restart=never").code == 0
+    [port] = free_ports(1)
+    gone = {"vault": {**vault.source["vault"], "address": f"http://127.0.0.1:{port}"}}
+    auth = {"kubernetes": {"mountPath": "kubernetes", "role": "shop", "serviceAccountName": "shop-sa"}}
+    shop.vault_overlay({**vault.source, **gone}, auth)
+    done = shop.ksecret("sync", "vso", "--timeout=20s", "--restart=never")
+    assert done.code == 1
+    connection = "error: vaultconnection.secrets.hashicorp.com/vault failed: Failed to check Vault seal status"
+    assert done.err.startswith(connection) and "connection refused" in done.err.splitlines()[0]
+    assert "vaultauth.secrets.hashicorp.com/vault applied" in done.out
+
+
+def test_a_sign_in_that_no_file_has_any_more_is_named_by_diff(shop: Shop, vault: Vault) -> None:
+    """As the store of External Secrets Operator is; the one that is rendered under another name is missing."""
+    assert shop.ksecret("sync", "vso", "--restart=never").code == 0
+    assert shop.ksecret("diff", "vso").out == ""
+    auth = {"kubernetes": {"mountPath": "kubernetes", "role": "shop", "serviceAccountName": "shop-sa"}}
+    shop.vault_overlay(vault.source, auth, name="other")
+    assert shop.ksecret("diff", "vso", "--output=name").out.split() == [
+        "vaultconnection.secrets.hashicorp.com/other",
+        "vaultconnection.secrets.hashicorp.com/vault",
+        "vaultauth.secrets.hashicorp.com/other",
+        "vaultauth.secrets.hashicorp.com/vault",
+        "vaultstaticsecret.secrets.hashicorp.com/app",
+    ]
+    assert "vaultauth.secrets.hashicorp.com/vault" not in shop.ksecret("diff", "vso", "app", "--output=name").out
 
 
 def _failures(shop: Shop) -> list[str]:

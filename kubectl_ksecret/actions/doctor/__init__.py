@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ...backends import backend_of
 from ...cluster.api import Api, Refused, Unreachable
-from ...cluster.guard import refuse_another_cluster, refuse_another_namespace
 from ...model.resolution import Environment
 from ...objects.documents import Document
 from ...sources import Progress
 from ..addresses import secrets_of
-from ..deployment import DeployedSecret, Deployment, deployment
+from ..deployment import DeployedSecret, Deployment, deployment_to
 from . import (
     access,
     acksecretmanager,
@@ -78,9 +77,7 @@ def examine(
 
     Raises InputError for another cluster than the overlay's, Refusal if the cluster can't be asked.
     """
-    deployed = deployment(environment)
-    refuse_another_namespace(api, deployed.namespace)
-    refuse_another_cluster(environment, api, deployed.namespace)
+    deployed = deployment_to(api, environment)
     chosen = _chosen(environment, deployed, secrets_of(environment, request.addresses))
     end = time.monotonic() + request.timeout if request.timeout else float("inf")
     while True:

@@ -204,12 +204,14 @@ def _failure(
 
 
 def _unmanaged(examination: Examination, name: str, live: SecretMetadata | None) -> tuple[str, str]:
-    """Return what stands in the way of the controller, and the command that takes it over."""
+    """Return what stands in the way of the controller, and the commands that take it over, a line each."""
     declared = examination.secrets[name].secret.keys.keys()
     losing = sorted(live.keys - declared) if live else []
     maker = f"made by {live.owners[0].kind} {live.owners[0].name}" if live and live.owners else "made by hand"
     loss = f"; it would lose {', '.join(losing)}" if losing else ""
     remedy = f"kubectl ksecret sync {examination.environment.name} {name} --adopt"
+    if live and live.owners:
+        remedy = f"{live.owners[0].freeing(live.namespace)}\n{remedy}"
     return f"a Secret of this name exists, {maker}, and is not the controller's{loss}", remedy
 
 
