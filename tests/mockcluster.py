@@ -194,6 +194,8 @@ class MockCluster:
         if live["kind"] == "SecretStore":
             live["status"] = {"conditions": [ready]}
             return
+        if live["spec"].get("refreshPolicy") == "CreatedOnce" and "status" in live:
+            return
         data = {entry["secretKey"]: self.values[entry["remoteRef"]["key"]] for entry in live["spec"]["data"]}
         self._write(live, live["spec"]["target"].get("name", live["metadata"]["name"]), data)
         version = f"{live['metadata']['generation']}-{self._version}"

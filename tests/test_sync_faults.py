@@ -122,3 +122,22 @@ def test_what_a_webhook_says_is_not_shown(landscape: Landscape) -> None:
     assert (done.code, "two" in done.err, "dHdv" in done.err) == (3, False, False)
     assert "403 Forbidden, by the admission webhook policy.example.org" in done.err
     assert set(landscape.cluster.secrets()["mail"].values()) == {"two"}
+
+
+@pytest.mark.parametrize("policy", ["CreatedOnce", "Periodic"])
+def test_what_was_synced_before_the_request_came_has_arrived(tmp_path: Path, policy: str) -> None:
+    """The operator may look between the two writes of a sync, and with CreatedOnce it looks no second time."""
+    with mock_cluster(tmp_path) as cluster:
+        project = Project(tmp_path)
+        project.declare("app", {"token": {}})
+        vault = {"azureKeyVault": {"vaultUrl": "https://shop.vault.azure.net"}}
+        project.overlay("prod", {"externalSecret": {"store": {"name": "vault"}, "refreshPolicy": policy}}, source=vault)
+        project.write("overlays/prod/kustomization.yaml", "namespace: shop-prod\nresources: [secrets]\n")
+        project.done("render", "prod", "--write")
+        cluster.values = {"token": "one"}
+        done = project.ksecret("sync", "prod", "--timeout=2s", KUBECONFIG=cluster.kubeconfig)
+        assert (done.code, done.err) == (0, "")
+        assert done.out.splitlines()[0] == (
+            "externalsecret.external-secrets.io/app refreshed, with other values than before"
+        )
+        assert cluster.secrets() == {"app": {"token": "one"}}
