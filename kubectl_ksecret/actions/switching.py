@@ -16,7 +16,7 @@ class Instruction(Record):
     command: str
 
 
-class Standing(Record):
+class StandingObjects(Record):
     """What is deployed before a migration; `is_sure` if the build says so.
 
     `resource` is the kind of the objects that stand for the Secrets, empty if these stand for themselves; `names` are
@@ -42,7 +42,7 @@ class Standing(Record):
         return f"kubectl delete {self.resource} {names} --namespace={self.namespace} --cascade=orphan"
 
 
-def standing(environment: Environment) -> Standing:
+def standing(environment: Environment) -> StandingObjects:
     """Return what is deployed as long as the old manifests are there."""
     backend = backend_of(environment)
     names, namespace, stores, is_sure = dict[str, str](), environment.namespace, list[str](), True
@@ -55,7 +55,7 @@ def standing(environment: Environment) -> Standing:
         namespace = deployed.namespace
         # One of the whole cluster has other readers. What names another one goes first.
         stores = [store.name for store in reversed(deployed.stores) if not store.kind.is_cluster_wide]
-    return Standing(
+    return StandingObjects(
         resource="" if backend.kind == "Secret" else f"{backend.kind.lower()}.{backend.group}",
         names={name: names.get(name, name) for name in environment.secrets},
         namespace=namespace,
@@ -64,7 +64,7 @@ def standing(environment: Environment) -> Standing:
     )
 
 
-def refuse_other_names(after: Environment, old: Standing) -> None:
+def refuse_other_names(after: Environment, old: StandingObjects) -> None:
     """Raise InputError if the new Secrets would have other names, or be elsewhere: what reads them would not follow.
 
     What no build has follows no prefix and no namespace of a kustomization.
@@ -80,7 +80,7 @@ def refuse_other_names(after: Environment, old: Standing) -> None:
         raise InputError(Mistake(message, place, f"write namespace: {old.namespace} in the overlay first"))
 
 
-def instructions(before: Environment, after: Environment, old: Standing) -> list[Instruction]:
+def instructions(before: Environment, after: Environment, old: StandingObjects) -> list[Instruction]:
     """Return what to do after a migration, in this order. Nothing has to be done where the backend stays."""
     if type(before.backend) is type(after.backend):
         return [Instruction(reason="Deliver it", command=f"kubectl ksecret sync {after.name}")]
@@ -98,7 +98,7 @@ def instructions(before: Environment, after: Environment, old: Standing) -> list
     return steps
 
 
-def _freeing(before: Environment, old: Standing) -> Iterator[Instruction]:
+def _freeing(before: Environment, old: StandingObjects) -> Iterator[Instruction]:
     """Yield how the old objects go and their Secrets stay."""
     if before.backend.field == "ackSecretManager":
         # Its finalizer deletes the Secret with its ExternalSecret, and it puts the finalizer back at every change.

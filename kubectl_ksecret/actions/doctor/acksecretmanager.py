@@ -15,7 +15,7 @@ from ...values.placeholders import placeholder_in
 from ..deployment import DeployedSecret
 from ..diff import differs
 from . import credentials
-from .credentials import Credential
+from .credentials import NeededCredential
 from .examination import Examination, Question, Step, Verdict, unasked
 from .operator import ACK_SECRET_MANAGER
 
@@ -44,7 +44,7 @@ def _stores(examination: Examination) -> Iterator[Step]:
         for field in ("accessKey", "accessKeySecret"):
             if named := mapping(mapping(auth).get(field)):
                 where = str(named.get("namespace") or namespace)
-                credential = Credential(subject, where, str(named.get("name")), str(named.get("key")))
+                credential = NeededCredential(subject, where, str(named.get("name")), str(named.get("key")))
                 yield credentials.of_secret(examination, credential, _STORE)
 
 

@@ -16,7 +16,7 @@ from .stores import ReadStore, readable
 QUESTION = "the store's credentials are there"
 
 
-class Credential(NamedTuple):
+class NeededCredential(NamedTuple):
     """An object that is needed to sign in, and by whom. A ServiceAccount has no key.
 
     `remark` follows what is missing; `use` says what is done with it.
@@ -30,7 +30,7 @@ class Credential(NamedTuple):
     use: str = "signs in"
 
 
-def of_secret(examination: Examination, credential: Credential, question: str = QUESTION) -> Step:
+def of_secret(examination: Examination, credential: NeededCredential, question: str = QUESTION) -> Step:
     """Return the step about a Secret that something signs in with; its values are not looked at."""
     name, key, namespace = credential.name, credential.key, credential.namespace
     subject = f"{SECRETS.plural.removesuffix('s')}/{name}"
@@ -61,7 +61,7 @@ def of_secret(examination: Examination, credential: Credential, question: str = 
     return Step(question=question, subject=subject, verdict="failed", cause=cause, remedy=remedy)
 
 
-def of_account(examination: Examination, credential: Credential, question: str = QUESTION) -> Step:
+def of_account(examination: Examination, credential: NeededCredential, question: str = QUESTION) -> Step:
     """Return the step about a ServiceAccount that something signs in as."""
     name, namespace = credential.name, credential.namespace
     subject = f"serviceaccount/{name}"
@@ -88,19 +88,19 @@ def _ask(examination: Examination) -> Iterator[Step]:
             yield of_account(examination, credential)
 
 
-def _secrets(examination: Examination, reference: ReadStore, live: Object) -> Iterator[Credential]:
+def _secrets(examination: Examination, reference: ReadStore, live: Object) -> Iterator[NeededCredential]:
     # What was fetched by its name may have no apiVersion and kind of its own.
     head = {"apiVersion": f"{SECRET_STORES.group}/{SECRET_STORES.version}", "kind": reference.kind}
     for read in reads(Document("", None, {**live, **head})):
         stated = "" if read.elsewhere or read.namespace == live["metadata"].get("namespace") else read.namespace
         namespace, remark = _where(examination, reference, stated)
-        yield Credential(reference.subject, namespace, read.secret, read.key, remark)
+        yield NeededCredential(reference.subject, namespace, read.secret, read.key, remark)
 
 
-def _accounts(examination: Examination, reference: ReadStore, live: Object) -> Iterator[Credential]:
+def _accounts(examination: Examination, reference: ReadStore, live: Object) -> Iterator[NeededCredential]:
     for account in _references(mapping(live.get("spec")).get("provider")):
         namespace, remark = _where(examination, reference, str(account.get("namespace") or ""))
-        yield Credential(reference.subject, namespace, str(account["name"]), remark=remark)
+        yield NeededCredential(reference.subject, namespace, str(account["name"]), remark=remark)
 
 
 def _references(value: object) -> Iterator[Object]:

@@ -18,7 +18,7 @@ from ...objects.documents import mapping
 from ..deployment import DeployedSecret
 from ..diff import differs
 from . import credentials
-from .credentials import Credential
+from .credentials import NeededCredential
 from .examination import Examination, Question, Step, Verdict, unasked
 from .failures import moment
 from .operator import VAULT_SECRETS_OPERATOR
@@ -130,7 +130,9 @@ def _connecting(examination: Examination, auth: _Reference, live: Object) -> Ite
     else:
         yield _unseen(reference)
     if authority := spec.get("caCertSecretRef"):
-        credential = Credential(reference.subject, reference.namespace, str(authority), _CA_KEY, use="knows Vault")
+        credential = NeededCredential(
+            reference.subject, reference.namespace, str(authority), _CA_KEY, use="knows Vault"
+        )
         yield credentials.of_secret(examination, credential, _SIGN_IN)
 
 
@@ -183,13 +185,13 @@ def _login(auth: Object, namespace: str) -> VaultLogin:
     )
 
 
-def _needed(examination: Examination, reference: _Reference, auth: Object) -> Iterator[Credential]:
+def _needed(examination: Examination, reference: _Reference, auth: Object) -> Iterator[NeededCredential]:
     """Yield what the sign-in needs. The operator looks for it beside the VaultStaticSecret, and not beside itself."""
     spec, namespace = mapping(auth.get("spec")), examination.namespace
     if account := mapping(spec.get("kubernetes")).get("serviceAccount"):
-        yield Credential(reference.subject, namespace, str(account))
+        yield NeededCredential(reference.subject, namespace, str(account))
     if secret := mapping(spec.get("appRole")).get("secretRef"):
-        yield Credential(reference.subject, namespace, str(secret), _APP_ROLE_KEY)
+        yield NeededCredential(reference.subject, namespace, str(secret), _APP_ROLE_KEY)
 
 
 def _synced(examination: Examination) -> Iterator[Step]:
