@@ -183,7 +183,7 @@ def test_the_role_of_sync_suffices_for_the_secrets_that_it_writes_itself(shop: S
     shop.kubectl("apply", "--server-side", "-f", str(shop.project.root / "overlays/base/workloads.yaml"))
     done_well(shop.ksecret("sync", "manual", KUBECONFIG=kubeconfig))
     identity = {"SOPS_AGE_KEY": age("anna").identity}
-    done_well(shop.ksecret("sync", "sops", "--restart=always", KUBECONFIG=kubeconfig, **identity))
+    done_well(shop.ksecret("sync", "sops", "--restart=always", "--adopt", KUBECONFIG=kubeconfig, **identity))
     unseen = {"create secrets"} | UNSERVED | set(every("get patch", "statefulsets.apps daemonsets.apps"))
     assert asked(requests_of(shop, start)) == allowed(roles(shop, "ksecret-sync-plain")) - unseen
 
