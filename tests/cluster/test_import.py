@@ -152,7 +152,7 @@ def test_what_operators_make_is_imported_as_their_objects_and_renders_the_same(
     imported, rendered = found.spec(manifest), shop.project.object("app", "test")["spec"]
     assert imported == rendered
     before = found.kubectl("get", "secret", "everything", "--output=jsonpath={.data}")
-    assert found.ksecret("sync", "prod", "--restart=never").code == 0
+    assert found.ksecret("sync", "prod", "--restart=never", "--adopt").code == 0
     assert found.kubectl("get", "secret", "everything", "--output=jsonpath={.data}") == before
 
 

@@ -3,7 +3,7 @@
 What is looked at, and how it is worded, follows Vault Secrets Operator 0.10.0.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -26,7 +26,8 @@ from .remedies import VaultLogin, of_vault
 
 _SIGN_IN, _SYNCED = "the operator can sign in to Vault", "the VaultStaticSecret is synced"
 _DEFAULT = "default"  # the VaultAuth and the VaultConnection of the operator's own namespace
-_REPEATED = timedelta(minutes=6)
+# After how long a failure that lasts has shown itself again: mostly, and after so many Events of one object.
+_REPEATED, _SELDOM_REPEATED, _MANY_EVENTS = timedelta(minutes=2), timedelta(minutes=6), 25
 _APP_ROLE_KEY, _CA_KEY = "id", "ca.crt"
 
 
@@ -252,21 +253,22 @@ def _last_event(examination: Examination, live: Object, *, of_static_secret: boo
             raise
         return "" if of_static_secret else "its Events may not be read", refused.mistakes[0].hint
     last = events[-1] if events else {}
-    if of_static_secret and (last.get("reason") not in FAILURES or _is_past(examination, last)):
+    if of_static_secret and (last.get("reason") not in FAILURES or _is_past(examination, events)):
         return "", ""
     return scrubbed(str(last.get("message") or "it is not valid, and no Event says why"), names_of(live)), ""
 
 
-def _is_past(examination: Examination, event: Object) -> bool:
+def _is_past(examination: Examination, events: Sequence[Object]) -> bool:
     """Whether a failure is over: it would have been repeated, while nothing tells that the same values were read again.
 
     The operator tries again within a minute, and after 25 Events of one object client-go lets one through in 5 minutes.
     """
     try:
-        last = moment(str(event.get("lastTimestamp")))
+        last = moment(str(events[-1].get("lastTimestamp")))
     except ValueError:
         return False
-    return last < examination.request.now - _REPEATED
+    count = sum(int(event.get("count") or 1) for event in events)
+    return last < examination.request.now - (_SELDOM_REPEATED if count >= _MANY_EVENTS else _REPEATED)
 
 
 def _remedies(examination: Examination, live: Object, cause: str, sync: str) -> list[str]:
