@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 _BUILT = ROOT / ".tools" / "bin"
 CRDS = ROOT / ".tools" / "crds"
+_SECONDS = 300  # no command of a test takes as long; one that hangs must not hold all others up
 
 
 def path_of(name: str) -> str | None:
@@ -51,7 +52,8 @@ def unprivileged() -> list[str]:
 
 
 def run(*command: str | Path, folder: Path | None = None, **options: object) -> str:
-    """The standard output of a command that must succeed."""
+    """The standard output of a command that must succeed, and end within some minutes."""
+    options = {"timeout": _SECONDS, **options}
     done = subprocess.run(
         [str(part) for part in command], cwd=folder, capture_output=True, text=True, check=False, **options
     )  # type: ignore[call-overload]

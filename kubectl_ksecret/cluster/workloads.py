@@ -82,7 +82,8 @@ def _obstacle(workload: Workload) -> str:
     if (spec.get("updateStrategy") or {}).get("type") == "OnDelete":
         labels = (spec.get("selector") or {}).get("matchLabels") or {}
         selector = ",".join(f"{label}={value}" for label, value in sorted(labels.items()))
-        deletion = f"kubectl delete pods --selector={selector} --namespace={namespace}"
+        # kubectl may wait for ever for a pod that a StatefulSet has made anew under its name.
+        deletion = f"kubectl delete pods --selector={selector} --namespace={namespace} --wait=false"
         return f"its updateStrategy is OnDelete, so its pods keep the old values: {deletion}"
     return ""
 

@@ -177,8 +177,8 @@ def test_pods_that_change_only_when_they_are_deleted_are_named_with_the_command_
     assert (done.code, "deployment.apps/reader restarted\n" in done.out) == (1, True)
     [line] = [line for line in done.err.splitlines() if "statefulset.apps/set failed: " in line]
     external.cluster.kubectl(*line.partition("old values: kubectl ")[2].split())
-    external.kubectl("wait", "--for=condition=Ready", "pod/set-0", "--timeout=60s")
-    assert external.object("pod", "set-0")["metadata"]["uid"] != before
+    uid = ("get", "pod", "set-0", "--ignore-not-found", "--output=jsonpath={.metadata.uid}")
+    wait_until(lambda: external.kubectl(*uid) not in ("", before))
 
 
 def test_a_workload_that_may_not_be_restarted_stops_no_other_and_the_next_run_restarts_it(external: Shop) -> None:
