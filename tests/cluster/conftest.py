@@ -66,6 +66,7 @@ def ack_secret_manager(cluster: Cluster) -> Iterator[AckSecretManager]:
 @pytest.fixture
 def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> str:
     """A namespace of the test's own, named after it; a sum makes long names, and those of two modules, differ."""
+    cluster.revive(standins.EXTERNAL_SECRETS.name)
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
     name = f"{words[:50].strip('-')}-{crc32(request.node.nodeid.encode()):08x}"
     cluster.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})

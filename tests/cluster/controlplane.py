@@ -92,6 +92,12 @@ class Cluster:
                 self.programs[name].start()
                 self.wait(name)
 
+    def revive(self, name: str) -> None:
+        """Start a program that has ended by itself, as a kubelet does."""
+        if not self.programs[name].running:
+            self.programs[name].start()
+            self.wait(name)
+
     def wait(self, name: str, condition: Callable[[], bool] | None = None) -> None:
         """Wait until a program is ready. Its end is an error that shows the end of its log."""
         program, end = self.programs[name], time.monotonic() + SECONDS_TO_START
@@ -317,6 +323,9 @@ class Cluster:
             f"--live-addr=127.0.0.1:{live}",
             # One alone would wait for the vaults of earlier tests, which are gone.
             "--concurrent=10",
+            # The stores of all tests at once, every five minutes, end it now and then: its provider `fake` writes a map
+            # without a lock (0.20.4: "fatal error: concurrent map writes" in fake.NewClient).
+            "--store-requeue-interval=24h",
             environment={
                 "KUBECONFIG": str(self.controllers_kubeconfig),
                 "SSL_CERT_FILE": str(self.vault_authorities),
