@@ -30,8 +30,6 @@ def _stores(examination: Examination) -> Iterator[Step]:
         try:
             live = examination.find(ACK_SECRET_STORES.among(namespace, name))
         except Refused as refused:
-            if refused.status != 403:
-                raise
             yield unasked(_STORE, subject, refused)
             continue
         if live is None:
@@ -82,7 +80,9 @@ def _of_auth(examination: Examination, subject: str, auth: Object) -> Step:
             return _step(_STORE, subject, "failed", cause, "\n".join((correction, *commands)))
     if auth.get("oidcProviderARN"):
         cause = f"it signs in by RRSA as {shown(str(role))}; Alibaba Cloud alone knows whether it may"
-        return _step(_STORE, subject, "not applicable", cause, f"{_LOG}kube-system")
+        return _step(
+            _STORE, subject, "not applicable", cause, f"{_LOG}{ACK_SECRET_MANAGER.namespace_of_pods(examination)}"
+        )
     return _step(
         _STORE, subject, "passed", f"it signs in with an access key{f' as {shown(str(role))}' if role else ''}"
     )
@@ -114,17 +114,12 @@ def _of_external_secret(examination: Examination, name: str, secret: DeployedSec
     lacks = f"lacks {', '.join(missing)}" if made else "does not exist"
     cause = f"the Secret {lacks}: KMS does not have it, or refuses to give it; its controller's log alone says which"
     return _step(
-        _COPIED, subject, "failed", cause, f"kubectl ksecret status {overlay}\n{_LOG}{_controller(examination)}"
+        _COPIED,
+        subject,
+        "failed",
+        cause,
+        f"kubectl ksecret status {overlay}\n{_LOG}{ACK_SECRET_MANAGER.namespace_of_pods(examination)}",
     )
-
-
-def _controller(examination: Examination) -> str:
-    """Return the namespace of the controller, as far as it is known."""
-    try:
-        pods = ACK_SECRET_MANAGER.pods(examination)
-    except Refused:
-        pods = []
-    return str(pods[0]["metadata"]["namespace"]) if pods else "kube-system"
 
 
 def _step(question: str, subject: str, verdict: Verdict, cause: str = "", remedy: str = "") -> Step:

@@ -42,7 +42,9 @@ class Step(Record):
 
 
 def unasked(question: str, subject: str, refused: Refused) -> Step:
-    """Return the step of a question that the cluster refuses for lack of a right."""
+    """Return the step of a question that the cluster refuses for lack of a right. Raises any other refusal."""
+    if refused.status != 403:
+        raise refused
     mistake = refused.mistakes[0]
     return Step(question=question, subject=subject, verdict="unknown", cause=mistake.message, remedy=mistake.hint)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from ...cluster.api import Refused
 from ...cluster.resources import (
     ACK_EXTERNAL_SECRETS,
     ACK_SECRET_STORES,
@@ -26,13 +27,14 @@ class Operator(Record):
 
     `served` are the kinds that it needs, of one version of one group. `label` is what every release of its chart gives
     to the pods of the controller, and to no others. `release` is how it is installed, or an older one brought up to
-    date; `since` says which release brought the version.
+    date; `since` says which release brought the version. `namespace` is that of its controller, unless its pods tell.
     """
 
     name: str
     served: Sequence[Resources]
     label: str
     release: str
+    namespace: str
     since: str = ""
 
     @property
@@ -53,6 +55,14 @@ class Operator(Record):
         # A pod that was evicted stays for a long time, beside the one that took its place.
         return [pod for pod in pods if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
 
+    def namespace_of_pods(self, examination: Examination) -> str:
+        """Return the namespace of the controller, as far as it is known."""
+        try:
+            pods = self.pods(examination)
+        except Refused:
+            pods = []
+        return str(pods[0]["metadata"]["namespace"]) if pods else self.namespace
+
 
 EXTERNAL_SECRETS_OPERATOR = Operator(
     name="External Secrets Operator",
@@ -61,6 +71,7 @@ EXTERNAL_SECRETS_OPERATOR = Operator(
     label="app.kubernetes.io/name=external-secrets",
     release="helm upgrade --install external-secrets external-secrets --repo https://charts.external-secrets.io "
     "--namespace external-secrets",
+    namespace="external-secrets",
     since="v1 came with External Secrets Operator 0.16",
 )
 VAULT_SECRETS_OPERATOR = Operator(
@@ -69,12 +80,14 @@ VAULT_SECRETS_OPERATOR = Operator(
     label="app.kubernetes.io/name=vault-secrets-operator",
     release="helm upgrade --install vault-secrets-operator vault-secrets-operator "
     "--repo https://helm.releases.hashicorp.com --namespace vault-secrets-operator-system",
+    namespace="vault-secrets-operator-system",
 )
 ACK_SECRET_MANAGER = Operator(
     name="ack-secret-manager",
     served=[ACK_EXTERNAL_SECRETS, ACK_SECRET_STORES],
     label="app.kubernetes.io/name=ack-secret-manager",
     release="install ack-secret-manager from the Marketplace of the ACK console",
+    namespace="kube-system",
 )
 
 

@@ -49,8 +49,6 @@ def _signing_in(examination: Examination) -> Iterator[Step]:
         try:
             auth = examination.find(reference.resources.among(reference.namespace, reference.name))
         except Refused as refused:
-            if refused.status != 403:
-                raise
             yield unasked(_SIGN_IN, reference.subject, refused)
             continue
         if auth is None:
@@ -76,16 +74,8 @@ def _named(kind: str, resources: Resources, stated: object, examination: Examina
     """Return what a reference means: NAME, NAMESPACE/NAME, or without one that of the operator's own namespace."""
     namespace, _, name = str(stated or "").rpartition("/")
     if not name:
-        return _Reference(kind, resources, _own_namespace(examination), _DEFAULT)
+        return _Reference(kind, resources, VAULT_SECRETS_OPERATOR.namespace_of_pods(examination), _DEFAULT)
     return _Reference(kind, resources, namespace or examination.namespace, name)
-
-
-def _own_namespace(examination: Examination) -> str:
-    try:
-        pods = VAULT_SECRETS_OPERATOR.pods(examination)
-    except Refused:
-        pods = []
-    return str(pods[0]["metadata"]["namespace"]) if pods else "vault-secrets-operator-system"
 
 
 def _missing(examination: Examination, reference: _Reference) -> Step:
@@ -112,8 +102,6 @@ def _connecting(examination: Examination, auth: _Reference, live: Object) -> Ite
     try:
         connection = examination.find(reference.resources.among(reference.namespace, reference.name))
     except Refused as refused:
-        if refused.status != 403:
-            raise
         yield unasked(_SIGN_IN, reference.subject, refused)
         return
     if connection is None:
